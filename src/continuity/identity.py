@@ -1,0 +1,178 @@
+"""Identity: what must stay the same. A folder that holds references by digest, and what was computed from them.
+
+    identities/mara/
+        identity.toml                 format = 1, names, references, digests
+        references/<digest>.jpg       the enrolled pictures, untouched
+        features/<space>.safetensors  what one feature space makes of them; a new space is a new file
+
+Face embeddings are biometric data: the folder never leaves the machine by itself, and deleting it deletes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from continuity.errors import EnrolmentError, FormatError
+
+FORMAT = 1
+FILE = "identity.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """One enrolled picture: where it lies in the folder, its digest, and the file name it came with."""
+
+    path: str
+    digest: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolled:
+    """One thing that must stay the same: an actor, the grade, later a logo or a tie."""
+
+    kind: str  # actor | grade
+    name: str  # empty where there is only one of the kind
+    references: tuple[Reference, ...]
+
+    @property
+    def key(self) -> str:
+        """``actor/mara`` or ``grade``: the prefix of its features."""
+        return f"{self.kind}/{self.name}" if self.name else self.kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Enrolled references and their features. Holds and opens; ``continuity.enrolment`` makes one."""
+
+    name: str
+    enrolled: tuple[Enrolled, ...]
+    warnings: tuple[str, ...] = ()
+    folder: Path | None = None
+    stored_features: Mapping[str, Mapping[str, NDArray[np.float32]]] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits over what is enrolled under which name, not over where it lies or what was computed."""
+        parts = sorted([e.kind, e.name, [r.digest for r in e.references]] for e in self.enrolled)
+        return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
+
+    @property
+    def actors(self) -> tuple[str, ...]:
+        """Names of the enrolled actors."""
+        return tuple(e.name for e in self.enrolled if e.kind == "actor")
+
+    def has(self, kind: str, name: str = "") -> bool:
+        """Whether something of this kind and name is enrolled."""
+        return any(e.kind == kind and e.name == name for e in self.enrolled)
+
+    def features(self, space: str) -> Mapping[str, NDArray[np.float32]]:
+        """The arrays that one feature space made of the references, by :attr:`Enrolled.key`.
+
+        Raises:
+            EnrolmentError: the references were never computed in this space.
+        """
+        try:
+            return self.stored_features[space]
+        except KeyError:
+            known = ", ".join(self.stored_features) or "none"
+            again = f"continuity enrol {self.folder} --refresh" if self.folder else "enrol it again"
+            raise EnrolmentError(
+                f"identity {self.name!r} was wanted in feature space {space}, it has {known}: run `{again}`"
+            ) from None
+
+    def reference_file(self, reference: Reference) -> Path:
+        """The file of a reference. Raises EnrolmentError for an identity that was never saved."""
+        if self.folder is None:
+            raise EnrolmentError(f"identity {self.name!r} has no folder, so {reference.source!r} has no file: save it")
+        return self.folder / reference.path
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Identity:
+        """Opens an enrolled identity.
+
+        Raises:
+            EnrolmentError: no identity there, or a file of it is missing or was changed.
+            FormatError: identity.toml is damaged or newer than this version.
+        """
+        root = Path(folder)
+        try:
+            text = (root / FILE).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError, ValueError) as cause:
+            raise EnrolmentError(
+                f"an identity folder with {FILE} was wanted, got {str(folder)!r} ({cause}): "
+                f"make one with `continuity enrol {folder} --actor NAME=PICTURES`"
+            ) from None
+        try:
+            table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as cause:
+            raise FormatError(f"{root / FILE} is no readable TOML: {cause}") from None
+        found = table.get("format")
+        if found != FORMAT:
+            newer = isinstance(found, int) and found > FORMAT
+            raise FormatError(
+                f"{root / FILE}: format {FORMAT} was wanted, got {found!r}: "
+                + ("update continuity to read it" if newer else "enrol it again")
+            )
+        try:
+            enrolled = tuple(_enrolled(root, kind, e) for kind in ("actor", "grade") for e in table.get(kind, []))
+            features = {f["space"]: _features(root, f) for f in table.get("features", [])}
+            return cls(
+                name=str(table["name"]),
+                enrolled=enrolled,
+                warnings=tuple(map(str, table.get("warnings", []))),
+                folder=root,
+                stored_features=features,
+            )
+        except (KeyError, TypeError, AttributeError) as cause:
+            raise FormatError(f"{root / FILE} is damaged ({type(cause).__name__}: {cause}): enrol it again") from None
+
+
+def inside(root: Path, relative: str) -> Path:
+    """``root / relative`` for a relative path with '/' that stays inside ``root``.
+
+    Raises:
+        FormatError: the path is absolute or climbs out.
+    """
+    pure = PurePosixPath(relative)
+    if pure.is_absolute() or ".." in pure.parts or "\\" in relative or "\0" in relative or not pure.parts:
+        raise FormatError(f"a path inside {root} was wanted, got {relative!r}: the file is damaged or hostile")
+    return root.joinpath(*pure.parts)
+
+
+def file_digest(path: Path) -> str:
+    """blake2b (256 bits) of a file, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
+
+
+def _enrolled(root: Path, kind: str, table: Mapping[str, Any]) -> Enrolled:
+    references = tuple(
+        Reference(path=str(r["path"]), digest=str(r["digest"]), source=str(r["source"])) for r in table["reference"]
+    )
+    for reference in references:
+        path = inside(root, reference.path)
+        if not path.is_file():
+            raise EnrolmentError(f"reference {reference.source!r} was wanted at {path}, there is no file: enrol again")
+        if file_digest(path) != reference.digest:
+            raise EnrolmentError(f"reference {path} is not the file that was enrolled (digest differs): enrol again")
+    return Enrolled(kind=kind, name=str(table.get("name", "")), references=references)
+
+
+def _features(root: Path, table: Mapping[str, Any]) -> Mapping[str, NDArray[np.float32]]:
+    from safetensors.numpy import load_file
+
+    path = inside(root, str(table["path"]))
+    if not path.is_file() or file_digest(path) != table["digest"]:
+        raise EnrolmentError(f"the features in {path} are missing or changed: run `continuity enrol {root} --refresh`")
+    return load_file(path)

@@ -1,0 +1,225 @@
+"""Every seam on one page. What fits one of these plugs in; ``continuity.testing`` has a contract suite for each.
+
+Extensions get values, not owners: nothing here hands out a Shot, a Ledger or a Gate. Generators, proposers, watches and
+repairs have ``settings``, plain JSON values; with class name and version they are their part of the stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from continuity.errors import RenderFailed
+from continuity.identity import Identity
+from continuity.media import Image, Media
+from continuity.records import (
+    Declined,
+    Expect,
+    Face,
+    FrameMeasurement,
+    Instrument,
+    Json,
+    Measurement,
+    ModelCard,
+    Proposal,
+    Recipe,
+    Rendered,
+    Repaired,
+    Report,
+    Trial,
+)
+
+Pixels = NDArray[np.uint8]  # H x W x 3, sRGB
+Floats = NDArray[np.float32]
+
+
+@runtime_checkable
+class FaceBackend(Protocol):
+    """Finds and embeds faces. Two backends never share a feature space, so ``space`` names it."""
+
+    @property
+    def space(self) -> str:
+        """Names the feature space: a digest over detector, alignment and embedding models."""
+
+    @property
+    def models(self) -> tuple[ModelCard, ...]:
+        """The model files behind it."""
+
+    @property
+    def detector(self) -> str:
+        """Name of the detector, part of the instrument."""
+
+    @property
+    def unit(self) -> str:
+        """Unit of :meth:`distance`, such as ``Euclidean``."""
+
+    @property
+    def smallest(self) -> float:
+        """The smallest face, in pixels of its shorter side, that can be measured."""
+
+    @property
+    def far(self) -> float:
+        """The distance beyond which two pictures hardly show one person: enrolment warns there."""
+
+    def detect(self, pixels: Pixels) -> tuple[Face, ...]:
+        """All faces, the largest first."""
+
+    def embed(self, pixels: Pixels, face: Face) -> Floats:
+        """The embedding of one face, one-dimensional float32."""
+
+    def distance(self, a: Floats, b: Floats) -> Floats:
+        """Distances between the rows of ``a`` (n x d) and of ``b`` (m x d): n x m, larger is less alike."""
+
+
+@runtime_checkable
+class Backends(Protocol):
+    """The models a gate has. Weights are looked up on first use: :class:`MissingWeights` comes before any frame."""
+
+    @property
+    def faces(self) -> FaceBackend:
+        """The face backend."""
+
+    def mesh(self, pixels: Pixels, face: Face) -> Floats | None:
+        """468 face mesh points (x, y) in pixels, or None where the mesh model sees no face there."""
+
+    def people(self, pixels: Pixels) -> float:
+        """Evidence in [0, 1] that at least one person is in the picture (detector confirmed by the landmark model)."""
+
+    @property
+    def mesh_models(self) -> tuple[ModelCard, ...]:
+        """The model files behind :meth:`mesh`."""
+
+    @property
+    def people_models(self) -> tuple[ModelCard, ...]:
+        """The model files behind :meth:`people`."""
+
+
+@runtime_checkable
+class Observed(Protocol):
+    """One decoded frame, and everything models say of it, computed once. The only way a metric meets a model."""
+
+    @property
+    def pixels(self) -> Pixels:
+        """The measuring copy: H x W x 3, uint8, sRGB."""
+
+    @property
+    def index(self) -> int:
+        """Number of the frame in its source, from 0."""
+
+    @property
+    def seconds(self) -> float | None:
+        """Time of the frame in its source; None for a still."""
+
+    @property
+    def lab(self) -> Floats:
+        """CIELAB (D65) of the frame, reduced to at most 256 px on its longer side: h x w x 3."""
+
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        """All faces, the largest first."""
+
+    @property
+    def people(self) -> float:
+        """Evidence in [0, 1] that a person is there, whether or not a face was found."""
+
+    def embedding(self, face: Face) -> Floats:
+        """The embedding of one of :attr:`faces`."""
+
+    def face_of(self, actor: str) -> Face | None:
+        """The face given to an enrolled actor: actors and faces are matched jointly, faces left over are nobody's."""
+
+    def skin(self, face: Face) -> Floats | None:
+        """Median CIELAB (3 numbers) of cheeks and forehead, or None where the mesh does not fit."""
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """How far one candidate is from the identity in one aspect. ``key`` is stable and unique, such as ``face:mara``."""
+
+    @property
+    def key(self) -> str:
+        """Aspect, or ``aspect:name``."""
+
+    @property
+    def unit(self) -> str:
+        """Unit of the value."""
+
+    @property
+    def cost(self) -> float:
+        """Rough milliseconds for a 1024 x 1024 frame on one core: the cheap ones run first."""
+
+    @property
+    def expect(self) -> Expect:
+        """What the shot expects of the subject."""
+
+    @property
+    def previewable(self) -> bool:
+        """Whether a blurred preview says anything to this metric."""
+
+    def instrument(self, backends: Backends) -> Instrument:
+        """What measures. Raises MissingWeights or MissingDependency where it could not."""
+
+    def frame(self, seen: Observed, identity: Identity) -> FrameMeasurement:
+        """Measures one frame; a still is a clip of one frame."""
+
+    def join(self, frames: Sequence[FrameMeasurement]) -> Measurement:
+        """Joins the frames, in order of time, by the rule that the instrument names."""
+
+
+@runtime_checkable
+class Watch(Protocol):
+    """Looks into a running render."""
+
+    @property
+    def settings(self) -> Mapping[str, Json]:
+        """Its part of the stream."""
+
+    def look(self, step: int, steps: int, preview: Callable[[], Image]) -> bool:
+        """True to go on. The preview is decoded only when it is called."""
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """Recipe -> media."""
+
+    @property
+    def settings(self) -> Mapping[str, Json]:
+        """Its part of the stream."""
+
+    def render(self, recipe: Recipe, watch: Watch | None = None) -> Rendered:
+        """Renders once. Raises RenderFailed or Aborted, both with their cost."""
+
+
+@runtime_checkable
+class BatchGenerator(Generator, Protocol):
+    """A generator that renders several recipes in one call; without it a batch is rendered one after another."""
+
+    def render_batch(self, recipes: Sequence[Recipe]) -> Sequence[Rendered | RenderFailed]:
+        """In the order of the recipes; never watched."""
+
+
+@runtime_checkable
+class Proposer(Protocol):
+    """History -> next recipe."""
+
+    @property
+    def settings(self) -> Mapping[str, Json]:
+        """Its part of the stream."""
+
+    def propose(self, history: Sequence[Trial], index: int) -> Proposal:
+        """Changes for candidate ``index``; ``history``, in order of index, may be long: do not copy it."""
+
+
+@runtime_checkable
+class Repair(Protocol):
+    """Mends what has a closed form."""
+
+    @property
+    def settings(self) -> Mapping[str, Json]:
+        """Its part of the stream."""
+
+    def repair(self, media: Media, report: Report, identity: Identity) -> Repaired | Declined:
+        """New media, or why not; never changes the given media."""

@@ -1,0 +1,222 @@
+"""What the loop passes around: recipes, costs, tickets, trials, budgets, decisions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from enum import StrEnum
+
+from continuity.errors import UsageError
+from continuity.media import Media
+from continuity.records.measuring import Json
+
+
+class State(StrEnum):
+    """The named state in which every candidate ends, ``asked`` while it runs."""
+
+    ASKED = "asked"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    INCONCLUSIVE = "inconclusive"
+    ABORTED = "aborted"
+    FAILED = "failed"
+    LOST = "lost"  # its lease is dead: the worker that asked is gone
+
+
+class Origin(StrEnum):
+    """Where a proposal came from; a promise about random candidates does not cover learned ones."""
+
+    RANDOM = "random"
+    LEARNED = "learned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Seconds by kind, on which device, and how far the render came. Money is derived, never stored alone."""
+
+    render: float = 0.0
+    decode: float = 0.0
+    preview: float = 0.0
+    score: float = 0.0
+    repair: float = 0.0
+    device: str = "cpu"  # such as cpu, cuda:NVIDIA H100
+    steps_run: int | None = None
+    steps_planned: int | None = None
+
+    def __post_init__(self) -> None:
+        for kind, seconds in self.seconds.items():
+            if not (math.isfinite(seconds) and seconds >= 0):
+                raise UsageError(f"a cost counts seconds from 0 up, got {kind} = {seconds}")
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Seconds by kind."""
+        return {k: getattr(self, k) for k in ("render", "decode", "preview", "score", "repair")}
+
+    @property
+    def total(self) -> float:
+        """All seconds."""
+        return sum(self.seconds.values())
+
+    @property
+    def gpu_seconds(self) -> float:
+        """Seconds that a CUDA device was held: all but scoring, which may run elsewhere."""
+        return self.total - self.score if self.device.startswith("cuda") else 0.0
+
+    @property
+    def render_equivalents(self) -> float:
+        """1 for a full render; an aborted one counts the share of the steps it ran."""
+        if self.steps_run is None or not self.steps_planned:
+            return 1.0
+        return min(1.0, self.steps_run / self.steps_planned)
+
+    def __add__(self, other: Cost) -> Cost:
+        return replace(
+            self,
+            render=self.render + other.render,
+            decode=self.decode + other.decode,
+            preview=self.preview + other.preview,
+            score=self.score + other.score,
+            repair=self.repair + other.repair,
+        )
+
+    def to_json(self) -> dict[str, Json]:
+        """A plain mapping, without the fields that were not recorded."""
+        return {k: v for k, v in asdict(self).items() if v is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Prices per device-second by device prefix (``cuda``, ``cpu``), in one ISO 4217 currency."""
+
+    currency: str = "EUR"
+    per_second: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.currency) != 3 or not self.currency.isalpha() or not self.currency.isupper():
+            raise UsageError(f"a currency is an ISO 4217 code such as EUR, got {self.currency!r}")
+        for device, price in self.per_second.items():
+            if not (isinstance(price, int | float) and math.isfinite(price) and price >= 0):
+                raise UsageError(f"the rate of {device} is a price per second from 0 up, got {price}")
+
+    def price(self, device: str) -> float:
+        """The price of one second on ``device``: its longest matching prefix, 0 where none matches."""
+        matching = [d for d in self.per_second if device.startswith(d)]
+        return self.per_second[max(matching, key=len)] if matching else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Limits of a shot over all runs and workers; the first one reached stops it. None is no limit.
+
+    ``cost`` is in the currency of ``rates``.
+    """
+
+    candidates: int | None = None
+    seconds: float | None = None
+    gpu_seconds: float | None = None
+    cost: float | None = None
+    rates: Rates = field(default_factory=Rates)
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.name != "rates" and value is not None and not (math.isfinite(value) and value > 0):
+                raise UsageError(f"budget: {one.name} is a number above 0 or left out, got {value}")
+        if self.cost is not None and not any(self.rates.per_second.values()):
+            raise UsageError("budget: a cost limit needs rates with a price per device-second, got none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """All that is needed to render a candidate again.
+
+    The shot fills ``prompt``, ``seed`` and ``changes`` (what the proposer changed); the generator completes it with
+    ``details`` (model, scheduler, versions; truth, for a simulator) and ``inputs`` (role -> digest of an input medium).
+    """
+
+    prompt: str = ""
+    seed: int = 0
+    changes: Mapping[str, Json] = field(default_factory=dict)
+    details: Mapping[str, Json] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Json]:
+        """A plain mapping."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """What a generator gives back: the media, what they cost, and the recipe completed."""
+
+    media: Media
+    cost: Cost
+    recipe: Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What to change in the next recipe, and where the idea came from."""
+
+    changes: Mapping[str, Json] = field(default_factory=dict)
+    origin: Origin = Origin.RANDOM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What a proposer may know of an earlier candidate of the same shot."""
+
+    index: int
+    seed: int
+    changes: Mapping[str, Json]
+    state: State
+    worst_excess: float | None  # normalised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A candidate that was asked for and not yet told. ``measure_fully`` is the coin thrown for it."""
+
+    candidate: int
+    shot: str
+    revision: int
+    index: int
+    recipe: Recipe
+    origin: Origin
+    measure_fully: bool
+
+    @property
+    def seed(self) -> int:
+        """The seed to render with: 32 bits, unique within the shot."""
+        return self.recipe.seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repaired:
+    """Media that a repair has changed, what it cost, and the settings it used."""
+
+    media: Media
+    cost: Cost
+    settings: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declined:
+    """A repair that would not do; the reason is for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A person's word on a candidate, kept apart from the machine's verdict and outranking it."""
+
+    candidate: int
+    accept: bool
+    who: str = ""
+    role: str = ""
+    round: int = 1
+    reason: str = ""
+    when: str = ""  # UTC with offset, ISO 8601; filled by the ledger

@@ -1,0 +1,160 @@
+"""Reports as plain JSON values and back: ``format = 1``, no NaN, frozen once released."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from continuity.errors import FormatError
+from continuity.records.measuring import (
+    Box,
+    Expect,
+    Finding,
+    FrameMeasurement,
+    Instrument,
+    Measurement,
+    Measurements,
+    ModelCard,
+    Report,
+    Status,
+    Tolerance,
+    Verdict,
+)
+
+FORMAT = 1
+
+
+def report_to_json(report: Report) -> dict[str, Any]:
+    """The report as nested dicts, lists, strings, finite numbers and None."""
+    seen = report.measurements
+    return {
+        "format": FORMAT,
+        "verdict": str(report.verdict),
+        "path": seen.path,
+        "media": seen.media,
+        "identity": {"digest": seen.identity, "name": seen.identity_name},
+        "findings": [_finding_to_json(f) for f in report.findings],
+        "models": [_slots(m) for m in report.models],
+        "not_checked": list(seen.not_checked),
+        "warnings": list(report.warnings),
+        "measurement_warnings": list(seen.warnings),
+        "frames": seen.frames,
+        "frame_count": seen.frame_count,
+        "seconds": round(seen.seconds, 6),
+    }
+
+
+def report_from_json(row: Mapping[str, Any]) -> Report:
+    """The report that :func:`report_to_json` wrote.
+
+    Raises:
+        FormatError: the mapping is of a newer format, or not a report.
+    """
+    found = row.get("format")
+    if found != FORMAT:
+        raise FormatError(
+            f"a report of format {FORMAT} was wanted, got format {found!r}: "
+            + ("update continuity to read it" if isinstance(found, int) and found > FORMAT else "this is no report")
+        )
+    try:
+        cards = {m["digest"]: ModelCard(**m) for m in row["models"]}
+        findings = tuple(_finding_from_json(f, cards) for f in row["findings"])
+        return Report(
+            verdict=Verdict(row["verdict"]),
+            findings=findings,
+            warnings=tuple(row["warnings"]),
+            measurements=Measurements(
+                items=tuple(f.measurement for f in findings),
+                media=row["media"],
+                path=row["path"],
+                identity=row["identity"]["digest"],
+                identity_name=row["identity"]["name"],
+                warnings=tuple(row["measurement_warnings"]),
+                not_checked=tuple(row["not_checked"]),
+                frames=row["frames"],
+                frame_count=row["frame_count"],
+                seconds=row["seconds"],
+            ),
+        )
+    except (KeyError, TypeError, ValueError) as cause:
+        raise FormatError(f"a stored report is damaged: {type(cause).__name__}: {cause}") from cause
+
+
+def _slots(record: Any, *leave: str) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__dataclass_fields__ if name not in leave}
+
+
+def _boxes(boxes: tuple[tuple[str, Box], ...]) -> list[Any]:
+    return [[label, [round(v, 2) for v in (b.left, b.top, b.right, b.bottom)]] for label, b in boxes]
+
+
+def _finding_to_json(finding: Finding) -> dict[str, Any]:
+    m = finding.measurement
+    instrument = m.instrument
+    return {
+        "key": m.key,
+        "verdict": str(finding.verdict),
+        "status": str(m.status),
+        "value": m.value,
+        "limit": finding.limit,
+        "unit": m.unit,
+        "excess": finding.excess,
+        "normalised_excess": finding.normalised_excess,
+        "reason": finding.reason,
+        "note": m.note,
+        "expect": str(m.expect),
+        "evidence": dict(m.evidence),
+        "boxes": _boxes(m.boxes),
+        "worst_frame": m.worst_frame,
+        "coverage": m.coverage,
+        "seconds": round(m.seconds, 6),
+        "frames": [
+            {"index": f.index, "seconds": f.seconds, "status": str(f.status), "value": f.value, "note": f.note}
+            for f in m.frames
+        ],
+        "tolerance": _slots(finding.tolerance) if finding.tolerance else None,
+        "instrument": {
+            **_slots(instrument, "models"),
+            "models": [c.digest for c in instrument.models],
+            "digest": instrument.digest,
+        }
+        if instrument
+        else None,
+    }
+
+
+def _finding_from_json(row: Mapping[str, Any], cards: Mapping[str, ModelCard]) -> Finding:
+    tool = row["instrument"]
+    instrument = None
+    if tool is not None:
+        rest = {k: v for k, v in tool.items() if k not in ("models", "digest")}
+        instrument = Instrument(models=tuple(cards[d] for d in tool["models"]), **rest)
+    return Finding(
+        verdict=Verdict(row["verdict"]),
+        tolerance=Tolerance(**row["tolerance"]) if row["tolerance"] else None,
+        reason=row["reason"],
+        measurement=Measurement(
+            key=row["key"],
+            unit=row["unit"],
+            expect=Expect(row["expect"]),
+            status=Status(row["status"]),
+            value=row["value"],
+            note=row["note"],
+            evidence=row["evidence"],
+            boxes=tuple((label, Box(*edges)) for label, edges in row["boxes"]),
+            frames=tuple(
+                FrameMeasurement(
+                    status=Status(f["status"]),
+                    value=f["value"],
+                    note=f["note"],
+                    index=f["index"],
+                    seconds=f["seconds"],
+                )
+                for f in row["frames"]
+            ),
+            worst_frame=row["worst_frame"],
+            coverage=row["coverage"],
+            instrument=instrument,
+            seconds=row["seconds"],
+        ),
+    )
