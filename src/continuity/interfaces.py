@@ -125,8 +125,15 @@ class Observed(Protocol):
     def people(self) -> float:
         """Evidence in [0, 1] that a person is there, whether or not a face was found."""
 
+    @property
+    def smallest_face(self) -> float:
+        """The smallest face, in pixels of its shorter side, that can be measured."""
+
     def embedding(self, face: Face) -> Floats:
         """The embedding of one of :attr:`faces`."""
+
+    def distances(self, face: Face, actor: str) -> Floats:
+        """Distances (n) of a face to the n enrolled references of an actor."""
 
     def face_of(self, actor: str) -> Face | None:
         """The face given to an enrolled actor: actors and faces are matched jointly, faces left over are nobody's."""

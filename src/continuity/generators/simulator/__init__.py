@@ -1,0 +1,5 @@
+"""Candidates from real footage by real pixel operations, with recorded truth."""
+
+from continuity.generators.simulator.simulator import Simulator
+
+__all__ = ["Simulator"]

@@ -1,0 +1,5 @@
+"""Proposers: history -> the next recipe."""
+
+from continuity.proposers.seeds import Seeds
+
+__all__ = ["Seeds"]
