@@ -1,0 +1,66 @@
+"""What several test files share: evaluation footage, an enrolled astronaut, a gate without models."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pil
+
+import continuity as ct
+from continuity.testing import FakeBackends, FakeMetric
+
+
+@pytest.fixture(scope="session")
+def footage() -> Path:
+    """The folder of evaluation footage; the only reason for which a test may skip."""
+    folder = os.environ.get("CONTINUITY_EVAL_DATA", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("CONTINUITY_EVAL_DATA names no folder of evaluation footage")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> np.ndarray:
+    """A real photograph of one person, 512 x 512, public domain, shipped with scikit-image."""
+    from skimage import data
+
+    return np.ascontiguousarray(data.astronaut())
+
+
+@pytest.fixture(scope="session")
+def backends() -> ct.LocalBackends:
+    """The real models."""
+    return ct.LocalBackends()
+
+
+@pytest.fixture(scope="session")
+def enrolled(
+    tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray, backends: ct.LocalBackends
+) -> ct.Identity:
+    """The astronaut with her grade, enrolled with the real models."""
+    folder = tmp_path_factory.mktemp("identities")
+    Pil.fromarray(astronaut).save(folder / "astronaut.png")
+    picture = folder / "astronaut.png"
+    return ct.enrol(folder / "collins", actors={"collins": [picture]}, grade=[picture], backends=backends)
+
+
+@pytest.fixture
+def nobody() -> ct.Identity:
+    """An identity with nothing enrolled, for gates whose metrics need none."""
+    return ct.Identity(name="nobody", enrolled=())
+
+
+@pytest.fixture
+def bright_gate(nobody: ct.Identity) -> ct.Gate:
+    """Passes pictures whose mean brightness is at most 64 levels; needs no models."""
+    return ct.Gate([FakeMetric("bright")], identity=nobody, tolerances={"bright": 64.0}, backends=FakeBackends())
+
+
+@pytest.fixture
+def flat() -> Callable[[int], ct.Image]:
+    """Makes a picture of one grey level."""
+    return lambda level: ct.Image.from_array(np.full((16, 16, 3), level, dtype=np.uint8))
