@@ -1,0 +1,13 @@
+"""Pictures and clips: opened by content, decoded for measuring, saved as they came.
+
+The measuring copy is always HxWx3 uint8 sRGB. Importing this loads neither Pillow nor PyAV.
+"""
+
+from __future__ import annotations
+
+from continuity.media.clip import Clip, Media, open_media
+from continuity.media.files import write_atomic
+from continuity.media.frames import Frame, Sampling
+from continuity.media.image import Image, thumbnail
+
+__all__ = ["Clip", "Frame", "Image", "Media", "Sampling", "open_media", "thumbnail", "write_atomic"]

@@ -1,0 +1,178 @@
+"""A clip: moving pictures from a file, a folder of frames or memory, decoded lazily."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from continuity.errors import MediaError
+from continuity.media import stills
+from continuity.media.animation import Animation
+from continuity.media.arrays import ArrayReel
+from continuity.media.files import SourceFile, is_folder, shown
+from continuity.media.folder import FrameFolder
+from continuity.media.formats import require_suffix
+from continuity.media.frames import Frame, Sampling
+from continuity.media.image import Image
+from continuity.media.movie import Movie
+
+
+class Reel(Protocol):
+    """Where the frames of a clip come from."""
+
+    @property
+    def path(self) -> Path | None:
+        """File or folder, None in memory."""
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of a saved copy."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) as displayed."""
+
+    @property
+    def rate(self) -> Fraction:
+        """Mean frames a second."""
+
+    @property
+    def frame_count(self) -> int:
+        """How many frames there are."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it runs."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed."""
+
+    @property
+    def digest(self) -> str:
+        """Digest of the source."""
+
+    def decode(self, indices: Sequence[int]) -> Iterator[Frame]:
+        """Yield the frames at ascending ``indices``."""
+
+    def save(self, target: Path) -> None:
+        """Write the untouched source."""
+
+
+class Clip:
+    """Moving pictures. Frames are decoded when asked for and one at a time, so memory does not grow with length.
+
+    ``notes`` says what was assumed: untagged colour, gaps in numbered frames, a variable frame rate. Notes that only
+    decoding can find (transparent parts) are there once frames were read.
+    """
+
+    def __init__(self, reel: Reel) -> None:
+        self._reel = reel
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Clip:
+        """Open a movie, an animated picture or a folder of numbered frames.
+
+        Raises:
+            MediaError: missing, not readable, empty, damaged, cut short, too large, a still, or of an unread format.
+        """
+        media = open_media(path)
+        if isinstance(media, Image):
+            raise MediaError(f"cannot read {shown(path)} as a clip: it is a single picture; open it with open_media")
+        return media
+
+    @classmethod
+    def from_arrays(cls, arrays: Iterable[NDArray[np.uint8]], rate: Fraction | float) -> Clip:
+        """Make a clip from HxWx3 uint8 sRGB frames, which are copied, and a rate in frames a second.
+
+        Its source is FFV1 in Matroska, encoded when saved; opening that file gives the same pixels.
+
+        Raises:
+            MediaError: no frame, frames of different sizes, another dtype or shape, or a rate that is not above 0.
+        """
+        return cls(ArrayReel(arrays, rate))
+
+    @property
+    def path(self) -> Path | None:
+        """The source file or folder, or None for arrays."""
+        return self._reel.path
+
+    @property
+    def digest(self) -> str:
+        """``b2-<hex>`` over a file, or the names and digests of a folder; ``px-<hex>`` over arrays and rate."""
+        return self._reel.digest
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) as displayed."""
+        return self._reel.size
+
+    @property
+    def rate(self) -> Fraction:
+        """Mean frames a second."""
+        return self._reel.rate
+
+    @property
+    def frame_count(self) -> int:
+        """How many frames the source shows, found without decoding a movie."""
+        return self._reel.frame_count
+
+    @property
+    def seconds(self) -> float:
+        """How long the clip runs."""
+        return self._reel.seconds
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed to read the clip."""
+        return self._reel.notes
+
+    @property
+    def suffix(self) -> str:
+        """The suffix that a saved copy has to have; empty for a folder of frames."""
+        return self._reel.suffix
+
+    def frames(self, sampling: Sampling | None = None) -> Iterator[Frame]:
+        """Yield the sampled frames in order (default: ``Sampling()``); only one is held at a time.
+
+        Raises:
+            MediaError: a sampled frame, or one that it builds on, is damaged or missing; names file, frame and cause.
+        """
+        yield from self._reel.decode((sampling or Sampling()).indices(self.frame_count, self.rate))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the untouched source to ``path``, atomically: a file as a file, a folder as a new folder.
+
+        Raises:
+            MediaError: another suffix, a target that cannot be written, or a source that changed since it was opened.
+        """
+        self._reel.save(require_suffix(path, self.suffix) if self.suffix else Path(path))
+
+    def __repr__(self) -> str:
+        return f"Clip({shown(self.path)})" if self.path else f"Clip.from_arrays({self.frame_count} frames)"
+
+
+Media: TypeAlias = Image | Clip
+
+
+def open_media(path: str | os.PathLike[str]) -> Media:
+    """Open a picture, a clip or a folder of numbered frames, told apart by content.
+
+    Raises:
+        MediaError: missing, not readable, empty, damaged, cut short, too large, or of a format that is not read. The
+            message names the file, the cause and what to do. Damage inside a picture or clip shows when it is decoded.
+    """
+    where = Path(path)
+    if is_folder(where):
+        return Clip(FrameFolder(where))
+    source = SourceFile(where)
+    kind, moves = stills.examine(source)
+    if not moves:
+        return Image((source, kind))
+    return Clip(Movie(source, kind) if kind.is_movie else Animation(source, kind))

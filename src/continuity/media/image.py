@@ -1,0 +1,161 @@
+"""A still picture: the source bytes as they are, and a measuring copy of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from continuity.errors import MediaError
+from continuity.media import stills
+from continuity.media.files import SourceFile, shown, write_atomic
+from continuity.media.formats import Format, require_suffix, suffix_of
+from continuity.media.frames import Frame, Sampling, checked, digest_of_pixels
+
+
+class Image:
+    """A picture from a file (``Image.open``) or an array (``Image.from_array``).
+
+    The file is decoded when ``pixels``, ``size`` or ``notes`` is first asked for, and the result kept. ``save`` and
+    ``source_bytes`` give the source untouched, never the measuring copy; a file that changed meanwhile is refused.
+    """
+
+    def __init__(
+        self,
+        source: tuple[SourceFile, Format] | None,
+        pixels: NDArray[np.uint8] | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self._source = source
+        self._pixels = pixels
+        self._notes = notes
+        self._png: bytes | None = None
+        self._digest: str | None = None
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Image:
+        """Open a picture file; its header is read, its pixels are not.
+
+        Raises:
+            MediaError: missing, not readable, empty, damaged, too large, a clip, or of a format that is not read.
+        """
+        source = SourceFile(Path(path))
+        kind, moves = stills.examine(source)
+        if moves:
+            raise MediaError(f"cannot read {shown(path)} as a picture: it is a clip; open it with open_media")
+        return cls((source, kind))
+
+    @classmethod
+    def from_array(cls, array: NDArray[np.uint8], *, notes: tuple[str, ...] = ()) -> Image:
+        """Make a picture from HxWx3 uint8 sRGB. The array is copied; the source is a PNG, made when first needed.
+
+        Raises:
+            MediaError: another type, dtype or shape, or no pixels.
+        """
+        return cls(None, checked(array), tuple(notes))
+
+    @property
+    def path(self) -> Path | None:
+        """The source file, or None for an array."""
+        return self._source[0].path if self._source else None
+
+    @property
+    def suffix(self) -> str:
+        """The suffix that a saved copy has to have, such as ``.png``; told by the content, not by the name."""
+        return suffix_of(self._source[1], self._source[0].path) if self._source else ".png"
+
+    @property
+    def digest(self) -> str:
+        """``b2-<hex>`` over the bytes of a file, ``px-<hex>`` over shape, dtype and bytes of an array."""
+        if self._source:
+            return self._source[0].digest
+        if self._digest is None:
+            self._digest = digest_of_pixels([self.pixels])
+        return self._digest
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The measuring copy: HxWx3 uint8, sRGB, oriented as displayed, C-contiguous, read-only.
+
+        Raises:
+            MediaError: the file is damaged, cut short or changed.
+        """
+        if self._pixels is None:
+            assert self._source is not None  # noqa: S101  (an array brings its pixels)
+            source, kind = self._source
+            self._pixels, said = stills.decode(source.read(), kind, source.path)
+            self._notes += said
+            if source.path.suffix.lower() not in kind.value:
+                self._notes += (f"the name says {source.path.suffix or 'nothing'}, the content is {kind.name}",)
+        return self._pixels
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) as displayed."""
+        height, width = self.pixels.shape[:2]
+        return width, height
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed or reduced to get the measuring copy; empty for an ordinary picture."""
+        self.pixels  # noqa: B018  (decoding is what finds the surprises)
+        return self._notes
+
+    @property
+    def frame_count(self) -> int:
+        """1: a still is a clip of one frame."""
+        return 1
+
+    def frames(self, sampling: Sampling | None = None) -> Iterator[Frame]:
+        """Yield the picture as the one frame that it is, whatever the sampling."""
+        yield Frame(0, None, self.pixels)
+
+    def source_bytes(self) -> bytes:
+        """Return the untouched bytes of the file; of an array, a PNG.
+
+        Raises:
+            MediaError: the file is gone or changed since it was first opened.
+        """
+        if self._source:
+            return self._source[0].read()
+        if self._png is None:
+            from PIL import Image as Pillow
+
+            sink = BytesIO()
+            Pillow.fromarray(self.pixels).save(sink, "PNG", compress_level=1)
+            self._png = sink.getvalue()
+        return self._png
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the untouched source to ``path``, atomically; its suffix has to be that of the source.
+
+        Raises:
+            MediaError: another suffix, a folder that is not there or not writable, a full disk, a changed source.
+        """
+        target = require_suffix(path, self.suffix)
+        if self._source:
+            self._source[0].copy(target)
+        else:
+            write_atomic(target, self.source_bytes())
+
+    def __repr__(self) -> str:
+        return f"Image({shown(self.path)})" if self.path else f"Image.from_array({self.size[0]}x{self.size[1]})"
+
+
+def thumbnail(pixels: NDArray[np.uint8], side: int = 256) -> bytes:
+    """Return a JPEG of HxWx3 uint8 sRGB, its longer side at most ``side`` pixels; smaller pictures keep their size.
+
+    Raises:
+        MediaError: not such an array.
+    """
+    from PIL import Image as Pillow
+
+    picture = Pillow.fromarray(checked(pixels, "a thumbnail's source"))
+    picture.thumbnail((side, side), Pillow.Resampling.LANCZOS)
+    sink = BytesIO()
+    picture.save(sink, "JPEG", quality=85)
+    return sink.getvalue()

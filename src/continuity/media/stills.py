@@ -1,0 +1,138 @@
+"""Pictures through Pillow: any mode, depth, profile and orientation to HxWx3 uint8 sRGB."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from io import BytesIO
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from continuity.errors import MediaError
+from continuity.media.files import SourceFile, shown, translated
+from continuity.media.formats import Format, sniff
+from continuity.media.frames import frozen, over_matte
+from continuity.media.icc import to_srgb
+from continuity.media.pillow import open_pillow, strict_pillow
+from continuity.media.sixteen import sixteen_bits
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
+AGAIN = "render, copy or export it again"
+
+_ORIENTATION = 0x0112
+_SRGB_GAMMA = 0.45455  # what a PNG of sRGB pixels says in gAMA
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a picture's header says, before any pixel is decoded."""
+
+    size: tuple[int, int]
+    frames: int
+
+
+def header(file: IO[bytes], kind: Format, path: str | os.PathLike[str]) -> Header:
+    """Return size (as stored, before any orientation) and frame count of an open picture file."""
+    with translated("read", path, AGAIN), strict_pillow():
+        image = open_pillow(file, kind, path)
+        frames = 1 if kind in (Format.TIFF, Format.JPEG) else getattr(image, "n_frames", 1)
+        return Header(image.size, frames - bool(getattr(image, "default_image", False)))
+
+
+def examine(source: SourceFile) -> tuple[Format, bool]:
+    """Return the format of a file, and whether it moves: a movie, or a picture file with several frames.
+
+    Raises:
+        MediaError: missing, not readable, empty, damaged, too large, or of a format that is not read.
+    """
+    kind = sniff(source)
+    if kind.is_movie:
+        return kind, True
+    with source.open() as file:
+        return kind, header(file, kind, source.path).frames > 1
+
+
+def decode(content: bytes, kind: Format, path: str | os.PathLike[str]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """Return the measuring copy of a picture, HxWx3 uint8 sRGB, with what was assumed or reduced on the way.
+
+    Raises:
+        MediaError: damaged, truncated, too large, or of a kind that has no plain colours (floating point, Lab).
+    """
+    with translated("read", path, AGAIN), strict_pillow():
+        image = open_pillow(BytesIO(content), kind, path)
+        notes = []
+        pages = getattr(image, "n_frames", 1) if kind is Format.TIFF else 1
+        if pages > 1:
+            notes.append(f"{pages} pages: the first is measured")
+        deep = sixteen_bits(image, lambda: open_pillow(BytesIO(content), kind, path))
+        gamma = image.info.get("gamma", _SRGB_GAMMA)
+        if abs(gamma - _SRGB_GAMMA) > 0.01 and not image.info.keys() & {"icc_profile", "srgb"}:
+            notes.append(f"PNG gamma {gamma:g} is not applied: read as sRGB")
+        if deep is None:
+            pixels, said = convert(image, path)
+        else:
+            notes.append("16 bits a channel, reduced to 8 for measuring")
+            pixels, said = _from_eight_bits(deep, image, path)
+        # Pillow turns TIFF itself while loading; the others are turned here.
+        orientation = 1 if kind is Format.TIFF else image.getexif().get(_ORIENTATION, 1)
+        return frozen(oriented(pixels, orientation)), (*notes, *said)
+
+
+def convert(image: ImageFile, path: str | os.PathLike[str]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """Return the pixels of a loaded 8 bit picture of any mode as HxWx3 sRGB, not yet oriented, and notes."""
+    image.load()
+    if image.has_transparency_data:
+        rgba = image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")
+        return _from_eight_bits(np.asarray(rgba), image, path)
+    if image.mode in ("1", "L"):
+        colours = image.convert("L")
+    elif image.mode in ("P", "RGB", "RGBX", "YCbCr"):
+        colours = image.convert("RGB")
+    elif image.mode == "CMYK":
+        colours = image.copy()
+    else:
+        raise MediaError(
+            f"cannot read {shown(path)}: its pixels are {_MODES.get(image.mode, image.mode)}, which are not plain "
+            "colours; export it as PNG or TIFF with 8 or 16 bits a channel"
+        )
+    converted, notes = to_srgb(colours, image.info.get("icc_profile"))
+    return np.asarray(converted), notes
+
+
+_MODES = {"F": "floating point", "I": "32 bit integers", "LAB": "CIELAB", "HSV": "HSV"}
+
+
+def _from_eight_bits(
+    array: NDArray[np.uint8], image: ImageFile, path: str | os.PathLike[str]
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """Return HxWx3 sRGB from HxWxC with C of 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA, or CMYK by the mode)."""
+    from PIL import Image
+
+    channels = array.shape[2]
+    has_alpha = channels == 2 or (channels == 4 and image.mode != "CMYK")
+    plain = array[..., : channels - has_alpha]
+    mode = {1: "L", 3: "RGB", 4: "CMYK"}[plain.shape[2]]
+    height, width = plain.shape[:2]
+    colours = Image.frombytes(mode, (width, height), np.ascontiguousarray(plain).tobytes())
+    converted, notes = to_srgb(colours, image.info.get("icc_profile"))
+    rgb = np.asarray(converted)
+    if has_alpha:
+        rgb, transparent = over_matte(np.concatenate([rgb, array[..., -1:]], axis=2))
+        if transparent:
+            notes = (*notes, "transparent parts are measured over middle grey (sRGB 119)")
+    return rgb, notes
+
+
+def oriented(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Turn and mirror pixels as EXIF orientation 1 to 8 says (Exif 2.32, tag 0x0112); anything else is 1."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
