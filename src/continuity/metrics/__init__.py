@@ -1,0 +1,35 @@
+"""The metrics: how far a candidate is from the identity, one file per aspect, siblings that never import each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from continuity.errors import UnknownKey
+from continuity.identity import Identity
+from continuity.interfaces import Metric
+from continuity.metrics.face import FaceDistance
+from continuity.metrics.grade import GradeDrift
+from continuity.records import Expect
+
+__all__ = ["FaceDistance", "GradeDrift", "metrics_for"]
+
+
+def metrics_for(identity: Identity, expects: Mapping[str, str]) -> tuple[Metric, ...]:
+    """One metric per enrolled thing, each with what the shot expects of it where ``expects`` says so by key.
+
+    Raises:
+        UnknownKey: ``expects`` names a metric that this identity does not give.
+        UsageError: an expectation that is none.
+    """
+    keys = {f"face:{actor}" for actor in identity.actors} | ({"grade"} if identity.has("grade") else set())
+    for key in expects:
+        if key not in keys:
+            raise UnknownKey(
+                f"an expectation is given for {key!r}, but the metrics here are: {', '.join(sorted(keys))}"
+            )
+    found: list[Metric] = [
+        FaceDistance(actor, expect=expects.get(f"face:{actor}", Expect.REQUIRED)) for actor in identity.actors
+    ]
+    if identity.has("grade"):
+        found.append(GradeDrift(expect=Expect(expects.get("grade", Expect.REQUIRED))))
+    return tuple(found)

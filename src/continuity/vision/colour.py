@@ -1,0 +1,169 @@
+"""Colour of a picture as arrays: CIELAB, its distribution per channel, and how far two distributions are apart.
+
+CIELAB is taken under D65 with the 2 degree observer from sRGB (IEC 61966-2-1), as ``skimage.color.rgb2lab`` does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from continuity.errors import UsageError
+
+BINS = 256
+SIDE = 256
+
+_TO_XYZ = np.array(
+    [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]], np.float64
+)
+_WHITE = np.array([0.95047, 1.0, 1.08883], np.float64)  # D65, 2 degree observer
+_TO_RELATIVE_XYZ = (_TO_XYZ / _WHITE[:, None]).T.astype(np.float32)
+_FROM_F = np.array([[0, 500, 0], [116, -500, 200], [0, 0, -200]], np.float32)  # f(X), f(Y), f(Z) -> L + 16, a, b
+_DARK = np.float32(216 / 24389)  # below it CIELAB is a straight line
+_SLOPE = np.float32(24389 / 27 / 116)
+_OFFSET = np.float32(16 / 116)
+
+
+def _linear(coded: NDArray[np.floating]) -> NDArray[np.float32]:
+    curve = np.where(coded > 0.04045, ((coded + 0.055) / 1.055) ** 2.4, coded / 12.92)
+    return curve.astype(np.float32)
+
+
+_LINEAR = _linear(np.arange(256) / 255)
+
+
+def lab_of(rgb: NDArray[Any]) -> NDArray[np.float32]:
+    """CIELAB (D65, 2 degrees) of sRGB colours.
+
+    ``rgb`` is (..., 3), uint8 or floating in [0, 1]. Returns float32 (..., 3): L* in [0, 100], a* and b* about -110 to
+    110. Agrees with ``skimage.color.rgb2lab`` within 0.01 dE.
+
+    Raises:
+        UsageError: another shape or type, or a floating value outside [0, 1] (NaN among them).
+    """
+    if rgb.ndim < 1 or rgb.shape[-1] != 3:
+        raise UsageError(f"sRGB colours in a last axis of 3 were wanted, got shape {rgb.shape}: convert to RGB first")
+    if rgb.dtype == np.uint8:
+        linear = np.take(_LINEAR, rgb)
+    elif np.issubdtype(rgb.dtype, np.floating):
+        if rgb.size and not (rgb.min() >= 0 and rgb.max() <= 1):  # NaN fails both
+            raise UsageError(f"sRGB in [0, 1] was wanted, got {rgb.min()} to {rgb.max()}: scale or clip it first")
+        linear = _linear(rgb)
+    else:
+        raise UsageError(f"sRGB as uint8 or floating in [0, 1] was wanted, got {rgb.dtype}: convert it first")
+    relative = linear.reshape(-1, 3) @ _TO_RELATIVE_XYZ
+    root = np.cbrt(relative)
+    dark = relative <= _DARK
+    root[dark] = relative[dark] * _SLOPE + _OFFSET
+    lab: NDArray[np.float32] = root @ _FROM_F
+    lab[:, 0] -= 16
+    return lab.reshape(rgb.shape)
+
+
+def reduced_lab(pixels: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.float32]:
+    """CIELAB of a picture, area-averaged to at most ``side`` pixels on its longer side; never enlarged.
+
+    ``pixels`` is H x W x 3, uint8, sRGB. Returns h x w x 3, float32. The average is of coded sRGB, as an editor's
+    viewer shows a picture made smaller.
+
+    Raises:
+        UsageError: another shape or type, an empty picture, a side below 1.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or not pixels.size:
+        raise UsageError(
+            f"a picture H x W x 3 of uint8 was wanted, got {pixels.dtype} {pixels.shape}: convert it first"
+        )
+    if side < 1:
+        raise UsageError(f"a side of at least 1 px was wanted, got {side}")
+    height, width = pixels.shape[:2]
+    longer = max(height, width)
+    if longer > side:
+        size = (max(1, round(width * side / longer)), max(1, round(height * side / longer)))
+        pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
+    return lab_of(pixels)
+
+
+def quantiles(lab: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The distribution of each channel: the means of :data:`BINS` equal shares of its values, from smallest to largest.
+
+    ``lab`` is (..., 3) with at least one colour. Returns float32, 3 x BINS: the quantile function averaged over each
+    share, so that means are kept exactly.
+    """
+    ordered = np.sort(lab.reshape(-1, 3).T, axis=1)
+    count = ordered.shape[1]
+    total = np.zeros((3, count + 1), np.float64)
+    np.cumsum(ordered, axis=1, dtype=np.float64, out=total[:, 1:])
+    edges = np.arange(BINS + 1) * (count / BINS)
+    whole = np.minimum(edges.astype(np.intp), count - 1)
+    below = total[:, whole] + ordered[:, whole] * (edges - whole)
+    shares: NDArray[np.float32] = (np.diff(below, axis=1) * (BINS / count)).astype(np.float32)
+    return shares
+
+
+def wasserstein(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Wasserstein-1 distance between distributions given by their :func:`quantiles`, in the unit of the channel.
+
+    ``a`` and ``b`` are (..., BINS) and broadcast; returns (...). It is the mean distance of the quantile functions
+    (Vallender 1974, Theory of Probability and its Applications 18:784), at most the exact one, and short of it
+    only by what crosses inside a share of 1 / BINS.
+    """
+    apart: NDArray[np.float64] = np.abs(np.subtract(a, b, dtype=np.float64)).mean(axis=-1)
+    return apart
+
+
+def skin_distance(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """Distance of skin colours (..., 3) in CIELAB units, lightness at half weight: light on a face moves the most."""
+    step = np.subtract(a, b, dtype=np.float64) * (0.5, 1.0, 1.0)
+    apart: NDArray[np.float64] = np.sqrt(np.square(step).sum(axis=-1))
+    return apart
+
+
+@dataclass(frozen=True, slots=True)
+class GradeChange:
+    """What a drift of colour is made of, in CIELAB units; positive as named, negative the other way."""
+
+    exposure: float  # median L*: lighter / darker
+    warmth: float  # mean b*: warmer (yellow) / cooler (blue)
+    tint: float  # mean a*: more magenta / greener
+    contrast: float  # standard deviation of L*: more contrast / flatter
+    saturation: float  # spread of (a*, b*) about their mean: more saturated / paler
+
+    @classmethod
+    def between(cls, reference: NDArray[np.floating], seen: NDArray[np.floating]) -> GradeChange:
+        """The change from one distribution to another, both 3 x BINS as :func:`quantiles` gives them."""
+        before, after = np.asarray(reference, np.float64), np.asarray(seen, np.float64)
+        _, tint, warmth = after.mean(axis=1) - before.mean(axis=1)
+        wide, narrow = after.std(axis=1), before.std(axis=1)
+        return cls(
+            exposure=float(np.median(after[0]) - np.median(before[0])),
+            warmth=float(warmth),
+            tint=float(tint),
+            contrast=float(wide[0] - narrow[0]),
+            saturation=float(np.hypot(wide[1], wide[2]) - np.hypot(narrow[1], narrow[2])),
+        )
+
+    @classmethod
+    def of_colours(cls, reference: NDArray[np.floating], seen: NDArray[np.floating]) -> GradeChange:
+        """The change from one CIELAB colour (3) to another: no contrast, and saturation is the chroma of the colour."""
+        before, after = np.asarray(reference, np.float64), np.asarray(seen, np.float64)
+        exposure, tint, warmth = after - before
+        chroma = np.hypot(after[1], after[2]) - np.hypot(before[1], before[2])
+        return cls(float(exposure), float(warmth), float(tint), 0.0, float(chroma))
+
+    def words(self, noticed: float) -> str:
+        """The changes of at least ``noticed`` units in plain language, the largest first: ``cooler by 6.2 b*, ...``."""
+        said = [
+            (self.exposure, "lighter", "darker", "L*"),
+            (self.warmth, "warmer", "cooler", "b*"),
+            (self.tint, "more magenta", "greener", "a*"),
+            (self.contrast, "more contrast", "flatter", "L*"),
+            (self.saturation, "more saturated", "paler", "a*b*"),
+        ]
+        large = sorted((s for s in said if abs(s[0]) >= noticed), key=lambda s: -abs(s[0]))
+        return ", ".join(
+            f"{up if change > 0 else down} by {abs(change):.1f} {unit}" for change, up, down, unit in large
+        )

@@ -1,0 +1,213 @@
+"""Grade drift: 0 on what was enrolled, rising along every way a grade goes wrong, calm where only content changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pil
+from scipy.interpolate import RegularGridInterpolator
+
+import continuity as ct
+from continuity.errors import EnrolmentError, MissingWeights, UsageError
+from continuity.observed import ObservedFrame
+from continuity.records import FrameMeasurement
+
+Measure = Callable[[np.ndarray], FrameMeasurement]
+
+
+def measure_with(identity: ct.Identity, backends: ct.LocalBackends) -> Measure:
+    def measure(pixels: np.ndarray) -> FrameMeasurement:
+        seen = ObservedFrame(pixels, index=3, seconds=0.125, identity=identity, backends=backends)
+        return ct.GradeDrift().frame(seen, identity)
+
+    return measure
+
+
+@pytest.fixture
+def with_skin(enrolled: ct.Identity, backends: ct.LocalBackends) -> Measure:
+    return measure_with(enrolled, backends)
+
+
+@pytest.fixture
+def histogram_only(enrolled: ct.Identity, backends: ct.LocalBackends) -> Measure:
+    grade = tuple(e for e in enrolled.enrolled if e.kind == "grade")
+    return measure_with(replace(enrolled, enrolled=grade), backends)
+
+
+def coded(pixels: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    return np.rint(np.clip(change(pixels / 255), 0, 1) * 255).astype(np.uint8)
+
+
+def look(pixels: np.ndarray) -> np.ndarray:
+    """Teal shadows, orange lights, a lifted black and a soft shoulder."""
+    light = pixels.mean(axis=-1, keepdims=True)
+    toned = pixels + (light - 0.4) * np.array([0.25, 0.02, -0.25])
+    return 0.06 + 0.9 * np.clip(toned, 0, 1) ** 0.85
+
+
+WAYS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
+    "warmer": lambda p, k: coded(p, lambda x: x * np.array([1 + 0.25 * k, 1, 1 - 0.25 * k])),
+    "cooler": lambda p, k: coded(p, lambda x: x * np.array([1 - 0.25 * k, 1, 1 + 0.25 * k])),
+    "lighter": lambda p, k: coded(p, lambda x: x ** (1 - 0.4 * k)),
+    "darker": lambda p, k: coded(p, lambda x: x * (1 - 0.5 * k)),
+    "more contrast": lambda p, k: coded(p, lambda x: 0.5 + (x - 0.5) * (1 + 0.6 * k)),
+    "flatter": lambda p, k: coded(p, lambda x: 0.5 + (x - 0.5) * (1 - 0.6 * k)),
+    "paler": lambda p, k: coded(p, lambda x: x + (x.mean(axis=-1, keepdims=True) - x) * 0.9 * k),
+    "more saturated": lambda p, k: coded(p, lambda x: x + (x - x.mean(axis=-1, keepdims=True)) * 0.5 * k),
+    "greener": lambda p, k: coded(p, lambda x: x * np.array([1 - 0.2 * k, 1, 1 - 0.2 * k])),
+    "a look": lambda p, k: coded(p, lambda x: x * (1 - k) + look(x) * k),
+}
+
+
+def test_the_enrolled_picture_is_exactly_0(with_skin: Measure, histogram_only: Measure, astronaut: np.ndarray) -> None:
+    for measure in (with_skin, histogram_only):
+        found = measure(astronaut)
+        assert (found.status, found.value, found.note) == (ct.Status.MEASURED, 0.0, "")
+        assert found.evidence["rule"] == "histogram"
+        assert found.evidence["reference"] == "astronaut.png"
+        assert (found.index, found.seconds) == (3, 0.125)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_it_rises_strictly_along_a_degradation(
+    way: str, with_skin: Measure, histogram_only: Measure, astronaut: np.ndarray
+) -> None:
+    for measure in (with_skin, histogram_only):
+        found = [measure(WAYS[way](astronaut, k)) for k in (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)]
+        values = [f.value for f in found if f.value is not None]
+        assert len(values) == len(found)
+        assert (np.diff(values) > 0).all(), values
+        assert values[-1] > 5
+        if way != "a look":
+            assert way in found[-1].note
+
+
+def test_other_content_under_the_same_grade_is_told_by_the_skin(with_skin: Measure, astronaut: np.ndarray) -> None:
+    close_up = np.ascontiguousarray(astronaut[20:240, 120:330])
+    plain, graded = with_skin(close_up), with_skin(WAYS["warmer"](close_up, 1.0))
+    assert plain.evidence["rule"] == "skin:collins"
+    assert plain.evidence["histogram"] > 6
+    assert plain.value is not None
+    assert plain.value < 3
+    assert plain.value == pytest.approx(1.5 * plain.evidence["skin"]["collins"]["drift"], abs=0.01)
+    assert [label for label, _ in plain.boxes] == ["skin:collins"]
+    assert graded.value is not None
+    assert graded.value > 10
+
+
+def test_the_smaller_of_the_two_views_is_the_drift(
+    with_skin: Measure, histogram_only: Measure, astronaut: np.ndarray
+) -> None:
+    for way in WAYS:
+        pixels = WAYS[way](astronaut, 0.6)
+        both, alone = with_skin(pixels), histogram_only(pixels)
+        skin = 1.5 * both.evidence["skin"]["collins"]["drift"]
+        assert both.value == pytest.approx(min(alone.value, skin), abs=0.002)
+        assert alone.evidence["skin"] == {}
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((90, 120, 3), np.uint8),
+        np.full((90, 120, 3), 255, np.uint8),
+        np.full((33, 1000, 3), (200, 10, 10), np.uint8),
+        np.full((1, 1, 3), 119, np.uint8),
+        np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8),
+    ],
+    ids=["black", "white", "a red band", "one pixel", "noise"],
+)
+def test_a_frame_without_a_picture_in_it_is_still_measured(with_skin: Measure, pixels: np.ndarray) -> None:
+    found = with_skin(pixels)
+    assert found.status is ct.Status.MEASURED
+    assert found.value is not None
+    assert 10 < found.value < 200
+
+
+def test_the_nearest_of_several_references_counts(tmp_path: Path, backends: ct.LocalBackends) -> None:
+    y, x = np.mgrid[0:80, 0:100]
+    day = np.stack([x * 2, y * 2 + 60, 255 - x], -1).astype(np.uint8)
+    night = day // 4
+    for name, pixels in (("day", day), ("night", night)):
+        Pil.fromarray(pixels).save(tmp_path / f"{name}.png")
+    identity = ct.enrol(tmp_path / "show", grade=[tmp_path / "day.png", tmp_path / "night.png"], backends=backends)
+    measure = measure_with(identity, backends)
+    for name, pixels in (("day", day), ("night", night)):
+        exact, near = measure(pixels), measure(WAYS["darker"](pixels, 0.2))
+        assert exact.value == 0
+        assert exact.evidence["reference"] == near.evidence["reference"] == f"{name}.png"
+        assert near.value is not None
+        assert near.value > 0.2
+    between = WAYS["darker"](day, 1.0)
+    singles = [
+        measure_with(ct.enrol(tmp_path / n, grade=[tmp_path / f"{n}.png"], backends=backends), backends)(between).value
+        for n in ("day", "night")
+    ]
+    assert measure(between).value == min(singles)
+
+
+def test_golden_values_of_version_1(with_skin: Measure, astronaut: np.ndarray) -> None:
+    """Where these move, VERSION in metrics/grade.py (and enrolment/grade.py for the histogram) is raised."""
+    assert ct.GradeDrift().instrument(ct.LocalBackends()).version == 1
+    found = with_skin(WAYS["cooler"](astronaut, 0.4))
+    assert found.value == pytest.approx(7.987, abs=0.02)
+    assert found.evidence["skin"]["collins"]["drift"] == pytest.approx(11.495, abs=0.1)
+    parts = [found.evidence[k] for k in ("exposure", "warmth", "tint", "contrast", "saturation")]
+    assert parts == pytest.approx([-2.493, -7.057, -3.511, -0.373, -0.680], abs=0.02)
+
+
+def test_an_identity_without_a_grade_is_an_error(nobody: ct.Identity, backends: ct.LocalBackends) -> None:
+    with pytest.raises(EnrolmentError, match=r"continuity enrol .* --grade"):
+        measure_with(nobody, backends)(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_an_expectation_that_is_none_is_refused() -> None:
+    assert ct.GradeDrift(expect="if_present").expect is ct.Expect.IF_PRESENT
+    with pytest.raises(UsageError, match="required"):
+        ct.GradeDrift(expect="perhaps")
+
+
+def test_each_model_is_named_once(backends: ct.LocalBackends) -> None:
+    digests = [m.digest for m in ct.GradeDrift().instrument(backends).models]
+    assert len(digests) == len(set(digests)) >= 3
+
+
+def test_missing_weights_come_before_any_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONTINUITY_WEIGHTS", str(tmp_path))
+    with pytest.raises(MissingWeights, match="continuity weights pull"):
+        ct.GradeDrift().instrument(ct.LocalBackends())
+
+
+CLIPS = ("generated_identity/fbb/1.gif", "generated_identity/lm/5.gif", "generated_actor/b-1.mp4")
+LOOKS = ("instant_consumer__polaroid_px-70_warm_++", "bw__kodak_hie_hs_infra", "instant_pro__polaroid_669_cold_+")
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+def test_the_next_frame_passes_and_a_strong_look_on_it_fails(
+    clip: str, footage: Path, tmp_path: Path, backends: ct.LocalBackends
+) -> None:
+    """With the limit that ships; the instrument it belongs to is the one that measures here."""
+    first, following = [f.pixels for f in ct.open_media(footage / "clips" / clip).frames(ct.Sampling())][:2]
+    Pil.fromarray(first).save(tmp_path / "first.png")
+    identity = ct.enrol(tmp_path / "identity", grade=[tmp_path / "first.png"], backends=backends)
+    gate = ct.Gate([ct.GradeDrift()], identity=identity, backends=backends)
+    report = gate.inspect(ct.Image.from_array(following))
+    assert report.verdict is ct.Verdict.PASS, report.summary()
+    for name in LOOKS:
+        graded = under(footage / "grades" / "luts" / f"{name}.cube", following)
+        report = gate.inspect(ct.Image.from_array(graded))
+        assert report.verdict is ct.Verdict.FAIL, f"{name}: {report.summary()}"
+
+
+def under(path: Path, pixels: np.ndarray) -> np.ndarray:
+    """The picture under a .cube look, trilinearly interpolated."""
+    rows = [line.split() for line in path.read_text().splitlines()]
+    table = np.array([r for r in rows if len(r) == 3 and r[0][0] in "-.0123456789"], dtype=float)
+    size = round(len(table) ** (1 / 3))
+    axis = np.linspace(0, 255, size)
+    cube = RegularGridInterpolator((axis, axis, axis), table.reshape(size, size, size, 3))  # blue, green, red
+    return np.rint(np.clip(cube(pixels[..., ::-1]), 0, 1) * 255).astype(np.uint8)

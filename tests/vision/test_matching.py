@@ -1,0 +1,38 @@
+"""Which face belongs to whom."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from continuity.errors import EnrolmentError
+from continuity.vision.matching import assign, references, to_template
+
+
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 10_000))
+def test_the_match_has_the_least_total_of_all(rows: int, columns: int, seed: int) -> None:
+    costs = np.random.default_rng(seed).random((rows, columns))
+    pairs = assign(costs)
+    assert len(pairs) == min(rows, columns)
+    small, large = (rows, columns) if rows <= columns else (columns, rows)
+    table = costs if rows <= columns else costs.T
+    least = min(sum(table[i, j] for i, j in enumerate(p)) for p in itertools.permutations(range(large), small))
+    assert sum(costs[r, c] for r, c in pairs) == pytest.approx(least)
+
+
+def test_two_actors_never_share_a_face_and_the_rest_is_nobody() -> None:
+    assert dict(assign(np.array([[0.3, 0.9, 0.8], [0.2, 0.5, 0.9]]))) == {0: 0, 1: 1}
+
+
+def test_the_template_is_the_mean_of_the_two_nearest() -> None:
+    assert to_template(np.array([0.9, 0.2, 0.4], dtype=np.float32)) == pytest.approx(0.3)
+    assert to_template(np.array([0.5], dtype=np.float32)) == pytest.approx(0.5)
+
+
+def test_an_actor_who_is_not_enrolled_is_named() -> None:
+    with pytest.raises(EnrolmentError, match="--actor mara"):
+        references({"actor/jo": np.zeros((1, 3), dtype=np.float32)}, "mara", "show")
