@@ -1,0 +1,204 @@
+"""Enrolment: photographs -> Identity. Embeds, checks, warns; writes a folder whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from continuity.enrolment import actors as actor_part
+from continuity.enrolment import grade as grade_part
+from continuity.errors import EnrolmentError
+from continuity.identity import FILE, FORMAT, Enrolled, Identity, Reference, file_digest
+from continuity.interfaces import Backends
+from continuity.media import Image, open_media, write_atomic
+from continuity.observed import ObservedFrame
+
+Paths: TypeAlias = "Iterable[str | os.PathLike[str]]"
+Features: TypeAlias = "dict[str, dict[str, NDArray[np.float32]]]"
+
+_NAME = re.compile(r"\w[\w.-]{0,63}")
+
+__all__ = ["enrol", "refresh"]
+
+
+def enrol(
+    folder: str | os.PathLike[str],
+    *,
+    actors: Mapping[str, Paths] | None = None,
+    grade: Paths = (),
+    name: str = "",
+    backends: Backends | None = None,
+    replace_existing: bool = False,
+) -> Identity:
+    """Enrols actors and a grade from photographs and writes the identity folder.
+
+    Args:
+        folder: where the identity is written, whole or not at all; its parent must exist.
+        actors: name -> photographs of that one person, each with exactly one clear face.
+        grade: pictures that carry the grade.
+        name: name of the identity; the folder's name if empty.
+        backends: the models; the local ones if None.
+        replace_existing: write over an identity that is already there.
+
+    The same pictures give the same folder, byte for byte.
+
+    Raises:
+        EnrolmentError: nothing to enrol, a bad name, a picture with no face, several faces or a tiny one,
+            or an identity that is already there.
+        MediaError: a picture that cannot be read.
+        MissingWeights: a model file is not on this machine.
+    """
+    target = Path(folder)
+    people = {actor: tuple(paths) for actor, paths in (actors or {}).items()}
+    look = tuple(grade)
+    if not people and not look:
+        raise EnrolmentError("nothing to enrol: give --actor NAME=PICTURES or --grade PICTURES")
+    for one in (name or target.resolve().name, *people):
+        if not _NAME.fullmatch(one):
+            raise EnrolmentError(f"a name of letters, digits, '_', '-' and '.' was wanted, got {one!r}")
+    if target.exists() and not replace_existing and (not target.is_dir() or any(target.iterdir())):
+        raise EnrolmentError(f"{target} is already there: enrol into a new folder, or say --replace")
+    if not target.resolve().parent.is_dir():
+        raise EnrolmentError(f"the folder {target.resolve().parent} was wanted to hold the identity, it is not there")
+
+    warnings: list[str] = []
+    chosen = [_chosen("actor", actor, paths, warnings) for actor, paths in sorted(people.items())] + (
+        [_chosen("grade", "", look, warnings)] if look else []
+    )
+    identity = Identity(
+        name=name or target.resolve().name,
+        enrolled=tuple(
+            Enrolled(
+                kind=kind,
+                name=who,
+                references=tuple(
+                    Reference(path=f"references/{_hex(i)}{i.suffix}", digest=_hex(i), source=_source(i)) for i in images
+                ),
+            )
+            for kind, who, images in chosen
+        ),
+    )
+    features = _features(identity, chosen, backends or _local(), warnings)
+    identity = replace(identity, warnings=tuple(warnings), stored_features=features)
+    pictures = {_hex(i): i for _, _, images in chosen for i in images}
+    _write(target, identity, pictures)
+    return Identity.open(target)
+
+
+def refresh(folder: str | os.PathLike[str], *, backends: Backends | None = None) -> Identity:
+    """Computes the features of an enrolled identity anew, for the models that are there now, and keeps the others.
+
+    Raises:
+        EnrolmentError: as :func:`enrol`.
+    """
+    identity = Identity.open(folder)
+    warnings: list[str] = []
+    chosen = [
+        (e.kind, e.name, tuple(_picture(identity.reference_file(r)) for r in e.references)) for e in identity.enrolled
+    ]
+    fresh = _features(identity, chosen, backends or _local(), warnings)
+    identity = replace(identity, warnings=tuple(warnings), stored_features={**identity.stored_features, **fresh})
+    _write(Path(folder), identity, {_hex(i): i for _, _, images in chosen for i in images})
+    return Identity.open(folder)
+
+
+Chosen: TypeAlias = "tuple[str, str, tuple[Image, ...]]"
+
+
+def _local() -> Backends:
+    from continuity.backends import LocalBackends
+
+    return LocalBackends()
+
+
+def _hex(image: Image) -> str:
+    return image.digest.split("-", 1)[-1]
+
+
+def _source(image: Image) -> str:
+    return image.path.name if image.path else image.digest
+
+
+def _picture(path: str | os.PathLike[str]) -> Image:
+    media = open_media(path)
+    if not isinstance(media, Image):
+        raise EnrolmentError(
+            f"a picture was wanted as a reference, {os.fspath(path)!r} is a clip: export a frame of it"
+        )
+    return media
+
+
+def _chosen(kind: str, name: str, paths: Sequence[str | os.PathLike[str]], warnings: list[str]) -> Chosen:
+    """The pictures of one aspect, each once, in order of digest so that the order of arguments does not matter."""
+    what = f"{kind} {name}".strip()
+    if not paths:
+        raise EnrolmentError(f"{what}: at least one picture was wanted, got none")
+    images: dict[str, Image] = {}
+    for path in paths:
+        image = _picture(path)
+        twin = images.setdefault(image.digest, image)
+        if twin is not image:
+            warnings.append(f"{what}: {_source(image)} is the same file as {_source(twin)} and counts once")
+    return kind, name, tuple(images[d] for d in sorted(images))
+
+
+def _features(identity: Identity, chosen: Sequence[Chosen], backends: Backends, warnings: list[str]) -> Features:
+    """What the feature spaces make of the pictures; actors first, since the grade looks at their skin."""
+    features: Features = {}
+    people = [(name, images) for kind, name, images in chosen if kind == "actor"]
+    if people:
+        features[backends.faces.space] = {
+            f"actor/{name}": actor_part.embeddings(name, images, backends, warnings) for name, images in people
+        }
+    known = replace(identity, stored_features=features)
+    for kind, _, images in chosen:
+        if kind == "grade":
+            seen = [ObservedFrame(i.pixels, index=0, seconds=None, identity=known, backends=backends) for i in images]
+            features[grade_part.SPACE] = grade_part.features(seen, known.actors)
+    return features
+
+
+def _write(target: Path, identity: Identity, pictures: Mapping[str, Image]) -> None:
+    """Builds the folder beside its place, then renames it there: a reader sees the old one or the new one."""
+    import tomli_w
+    from safetensors.numpy import save
+
+    target = target.resolve()
+    made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        for part in ("references", "features"):
+            (made / part).mkdir()
+        for enrolled in identity.enrolled:
+            for reference in enrolled.references:
+                write_atomic(made / reference.path, pictures[reference.digest].source_bytes())
+        table: dict[str, Any] = {"format": FORMAT, "name": identity.name, "warnings": list(identity.warnings)}
+        for enrolled in identity.enrolled:
+            rows = [{"path": r.path, "digest": r.digest, "source": r.source} for r in enrolled.references]
+            table.setdefault(enrolled.kind, []).append({"name": enrolled.name, "reference": rows})
+        table["features"] = []
+        for number, space in enumerate(sorted(identity.stored_features)):
+            path = f"features/{number}.safetensors"
+            write_atomic(made / path, save({k: np.ascontiguousarray(v) for k, v in identity.features(space).items()}))
+            table["features"].append({"space": space, "path": path, "digest": file_digest(made / path)})
+        write_atomic(made / FILE, tomli_w.dumps(table).encode())
+        made.chmod(0o700)  # face embeddings are biometric data
+        if target.exists():
+            old = made.with_name(made.name + ".old")
+            target.rename(old)
+            made.rename(target)
+            shutil.rmtree(old)
+        else:
+            made.rename(target)
+    except OSError as cause:
+        raise EnrolmentError(f"the identity could not be written to {target}: {cause}") from cause
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

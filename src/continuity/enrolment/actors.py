@@ -1,0 +1,60 @@
+"""What is asked of a photograph before it may stand for an actor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from continuity.errors import EnrolmentError
+from continuity.interfaces import Backends
+from continuity.media import Image
+from continuity.records import Face
+
+RIVAL = 0.5  # a second face of at least this share of the largest one's size leaves open who is meant
+
+
+def embeddings(actor: str, images: Sequence[Image], backends: Backends, warnings: list[str]) -> NDArray[np.float32]:
+    """One embedding a photograph (n x d float32), with what is questionable added to ``warnings``.
+
+    Raises:
+        EnrolmentError: a photograph with no face, with several faces of like size, or with one too small to measure.
+    """
+    rows = np.stack([backends.faces.embed(i.pixels, _the_face(actor, i, backends, warnings)) for i in images])
+    if len(rows) > 1:
+        apart = backends.faces.distance(rows, rows)
+        np.fill_diagonal(apart, np.inf)
+        for image, nearest in zip(images, apart.min(axis=1), strict=True):
+            if nearest > backends.faces.far:
+                warnings.append(
+                    f"actor {actor}: {_name(image)} is {nearest:.2f} ({backends.faces.unit}) from its nearest sibling, "
+                    f"over {backends.faces.far:g}: is it the same person?"
+                )
+    return rows.astype(np.float32)
+
+
+def _the_face(actor: str, image: Image, backends: Backends, warnings: list[str]) -> Face:
+    faces = backends.faces.detect(image.pixels)
+    if not faces:
+        raise EnrolmentError(f"actor {actor}: one clear face was wanted in {_name(image)}, none was found")
+    largest = faces[0]
+    smallest = backends.faces.smallest
+    if largest.size < smallest:
+        raise EnrolmentError(
+            f"actor {actor}: a face of at least {smallest:g} px was wanted in {_name(image)}, "
+            f"it is {largest.size:.0f} px: use a larger picture"
+        )
+    rivals = [f for f in faces[1:] if f.size >= RIVAL * largest.size]
+    if rivals:
+        raise EnrolmentError(
+            f"actor {actor}: one clear face was wanted in {_name(image)}, "
+            f"{1 + len(rivals)} of like size were found: crop it to the actor"
+        )
+    if len(faces) > 1:
+        warnings.append(f"actor {actor}: {_name(image)} shows {len(faces)} faces, the largest was taken")
+    return largest
+
+
+def _name(image: Image) -> str:
+    return image.path.name if image.path else "a picture from memory"

@@ -1,0 +1,265 @@
+"""The gate: measures with metrics, judges with tolerances, renders nothing."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from continuity.errors import (
+    EnrolmentError,
+    MediaError,
+    MissingPiece,
+    ToleranceError,
+    UsageError,
+)
+from continuity.identity import Identity
+from continuity.interfaces import Backends, Metric, Observed
+from continuity.media import Media, Sampling
+from continuity.observed import ObservedFrame
+from continuity.records import (
+    Expect,
+    Finding,
+    FrameMeasurement,
+    Instrument,
+    Measurement,
+    Measurements,
+    Report,
+    Status,
+    Tolerance,
+    Verdict,
+)
+from continuity.tolerances import Given, Tolerances, resolve
+
+log = logging.getLogger(__name__)
+
+ASPECTS = {
+    "face": "faces",
+    "grade": "grade",
+    "look": "brand look",
+    "hands": "hands",
+    "logo": "logos",
+    "wardrobe": "wardrobe",
+    "product": "products",
+    "set": "set",
+}
+NEVER_CHECKED = ("lip sync", "reflections", "text in the picture", "the neighbouring shot")
+
+
+class Gate:
+    """Measures a candidate with every metric and judges it: all must pass.
+
+    Args:
+        metrics: what to measure; keys are unique.
+        identity: what the candidate is measured against.
+        tolerances: limits by metric key, or a :class:`Tolerances`; what is left out takes the shipped provisional
+            limit of its instrument, and every report says so.
+        backends: the models; the local ones if None.
+        sampling: which frames of a clip are measured; part of every instrument.
+
+    Weights and packages are checked when the gate is first used, before any frame.
+    """
+
+    def __init__(
+        self,
+        metrics: Sequence[Metric],
+        *,
+        identity: Identity,
+        tolerances: Given = None,
+        backends: Backends | None = None,
+        sampling: Sampling | None = None,
+    ) -> None:
+        keys = [m.key for m in metrics]
+        if not keys:
+            raise UsageError("a gate needs at least one metric, got none: it would pass everything")
+        twice = sorted({k for k in keys if keys.count(k) > 1})
+        if twice:
+            raise UsageError(f"one metric per key was wanted, got several for {', '.join(twice)}")
+        self.identity = identity
+        self.metrics = tuple(sorted(metrics, key=lambda m: (m.cost, m.key)))  # cheap ones first
+        self.sampling = sampling or Sampling()
+        self._given = tolerances
+        self._backends = backends
+        self._ready: tuple[Backends, dict[str, Instrument], Tolerances] | None = None
+
+    @classmethod
+    def for_identity(
+        cls,
+        identity: Identity,
+        *,
+        tolerances: Given = None,
+        expects: Mapping[str, str] | None = None,
+        backends: Backends | None = None,
+    ) -> Gate:
+        """One metric per enrolled thing. ``expects`` changes what the shot expects, by metric key.
+
+        Raises:
+            UnknownKey: ``expects`` names a metric that the identity does not give.
+        """
+        from continuity.metrics import metrics_for
+
+        metrics = metrics_for(identity, expects or {})
+        return cls(metrics, identity=identity, tolerances=tolerances, backends=backends)
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """What measures, by metric key. Raises MissingWeights or MissingDependency where something is not there."""
+        return self.check()[1]
+
+    @property
+    def tolerances(self) -> Tolerances:
+        """The limits in force, one per metric."""
+        return self.check()[2]
+
+    def check(self) -> tuple[Backends, dict[str, Instrument], Tolerances]:
+        """Makes sure that everything needed is there, once. Called before the first frame and before any render.
+
+        Raises:
+            MissingPiece: weights, a package or a system library are missing.
+            EnrolmentError: the identity lacks what a metric measures against.
+            ToleranceError: a limit is missing, unusable or of another instrument.
+        """
+        if self._ready is None:
+            backends = self._backends
+            if backends is None:
+                from continuity.backends import LocalBackends
+
+                backends = LocalBackends()
+            instruments = {m.key: replace(m.instrument(backends), sampling=self.sampling.name) for m in self.metrics}
+            chosen, _ = resolve(self._given, instruments, self.identity.digest)
+            self._ready = backends, instruments, Tolerances(tuple(chosen.values()))
+        return self._ready
+
+    def measure(self, media: Media) -> Measurements:
+        """Measures every metric on the sampled frames: frames outer, metrics inner, one frame held at a time.
+
+        Raises:
+            MediaError: the media cannot be decoded.
+            MissingPiece, EnrolmentError, ToleranceError: as :meth:`check`.
+        """
+        return self._measure(media, None)
+
+    def inspect(self, media: Media, *, stop_early: bool = False) -> Report:
+        """Measures and judges.
+
+        ``stop_early=True`` ends at the first certain fail of a still; the metrics not yet run are ``skipped``. The
+        verdict is the same either way. A clip is always measured whole: its frames are shared by all metrics, and no
+        fail is certain before the last frame.
+        """
+        tolerances = self.check()[2]
+        early = tolerances if stop_early and media.frame_count == 1 else None
+        return judge(self._measure(media, early), tolerances)
+
+    def _measure(self, media: Media, stop_at: Tolerances | None) -> Measurements:
+        backends, instruments, _ = self.check()
+        start = time.perf_counter()
+        seconds = dict.fromkeys(instruments, 0.0)
+        series: dict[str, list[FrameMeasurement]] = {k: [] for k in instruments}
+        joined: dict[str, Measurement] = {}
+        count = 0
+        for frame in media.frames(self.sampling):
+            count += 1
+            seen = ObservedFrame(
+                frame.pixels, index=frame.index, seconds=frame.seconds, identity=self.identity, backends=backends
+            )
+            for metric in self.metrics:
+                began = time.perf_counter()
+                series[metric.key].append(_one(metric, seen, self.identity))
+                seconds[metric.key] += time.perf_counter() - began
+                if stop_at is not None:
+                    joined[metric.key] = _joined(metric, series[metric.key], instruments[metric.key])
+                    if verdict_of(joined[metric.key], stop_at[metric.key])[0] is Verdict.FAIL:
+                        break
+        if not count:
+            raise MediaError(f"{media.path or 'the media'}: at least one frame was wanted, there is none")
+        items = []
+        for metric in self.metrics:
+            frames, instrument = series[metric.key], instruments[metric.key]
+            one = joined.get(metric.key) or (_joined(metric, frames, instrument) if frames else _skipped(metric))
+            items.append(replace(one, instrument=instrument, seconds=seconds[metric.key]))
+        aspects = {m.key.split(":", 1)[0] for m in self.metrics}
+        return Measurements(
+            items=tuple(items),
+            media=media.digest,
+            path=str(media.path or ""),
+            identity=self.identity.digest,
+            identity_name=self.identity.name,
+            warnings=tuple(media.notes),
+            not_checked=tuple(text for aspect, text in ASPECTS.items() if aspect not in aspects) + NEVER_CHECKED,
+            frames=count,
+            frame_count=media.frame_count,
+            seconds=time.perf_counter() - start,
+        )
+
+
+def judge(measurements: Measurements, tolerances: Given) -> Report:
+    """Judges measurements that were taken before, under any tolerances that belong to their instruments.
+
+    Raises:
+        UnknownKey: a limit for a metric that was not measured.
+        ToleranceError: no limit for a metric that was, or one that cannot be used.
+        InstrumentMismatch: a limit that was tuned on another instrument.
+    """
+    instruments: dict[str, Instrument] = {}
+    for item in measurements:
+        if item.instrument is None:
+            raise ToleranceError(f"{item.key}: its instrument is not recorded, so no limit can be matched to it")
+        instruments[item.key] = item.instrument
+    chosen, warnings = resolve(tolerances, instruments, measurements.identity)
+    findings = []
+    for item in measurements:
+        verdict, reason = verdict_of(item, chosen[item.key])
+        findings.append(Finding(measurement=item, verdict=verdict, tolerance=chosen[item.key], reason=reason))
+    verdict = max((f.verdict for f in findings), key=lambda v: v.rank, default=Verdict.INCONCLUSIVE)
+    return Report(
+        verdict=verdict,
+        findings=tuple(findings),
+        measurements=measurements,
+        warnings=warnings,
+    )
+
+
+def verdict_of(item: Measurement, tolerance: Tolerance) -> tuple[Verdict, str]:
+    """The verdict on one measurement, and a reason in words where the value alone does not say it."""
+    if item.status is Status.SKIPPED:
+        return Verdict.INCONCLUSIVE, "skipped: an earlier failure settled it"
+    if item.status is Status.NOT_MEASURABLE or (item.status is Status.MEASURED and item.value is None):
+        return Verdict.INCONCLUSIVE, item.note or "it could not be measured"
+    if item.status is Status.ABSENT:
+        if item.expect is Expect.REQUIRED:
+            return Verdict.FAIL, f"required but absent: {item.note}".rstrip(": ")
+        return Verdict.PASS, f"absent: {item.note}".rstrip(": ")
+    within = item.value is not None and item.value <= tolerance.limit
+    if item.expect is Expect.NOT_EXPECTED:
+        if within:
+            return Verdict.FAIL, "not expected, but it is there"
+        if item.value is not None and item.value <= tolerance.limit + tolerance.scale:
+            return Verdict.INCONCLUSIVE, "not expected, and what is there comes close to it"
+        return Verdict.PASS, "not expected, and what is there is something else"
+    return (Verdict.PASS, "") if within else (Verdict.FAIL, "")
+
+
+def _one(metric: Metric, seen: Observed, identity: Identity) -> FrameMeasurement:
+    """One metric on one frame. A metric that fails is not measurable; what a person must mend is raised."""
+    try:
+        found = metric.frame(seen, identity)
+    except (MissingPiece, EnrolmentError, UsageError, MediaError):
+        raise
+    except Exception as cause:  # a plugin may raise anything, and a broken metric must not pass or end the night
+        log.warning("%s failed on frame %d", metric.key, seen.index, exc_info=True)
+        found = FrameMeasurement(
+            status=Status.NOT_MEASURABLE, note=f"the metric failed on it: {type(cause).__name__}: {cause}"
+        )
+    return replace(found, index=seen.index, seconds=seen.seconds)
+
+
+def _joined(metric: Metric, frames: Sequence[FrameMeasurement], instrument: Instrument) -> Measurement:
+    joined = metric.join(frames)
+    if joined.key != metric.key:
+        raise UsageError(f"metric {metric.key!r} joined its frames under the key {joined.key!r}: they must be the same")
+    return replace(joined, instrument=instrument, expect=metric.expect)
+
+
+def _skipped(metric: Metric) -> Measurement:
+    return Measurement(key=metric.key, unit=metric.unit, expect=metric.expect, status=Status.SKIPPED)

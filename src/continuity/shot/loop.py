@@ -1,0 +1,275 @@
+"""Ask, render, inspect, tell, stop."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from continuity.errors import Aborted, BudgetSpent, ContinuityError, MissingPiece, RenderError, StorageFull, UsageError
+from continuity.gate import Gate
+from continuity.interfaces import Generator, Proposer, Watch
+from continuity.ledger import CandidateRow, Ledger
+from continuity.media import Media
+from continuity.proposers import Seeds
+from continuity.records import Budget, Cost, Json, Recipe, Report, State, Status, Ticket, Verdict
+from continuity.shot.alive import LEASE_SECONDS, Heartbeat, interruptible
+from continuity.shot.outcome import FirstAccepted, Outcome, StoppedBy, Streak, Told
+
+log = logging.getLogger(__name__)
+
+NEAR_MISS = 0.25  # worst normalised excess up to which full media are kept
+STATES = {Verdict.PASS: State.ACCEPTED, Verdict.FAIL: State.REJECTED, Verdict.INCONCLUSIVE: State.INCONCLUSIVE}
+
+
+class Shot:
+    """One shot and its loop.
+
+    Args:
+        name: name of the shot, such as ``sc042_010``; another spec under the same name is a new revision.
+        gate: what judges.
+        ledger: where everything is written down.
+        prompt: goes into every recipe.
+        proposer: what to change from candidate to candidate; new seeds by default.
+        stop: when to stop.
+        measure_fully: share of candidates, by a coin in the ledger, that are measured with every metric even after
+            the first fail: without them nobody knows what discards most.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        gate: Gate,
+        ledger: Ledger,
+        prompt: str = "",
+        proposer: Proposer | None = None,
+        stop: FirstAccepted | None = None,
+        measure_fully: float = 0.1,
+    ) -> None:
+        if not name.strip():
+            raise UsageError("a shot needs a name, got an empty one")
+        if not 0 <= measure_fully <= 1:
+            raise UsageError(f"measure_fully is a share from 0 to 1, got {measure_fully}")
+        self.name = name
+        self.gate = gate
+        self.ledger = ledger
+        self.prompt = prompt
+        self.proposer: Proposer = proposer or Seeds()
+        self.stop = stop or FirstAccepted()
+        self.measure_fully = measure_fully
+        gate.check()
+        self._row = ledger.shot(name, self._spec())
+        self._beats = Heartbeat(ledger)
+        self._generator: Mapping[str, Json] = {"class": "external"}  # until run() is given one
+
+    # -- ask and tell: for farms and for loops of one's own --------------------------------------------------------
+
+    def ask(self, budget: Budget | None = None) -> Ticket:
+        """The next candidate to render, recorded before anyone renders it.
+
+        Raises:
+            BudgetSpent: a limit of the budget is reached, or the proposer has nothing left.
+            StorageFull: there is too little disk to record another one.
+        """
+        self.ledger.check_space()
+        index = self.ledger.totals(self._row).candidates
+        proposal = self.proposer.propose(self.ledger.history(self._row), index)  # before a row says it was asked
+        ticket = self.ledger.ask(
+            self._row,
+            stream=self.ledger.stream(self._stream()),
+            budget=budget or Budget(),
+            prompt=self.prompt,
+            measure_fully=self.measure_fully,
+            lease_seconds=LEASE_SECONDS,
+        )
+        self._beats.add(ticket)
+        try:
+            if ticket.index != index:  # another worker was faster: this is another candidate
+                proposal = self.proposer.propose(self.ledger.history(self._row), ticket.index)
+            return self.ledger.propose(ticket, proposal)
+        except BaseException as cause:
+            self._end(ticket, State.FAILED, error=f"the proposer: {cause}")
+            raise
+
+    def tell(
+        self,
+        ticket: Ticket,
+        media: Media | None = None,
+        cost: Cost | None = None,
+        *,
+        recipe: Recipe | None = None,
+        error: BaseException | str | None = None,
+    ) -> Told:
+        """Inspects and records what became of a ticket: media, or the error that came instead.
+
+        Telling the same ticket twice changes nothing: the first word stands and is returned.
+
+        Raises:
+            UsageError: neither media nor an error, or both.
+        """
+        if (media is None) == (error is None):
+            raise UsageError("tell(ticket, media, cost) or tell(ticket, error=...) was wanted, got both or neither")
+        cost = cost or Cost()
+        if error is not None or media is None:
+            state = State.ABORTED if isinstance(error, Aborted) else State.FAILED
+            if isinstance(error, RenderError):
+                cost = error.cost or cost
+                recipe = error.recipe or recipe
+            return self._end(ticket, state, recipe=recipe, cost=cost, error=str(error) or type(error).__name__)
+        try:
+            report = self.gate.inspect(media, stop_early=not ticket.measure_fully)
+        except MissingPiece:
+            raise  # nothing is wrong with the candidate: the machine must be mended, then it can be told again
+        except ContinuityError as cause:
+            return self._end(ticket, State.FAILED, recipe=recipe, cost=cost, error=f"could not be inspected: {cause}")
+        cost = replace(cost, score=cost.score + report.measurements.seconds)
+        told = self._end(ticket, STATES[report.verdict], recipe=recipe, cost=cost, report=report, media=media)
+        if told.row.state is State.ACCEPTED:
+            self.ledger.keep(self._row, ticket.candidate)
+        return told
+
+    # -- the loop --------------------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        generator: Generator,
+        *,
+        budget: Budget,
+        aborts: Watch | None = None,
+        on_told: Callable[[Told], None] | None = None,
+    ) -> Outcome:
+        """Renders and judges until a candidate is kept, a limit of the budget is reached or nothing more makes sense.
+
+        Goes on where an earlier run stopped, however it stopped. Ctrl-C ends it after the running candidate, a second
+        Ctrl-C at once; either way the ledger is whole.
+
+        Args:
+            generator: renders.
+            budget: belongs to the shot over all runs and workers.
+            aborts: looks into each render and may stop it.
+            on_told: called after each candidate, for a live view; it must not touch the shot.
+
+        Raises:
+            MissingPiece: weights or packages are missing; raised before any render.
+        """
+        self._generator = {"generator": _part(generator), "aborts": _part(aborts) if aborts else None}
+        spent = Cost()
+        rendered, streak = 0, Streak()
+        with interruptible() as interrupted:
+            while True:
+                if self.ledger.kept(self._row) is not None:
+                    return self._outcome(StoppedBy.ACCEPTED, "a candidate is kept", rendered, spent)
+                if ended := self.stop.reached(streak):
+                    return self._outcome(*ended, rendered, spent)
+                if interrupted():
+                    return self._outcome(StoppedBy.INTERRUPTED, "interrupted", rendered, spent)
+                try:
+                    ticket = self.ask(budget)
+                except BudgetSpent as cause:
+                    by = StoppedBy.EXHAUSTED if cause.limit == "proposals" else StoppedBy(cause.limit)
+                    return self._outcome(by, str(cause), rendered, spent)
+                except StorageFull as cause:
+                    return self._outcome(StoppedBy.STORAGE, str(cause), rendered, spent)
+                told = self._render(generator, ticket, aborts)
+                rendered += 1
+                spent = spent + told.row.cost
+                streak = streak.after(told)
+                if on_told is not None:
+                    on_told(told)
+
+    def _render(self, generator: Generator, ticket: Ticket, aborts: Watch | None) -> Told:
+        try:
+            rendered = generator.render(ticket.recipe, aborts)
+        except RenderError as cause:
+            return self.tell(ticket, error=cause)
+        except Exception as cause:
+            log.warning("the generator raised on candidate %d", ticket.index, exc_info=True)
+            return self.tell(ticket, error=f"{type(cause).__name__}: {cause}")
+        except KeyboardInterrupt as cause:
+            self._end(ticket, State.FAILED, error="interrupted while it rendered")
+            raise cause
+        return self.tell(ticket, rendered.media, rendered.cost, recipe=rendered.recipe)
+
+    def _end(
+        self,
+        ticket: Ticket,
+        state: State,
+        *,
+        recipe: Recipe | None = None,
+        cost: Cost | None = None,
+        report: Report | None = None,
+        media: Media | None = None,
+        error: str = "",
+    ) -> Told:
+        """Stores media first, then the row that names them."""
+        self._beats.remove(ticket)
+        stored = None
+        if media is not None:
+            stored = self.ledger.media.put(media, full=report is not None and worth_keeping(report))
+        self.ledger.tell(
+            ticket,
+            state,
+            recipe=recipe or ticket.recipe,
+            cost=cost or Cost(),
+            report=report,
+            error=error,
+            media=stored,
+        )
+        row = self.ledger.candidate(ticket.candidate)
+        return Told(row=row, report=report, media=media)
+
+    def _outcome(self, by: StoppedBy, reason: str, rendered: int, spent: Cost) -> Outcome:
+        kept, closest = self.ledger.kept(self._row), self.ledger.closest(self._row)
+        return Outcome(
+            shot=self.name,
+            stopped_by=by,
+            reason=reason,
+            kept=self._recalled(kept) if kept else None,
+            closest=self._recalled(closest) if closest else None,
+            rendered=rendered,
+            candidates=self.ledger.totals(self._row).candidates,
+            cost=spent,
+            failing=self.ledger.failures(self._row),
+        )
+
+    def _recalled(self, row: CandidateRow) -> Told:
+        media = self.ledger.media.open(row.media) if row.media else None
+        return Told(row=row, report=self.ledger.report(row.id), media=media)
+
+    def _spec(self) -> dict[str, Json]:
+        """What makes this shot another one: prompt, identity, metrics, limits. Not the generator: it may be mended."""
+        return {
+            "prompt": self.prompt,
+            "identity": self.gate.identity.digest,
+            "metrics": [[m.key, str(m.expect), self.gate.instruments[m.key].digest] for m in self.gate.metrics],
+            "limits": sorted([t.key, t.limit, t.scale] for t in self.gate.tolerances),
+        }
+
+    def _stream(self) -> dict[str, Json]:
+        return {
+            **self._generator,
+            "proposer": _part(self.proposer),
+            "instruments": sorted(i.digest for i in self.gate.instruments.values()),
+            "identity": self.gate.identity.digest,
+        }
+
+
+def worth_keeping(report: Report) -> bool:
+    """Whether the full media are stored: passed, a near miss, or a single failing metric with none skipped."""
+    if report.verdict is Verdict.PASS:
+        return True
+    if report.worst_excess is not None and report.worst_excess <= NEAR_MISS:
+        return True
+    skipped = any(f.status is Status.SKIPPED for f in report.findings)
+    return len(report.failing) == 1 and not skipped
+
+
+def _part(part: Any) -> dict[str, Json]:
+    kind = type(part)
+    return {
+        "class": f"{kind.__module__}.{kind.__qualname__}",
+        "version": getattr(part, "version", 1),
+        "settings": dict(part.settings),
+    }
