@@ -120,7 +120,7 @@ def resolve(
             scale = shipped.scale if shipped else (abs(float(entry)) or 1.0)
             tolerance = Tolerance(key=key, limit=float(entry), scale=scale, evidence=BY_HAND)
         if not tolerance.calibrated:
-            source = "provisional default" if tolerance is shipped else tolerance.evidence or BY_HAND
+            source = "the provisional default" if tolerance == shipped else tolerance.evidence or BY_HAND
             warnings.append(f"{key}: limit {tolerance.limit:g} is uncalibrated ({source})")
         chosen[key] = tolerance
     return chosen, tuple(warnings)

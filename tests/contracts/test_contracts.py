@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import continuity as ct
 from continuity.interfaces import Backends, Generator, Metric, Observed, Proposer, Repair, Watch
 from continuity.media import Media
 from continuity.observed import ObservedFrame
-from continuity.records import Declined, Json, Repaired
+from continuity.records import Declined, Json, Recipe, Repaired
 from continuity.testing import (
     BackendsContract,
     FakeBackends,

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from continuity.backends import mesh
 from continuity.backends.installs import require
@@ -19,7 +18,7 @@ from continuity.backends.tflite import run
 from continuity.errors import ModelError
 from continuity.records import Box, Face
 from continuity.vision.detection import anchors, decode, suppress
-from continuity.vision.geometry import Window, cut, overlap
+from continuity.vision.geometry import Window, cut, overlap, shrunk
 
 NAME = "blazeface-short+tiles+hog/1"
 ROLE = "face-detector"
@@ -42,7 +41,7 @@ def detect(pixels: NDArray[np.uint8]) -> tuple[Face, ...]:
     found = [f for f in _look(pixels, Window.letterbox(height, width)) if f.score >= SURE or _confirmed(pixels, f)]
     shrink, middles = tiles(height, width)
     if middles:
-        small = np.asarray(Image.fromarray(pixels).reduce(shrink))
+        small = shrunk(pixels, shrink)
         for x, y in middles:
             tile = Window(x, y, float(SIZE))
             for face in _look(small, tile):
@@ -117,9 +116,7 @@ def _hog(pixels: NDArray[np.uint8]) -> Iterator[Face]:
     """dlib's frontal detector (part of dlib itself, no weights): slower, but finds some faces that BlazeFace misses."""
     height, width = pixels.shape[:2]
     skip = max(1, math.ceil(max(height, width) / HOG_SIDE))
-    small = pixels
-    if skip > 1:
-        small = np.asarray(Image.fromarray(pixels).reduce(skip))
+    small = shrunk(pixels, skip)
     if min(small.shape[:2]) < 32:
         return
     dlib = require("dlib", "dlib-bin")

@@ -75,6 +75,13 @@ def cut(pixels: NDArray[np.uint8], window: Window, size: int) -> NDArray[np.uint
     return np.asarray(turned)
 
 
+def shrunk(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """The picture at 1 / ``factor`` of its sides, each pixel the mean of a square; the same array for a factor of 1."""
+    from PIL import Image
+
+    return pixels if factor == 1 else np.asarray(Image.fromarray(pixels).reduce(factor))
+
+
 def moved(box: Box, *, scale: float, down: float) -> Box:
     """The box as a square: its longer side times ``scale``, its middle moved ``down`` by a share of that longer side."""
     longer = max(box.width, box.height)
