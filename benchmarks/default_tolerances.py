@@ -195,7 +195,7 @@ def cube(path: Path) -> ImageFilter.Color3DLUT:
             size = int(words[1])
         elif len(words) == 3 and words[0][0] in "+-.0123456789":
             rows.append(tuple(float(w) for w in words))
-    return ImageFilter.Color3DLUT(size, rows)
+    return ImageFilter.Color3DLUT(size, np.ravel(rows))
 
 
 def under(pixels: Pixels, look: ImageFilter.Color3DLUT, strength: float) -> Pixels:

@@ -128,7 +128,7 @@ def main() -> None:
     else:
         from skimage import data
 
-        picture = Pil.fromarray(data.astronaut())
+        picture = Pil.fromarray(data.astronaut())  # type: ignore[no-untyped-call]
     pixels = np.ascontiguousarray(picture.resize((chosen.size, chosen.size), Pil.Resampling.LANCZOS))
 
     with tempfile.TemporaryDirectory() as folder:

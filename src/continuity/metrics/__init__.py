@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from continuity.errors import UnknownKey
+from continuity.errors import UnknownKey, UsageError
 from continuity.identity import Identity
 from continuity.interfaces import Metric
 from continuity.metrics.face import FaceDistance
@@ -27,9 +27,14 @@ def metrics_for(identity: Identity, expects: Mapping[str, str]) -> tuple[Metric,
             raise UnknownKey(
                 f"an expectation is given for {key!r}, but the metrics here are: {', '.join(sorted(keys))}"
             )
-    found: list[Metric] = [
-        FaceDistance(actor, expect=expects.get(f"face:{actor}", Expect.REQUIRED)) for actor in identity.actors
-    ]
+
+    def expected(key: str) -> Expect:
+        try:
+            return Expect(expects.get(key, Expect.REQUIRED))
+        except ValueError:
+            raise UsageError(f"{key}: expect is one of {', '.join(Expect)}; got {expects[key]!r}") from None
+
+    found: list[Metric] = [FaceDistance(actor, expect=expected(f"face:{actor}")) for actor in identity.actors]
     if identity.has("grade"):
-        found.append(GradeDrift(expect=Expect(expects.get("grade", Expect.REQUIRED))))
+        found.append(GradeDrift(expect=expected("grade")))
     return tuple(found)

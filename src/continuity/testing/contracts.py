@@ -145,7 +145,8 @@ class GeneratorContract:
         assert rendered.recipe.inputs["ours"] == "b2-00"
 
     def test_odd_changes_fail_with_a_sentence_and_a_cost_or_render(self, generator: Generator) -> None:
-        for changes in ({"no such argument": [1, 2, 3]}, {"": None}, {"seed": "x", "prompt": {}}):
+        odd: list[dict[str, Json]] = [{"no such argument": [1, 2, 3]}, {"": None}, {"seed": "x", "prompt": {}}]
+        for changes in odd:
             try:
                 generator.render(replace(self.recipe(1), changes=changes))
             except (RenderFailed, Aborted) as error:

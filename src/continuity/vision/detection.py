@@ -31,7 +31,7 @@ def anchors(size: int, cells: tuple[tuple[int, int], ...]) -> NDArray[np.float32
         middles = (np.arange(steps, dtype=np.float32) + 0.5) / steps
         grid = np.stack(np.meshgrid(middles, middles), axis=-1).reshape(-1, 2)
         grids.append(np.repeat(grid, count, axis=0))
-    found = np.concatenate(grids)
+    found = np.concatenate(grids).astype(np.float32)
     found.flags.writeable = False
     return found
 
@@ -47,7 +47,7 @@ def decode(
     """Boxes and points of the anchors whose score is at least ``least``, the highest score first.
 
     Args:
-        offsets: n x (4 + 2k): middle x, y, width, height, then k points, in pixels of the input, relative to the anchor.
+        offsets: n x (4 + 2k): middle x, y, width, height, then k points, in px of the input, relative to the anchor.
         logits: n, before the sigmoid.
         middles: from :func:`anchors`.
         size: side of the model's input in pixels.
@@ -69,7 +69,7 @@ def decode(
 def suppress(
     rows: NDArray[np.float32], scores: Sequence[float] | NDArray[np.float64], limit: float = 0.3
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Weighted non-maximum suppression: rows that overlap the best by more than ``limit`` are averaged into it by score.
+    """Weighted non-maximum suppression: rows over the best by more than ``limit`` are averaged into it by score.
 
     ``rows`` (n x (4 + 2k), best first) begin with left, top, right, bottom. A group keeps the score of its best.
     """

@@ -37,7 +37,7 @@ class Window:
         across = (np.asarray(points, np.float64) - 0.5) * self.side
         cos, sin = math.cos(self.angle), math.sin(self.angle)
         turned = across @ np.array([[cos, sin], [-sin, cos]])
-        return (turned + (self.x, self.y)).astype(np.float32)
+        return np.asarray(turned + np.array([self.x, self.y]), np.float32)
 
 
 def cut(pixels: NDArray[np.uint8], window: Window, size: int) -> NDArray[np.uint8]:
@@ -83,7 +83,7 @@ def shrunk(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
 
 
 def moved(box: Box, *, scale: float, down: float) -> Box:
-    """The box as a square: its longer side times ``scale``, its middle moved ``down`` by a share of that longer side."""
+    """The box as a square: longer side times ``scale``, middle moved ``down`` by a share of that longer side."""
     longer = max(box.width, box.height)
     x, y = box.centre
     half = longer * scale / 2
@@ -103,4 +103,4 @@ def overlap(box: NDArray[np.floating], boxes: NDArray[np.floating]) -> NDArray[n
     shared = np.prod(np.clip(far - near, 0, None), axis=1, dtype=np.float64)
     areas = np.prod(boxes[:, 2:4] - boxes[:, :2], axis=1, dtype=np.float64)
     union = areas + float((box[2] - box[0]) * (box[3] - box[1])) - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
