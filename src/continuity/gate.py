@@ -15,7 +15,7 @@ from continuity.errors import (
     UsageError,
 )
 from continuity.identity import Identity
-from continuity.interfaces import Backends, Metric, Observed
+from continuity.interfaces import Backends, EnrolledMetric, Metric, Observed
 from continuity.media import Media, Sampling
 from continuity.observed import ObservedFrame
 from continuity.records import (
@@ -127,6 +127,9 @@ class Gate:
 
                 backends = LocalBackends()
             instruments = {m.key: replace(m.instrument(backends), sampling=self.sampling.name) for m in self.metrics}
+            for metric in self.metrics:
+                if isinstance(metric, EnrolledMetric):
+                    metric.ready(self.identity, backends)
             chosen, _ = resolve(self._given, instruments, self.identity.digest)
             self._ready = backends, instruments, Tolerances(tuple(chosen.values()))
         return self._ready

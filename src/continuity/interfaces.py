@@ -177,6 +177,14 @@ class Metric(Protocol):
 
 
 @runtime_checkable
+class EnrolledMetric(Metric, Protocol):
+    """A metric that measures against enrolled features, and can tell before the first frame that they are not there."""
+
+    def ready(self, identity: Identity, backends: Backends) -> None:
+        """Raises EnrolmentError where the identity lacks what this metric measures against."""
+
+
+@runtime_checkable
 class Watch(Protocol):
     """Looks into a running render."""
 

@@ -73,7 +73,7 @@ class Tolerances:
         write_atomic(Path(path), tomli_w.dumps({"format": FORMAT, "tolerance": rows}).encode())
 
 
-Given: TypeAlias = "Tolerances | Mapping[str, float] | None"
+Given: TypeAlias = "Tolerances | Mapping[str, float | Tolerance] | None"
 
 
 def resolve(
@@ -89,7 +89,7 @@ def resolve(
         ToleranceError: a metric has neither a given nor a shipped limit.
     """
     given = {} if given is None else given
-    typed = {t.key: t for t in given} if isinstance(given, Tolerances) else dict(given)
+    typed: dict[str, float | Tolerance] = {t.key: t for t in given} if isinstance(given, Tolerances) else dict(given)
     for key in typed:
         if key not in instruments:
             raise UnknownKey(f"a limit is given for {key!r}, but the metrics here are: {', '.join(instruments)}")

@@ -114,14 +114,12 @@ def test_two_faces_one_actor(measure: Measure, astronaut: np.ndarray, footage: P
     assert alone.value > 0.6
 
 
-def test_expectations_and_actors(
-    enrolled: ct.Identity, see: Callable[[np.ndarray], Observed], astronaut: np.ndarray
-) -> None:
+def test_expectations_and_actors(enrolled: ct.Identity, backends: ct.LocalBackends) -> None:
     assert ct.FaceDistance("collins", expect="if_present").expect is Expect.IF_PRESENT  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="required"):
         ct.FaceDistance("collins", expect="perhaps")  # type: ignore[arg-type]
     with pytest.raises(EnrolmentError, match="--actor mara"):
-        ct.FaceDistance("mara").frame(see(astronaut), enrolled)
+        ct.FaceDistance("mara").ready(enrolled, backends)
 
 
 def test_the_same_actor_passes_and_another_fails_on_generated_footage(

@@ -1,6 +1,6 @@
 """A worker process for the tests: runs one shot on one ledger and prints each candidate that was told.
 
-    python worker.py LEDGER CANDIDATES [SECONDS_A_RENDER]
+python worker.py LEDGER CANDIDATES [SECONDS_A_RENDER]
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ to a size that it sees; what only a tile shows must also look like a face to the
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -29,6 +30,9 @@ TILE = 512  # px of the picture: a face of 50 px is 12 px to the model
 SURE = 0.75  # score from which a face of the whole picture needs no second opinion
 SAME = 0.3  # overlap from which two boxes are one face
 HOG_SIDE = 640  # px of the longer side for the HOG detector: 18 ms at 480, 63 ms at 1024
+
+
+_here = threading.local()  # dlib's detector is part of dlib, no weights, and not for several threads
 
 
 def detect(pixels: NDArray[np.uint8]) -> tuple[Face, ...]:
@@ -121,7 +125,9 @@ def _hog(pixels: NDArray[np.uint8]) -> Iterator[Face]:
         return
     dlib = require("dlib", "dlib-bin")
     try:
-        boxes, scores, _ = dlib.get_frontal_face_detector().run(np.ascontiguousarray(small), 0, 0.0)
+        if not hasattr(_here, "hog"):
+            _here.hog = dlib.get_frontal_face_detector()
+        boxes, scores, _ = _here.hog.run(np.ascontiguousarray(small), 0, 0.0)
     except RuntimeError as cause:
         raise ModelError(f"dlib's face detector failed: {cause}") from cause
     for box, score in zip(boxes, scores, strict=True):

@@ -64,11 +64,11 @@ class FaceDistance:
             join=joining.RULE,
         )
 
-    def frame(self, seen: Observed, identity: Identity) -> FrameMeasurement:
-        """Measures the face that was matched to the actor.
+    def ready(self, identity: Identity, backends: Backends) -> None:
+        """Makes sure that the actor is enrolled, and with this face backend.
 
         Raises:
-            EnrolmentError: the actor is not enrolled, or not with this face backend.
+            EnrolmentError: the actor is not.
         """
         if not identity.has("actor", self.actor):
             known = ", ".join(identity.actors) or "nobody"
@@ -76,6 +76,10 @@ class FaceDistance:
                 f"actor {self.actor!r} was wanted, identity {identity.name!r} has {known}: "
                 f"enrol --actor {self.actor}=PICTURES"
             )
+        matching.references(identity.features(backends.faces.space), self.actor, identity.name)
+
+    def frame(self, seen: Observed, identity: Identity) -> FrameMeasurement:
+        """Measures the face that was matched to the actor."""
         face = seen.face_of(self.actor)
         if face is None:
             return self._without(seen, identity)

@@ -70,6 +70,14 @@ class GradeDrift:
             join=joining.RULE,
         )
 
+    def ready(self, identity: Identity, backends: Backends) -> None:
+        """Makes sure that a grade is enrolled.
+
+        Raises:
+            EnrolmentError: none is, or not in this feature space.
+        """
+        references(identity)
+
     def frame(self, seen: Observed, identity: Identity) -> FrameMeasurement:
         """Measures one frame of any content, one flat colour included.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from continuity.errors import FormatError
@@ -80,6 +81,24 @@ def report_from_json(row: Mapping[str, Any]) -> Report:
         raise FormatError(f"a stored report is damaged: {type(cause).__name__}: {cause}") from cause
 
 
+def plain(value: Any) -> Any:
+    """The value as JSON can hold it: what is not finite becomes None, arrays become lists, the unknown becomes text.
+
+    Evidence comes from plugins too, and one NaN in it must not cost the report.
+    """
+    if hasattr(value, "tolist"):  # numpy arrays and scalars
+        value = value.tolist()
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, Sequence):
+        return [plain(v) for v in value]
+    return str(value)
+
+
 def _slots(record: Any, *leave: str) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__dataclass_fields__ if name not in leave}
 
@@ -103,7 +122,7 @@ def _finding_to_json(finding: Finding) -> dict[str, Any]:
         "reason": finding.reason,
         "note": m.note,
         "expect": str(m.expect),
-        "evidence": dict(m.evidence),
+        "evidence": plain(m.evidence),
         "boxes": _boxes(m.boxes),
         "worst_frame": m.worst_frame,
         "coverage": m.coverage,

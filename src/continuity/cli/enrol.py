@@ -1,0 +1,171 @@
+"""``continuity enrol DIR --actor NAME=PICTURES --grade PICTURES``."""
+
+from __future__ import annotations
+
+import glob
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from continuity.cli.words import path_of, plain
+from continuity.errors import UsageError
+
+if TYPE_CHECKING:
+    from continuity.identity import Identity
+
+FORMAT = 1
+LISTS = ("--actor", "--grade")
+_NAMED = re.compile(r"([^=/]+)=(.+)", re.DOTALL)
+
+
+class ListOptions(click.Command):
+    """Lets one option take several values, since the shell makes several of one pattern: ``--grade refs/*.png``.
+
+    All words up to the next option belong to it, so the positional argument comes first, or after another option.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeats the option before each of its values."""
+        return super().parse_args(ctx, spread(args))
+
+
+def spread(args: Sequence[str]) -> list[str]:
+    """``--grade a b`` as ``--grade a --grade b``; what follows ``--`` stays as it is."""
+    told: list[str] = []
+    option = ""  # the list option that takes the next word
+    first = False  # whether it has no value yet
+    for number, word in enumerate(args):
+        if word == "--":
+            return [*told, *args[number:]]
+        if word.startswith("-") and len(word) > 1:
+            name, given, _ = word.partition("=")
+            option, first = (name, not given) if name in LISTS else ("", False)
+            told.append(word)
+        elif option and not first:
+            told += [option, word]
+        else:
+            first = False
+            told.append(word)
+    return told
+
+
+@click.command(cls=ListOptions)
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--actor", "actors", metavar="NAME=PICTURES", multiple=True, help="Pictures of one actor; repeatable.")
+@click.option("--grade", metavar="PICTURES", multiple=True, help="Pictures that carry the grade; repeatable.")
+@click.option("--name", default="", help="Name of the identity; the folder's name if left out.")
+@click.option("--replace", is_flag=True, help="Write over an identity that is already there.")
+@click.option("--refresh", is_flag=True, help="Compute an enrolled identity anew with the models that are here now.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")
+def enrol(
+    folder: Path,
+    actors: Sequence[str],
+    grade: Sequence[str],
+    name: str,
+    replace: bool,
+    refresh: bool,
+    as_json: bool,
+) -> None:
+    """Enrols actors and a grade from photographs into the folder DIR.
+
+    PICTURES are files, folders or patterns, quoted or not:
+
+    \b
+      continuity enrol identities/mara --actor mara=refs/mara/*.jpg --grade refs/graded/*
+    """
+    from continuity import enrolment
+    from continuity.cli.console import console
+
+    if refresh:
+        if actors or grade or name or replace:
+            raise UsageError("--refresh computes what is enrolled anew: it goes with no other option but --json")
+        identity = enrolment.refresh(folder)
+    else:
+        people = by_name(actors)
+        identity = enrolment.enrol(
+            folder,
+            actors={actor: files(patterns) for actor, patterns in people.items()},
+            grade=files(grade),
+            name=name,
+            replace_existing=replace,
+        )
+    if as_json:
+        click.echo(json.dumps(_row(identity), allow_nan=False))
+        return
+    messages = console(stderr=True)
+    for warning in identity.warnings:
+        messages.print(f"warning: {plain(warning)}", style="yellow", soft_wrap=True)
+    _show(identity)
+
+
+def by_name(words: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Patterns by actor. A word without a name belongs to the actor before it: the shell may have made it of a pattern.
+
+    Raises:
+        UsageError: the first word has no name.
+    """
+    people: dict[str, list[str]] = {}
+    actor = ""
+    for word in words:
+        named = None if actor and Path(word).exists() else _NAMED.fullmatch(word)
+        if named:
+            actor, pattern = named.groups()
+        elif not actor:
+            raise UsageError(f"--actor NAME=PICTURES was wanted, got {word!r}: write it as --actor mara={word}")
+        else:
+            pattern = word
+        people.setdefault(actor, []).append(pattern)
+    return people
+
+
+def files(patterns: Sequence[str]) -> list[Path]:
+    """The files that patterns stand for, in order: a file as it is, a folder's files, else what the pattern matches.
+
+    Raises:
+        UsageError: a pattern stands for no file.
+    """
+    found: list[Path] = []
+    for pattern in patterns:
+        path = path_of(pattern)
+        if path.is_dir():
+            some = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+        elif path.exists():
+            some = [path]
+        else:
+            matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+            some = [p for p in map(Path, matches) if p.is_file()]
+        if not some:
+            raise UsageError(f"pictures were wanted at {pattern!r}, there is no file: check the path")
+        found += some
+    return found
+
+
+def _row(identity: Identity) -> dict[str, object]:
+    return {
+        "format": FORMAT,
+        "folder": str(identity.folder),
+        "name": identity.name,
+        "digest": identity.digest,
+        "enrolled": [
+            {"kind": e.kind, "name": e.name, "references": [r.source for r in e.references]} for e in identity.enrolled
+        ],
+        "warnings": list(identity.warnings),
+    }
+
+
+def _show(identity: Identity) -> None:
+    from continuity.cli.console import console, table
+
+    out = console()
+    where = f" in {plain(identity.folder)}" if identity.folder else ""
+    out.print(f"enrolled {plain(identity.name)}{where}  (identity {identity.digest})", soft_wrap=True)
+    rows = table("kind", "name", "references", "from", right=("references",))
+    for enrolled in identity.enrolled:
+        sources = [plain(r.source) for r in enrolled.references]
+        shown = ", ".join(sources[:4]) + (f" and {len(sources) - 4} more" if len(sources) > 4 else "")
+        rows.add_row(enrolled.kind, enrolled.name or "-", str(len(sources)), shown)
+    out.print(rows)

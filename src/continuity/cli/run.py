@@ -1,0 +1,216 @@
+"""``continuity run SHOT.toml``: renders candidates until one is within tolerance."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from continuity.cli.words import counted, duration, plain
+from continuity.errors import UsageError
+
+if TYPE_CHECKING:
+    from continuity.cli.shot_file import ShotFile
+    from continuity.gate import Gate
+    from continuity.interfaces import Generator, Proposer
+    from continuity.records import Budget
+    from continuity.shot import Outcome, Told
+
+FORMAT = 1
+DEFAULT_CANDIDATES = 100  # where nobody sets a limit: a night must end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything a run needs, checked, before the first render."""
+
+    file: ShotFile
+    gate: Gate
+    generator: Generator
+    ledger: Path
+    budget: Budget
+
+
+@click.command()
+@click.argument("shot_file", metavar="SHOT.toml", type=click.Path(path_type=Path))
+@click.option("--identity", metavar="DIR", envvar="CONTINUITY_IDENTITY", type=click.Path(path_type=Path))
+@click.option("--tolerances", metavar="FILE", envvar="CONTINUITY_TOLERANCES", type=click.Path(path_type=Path))
+@click.option("--ledger", metavar="SHOW.db", envvar="CONTINUITY_LEDGER", type=click.Path(path_type=Path))
+@click.option("--candidates", type=int, envvar="CONTINUITY_CANDIDATES", help="At most so many, over all runs.")
+@click.option("--seconds", type=float, envvar="CONTINUITY_SECONDS", help="At most so many, of all kinds.")
+@click.option("--gpu-seconds", type=float, envvar="CONTINUITY_GPU_SECONDS", help="At most so many on a GPU.")
+@click.option("--cost", type=float, envvar="CONTINUITY_COST", help="At most so much, in the currency of [rates].")
+@click.option("--dry-run", is_flag=True, help="Check everything, say what would run, render and write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")
+def run(
+    shot_file: Path,
+    identity: Path | None,
+    tolerances: Path | None,
+    ledger: Path | None,
+    candidates: int | None,
+    seconds: float | None,
+    gpu_seconds: float | None,
+    cost: float | None,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Renders candidates of a shot, measures each, and keeps the first one within tolerance.
+
+    Goes on where an earlier run stopped. Options win over the environment (CONTINUITY_LEDGER and so on), that over
+    SHOT.toml. Ctrl-C stops after the running candidate. Ends with 0 when a candidate is kept, 4 when the budget is
+    spent, 3 when too many in a row could not be judged, else 1.
+    """
+    from continuity.cli.shot_file import read
+
+    given = {"candidates": candidates, "seconds": seconds, "gpu_seconds": gpu_seconds, "cost": cost}
+    file = read(shot_file)
+    with redirect_stdout(sys.stderr):  # what a render function prints must not get between the results
+        plan = planned(
+            file,
+            identity=identity or file.identity,
+            tolerances=tolerances or file.tolerances,
+            ledger=ledger or file.ledger,
+            limits={name: value for name, value in given.items() if value is not None},
+        )
+        outcome = None if dry_run else _run(plan)
+    if outcome is None:
+        from continuity.cli.dry import show
+
+        show(plan, as_json=as_json)
+        return 0
+    if as_json:
+        click.echo(json.dumps(outcome_json(outcome), allow_nan=False))
+    else:
+        _show(outcome)
+    return exit_code(outcome)
+
+
+def planned(
+    file: ShotFile, *, identity: Path | None, tolerances: Path | None, ledger: Path | None, limits: dict[str, float]
+) -> Plan:
+    """Checks everything that can be checked without rendering: identity, limits, weights, generator, budget.
+
+    Raises:
+        ContinuityError: whatever is missing or wrong, in one sentence.
+    """
+    from continuity.cli.gates import gate_for
+    from continuity.cli.loading import generator_of
+    from continuity.records import Budget
+
+    if identity is None:
+        raise UsageError(f'{plain(file.path)}: write identity = "FOLDER" in it, or give --identity FOLDER')
+    if ledger is None:
+        raise UsageError(f'{plain(file.path)}: write ledger = "show.db" in it, or give --ledger show.db')
+    budget: dict[str, Any] = {**file.budget, **limits} or {"candidates": DEFAULT_CANDIDATES}
+    checked = Budget(**budget, rates=file.rates)
+    gate = gate_for(identity, tolerances=tolerances, limits=file.limits, expects=file.expects)
+    return Plan(
+        file=file, gate=gate, generator=generator_of(file, gate.check()[0]), ledger=ledger.absolute(), budget=checked
+    )
+
+
+def _run(plan: Plan) -> Outcome:
+    from continuity.cli.live import View
+    from continuity.ledger import Ledger
+    from continuity.shot import Shot
+
+    with Ledger.open(plan.ledger) as opened:
+        shot = Shot(
+            plan.file.name,
+            gate=plan.gate,
+            ledger=opened,
+            prompt=plan.file.prompt,
+            proposer=proposer_of(plan.generator),
+            stop=plan.file.stop,
+            measure_fully=plan.file.measure_fully,
+        )
+        with View(opened, plan.file.name, plan.budget) as view:
+            return shot.run(plan.generator, budget=plan.budget, on_told=view.tell)
+
+
+def proposer_of(generator: Generator) -> Proposer | None:
+    """The generator itself where it proposes too, as a folder does: it alone knows what is left to render."""
+    from continuity.interfaces import Proposer
+
+    return generator if isinstance(generator, Proposer) else None
+
+
+def exit_code(outcome: Outcome) -> int:
+    """0 kept, 130 interrupted, 4 a limit of the budget, 3 too many inconclusive, else 1."""
+    from continuity.shot import StoppedBy
+
+    if outcome.kept:
+        return 0
+    if outcome.stopped_by.is_budget:
+        return 4
+    return {StoppedBy.INTERRUPTED: 130, StoppedBy.INCONCLUSIVE: 3}.get(outcome.stopped_by, 1)
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    """The outcome as plain JSON values."""
+    return {
+        "format": FORMAT,
+        "shot": outcome.shot,
+        "stopped_by": str(outcome.stopped_by),
+        "reason": outcome.reason,
+        "kept": _told_json(outcome.kept),
+        "closest": _told_json(outcome.closest),
+        "rendered": outcome.rendered,
+        "candidates": outcome.candidates,
+        "cost": outcome.cost.to_json(),
+        "failing": dict(outcome.failing),
+        "exit_code": exit_code(outcome),
+    }
+
+
+def _told_json(told: Told | None) -> dict[str, Any] | None:
+    if told is None:
+        return None
+    return {
+        "candidate": told.candidate,
+        "seed": told.row.seed,
+        "media": _path(told),
+        "report": told.report.to_json() if told.report else None,
+    }
+
+
+def _path(told: Told) -> str:
+    return str(told.media.path) if told.media is not None and told.media.path else ""
+
+
+def _show(outcome: Outcome) -> None:
+    from rich.text import Text
+
+    from continuity.cli.console import console, told
+
+    out = console()
+    if outcome.kept:
+        head = Text("").append(f"kept candidate {outcome.kept.candidate}", style="bold green")
+        out.print(head.append(f" (seed {outcome.kept.row.seed})", style="dim"))
+        out.print(plain(_path(outcome.kept)), soft_wrap=True)
+    else:
+        head = Text("").append("nothing kept: ", style="bold yellow")
+        out.print(head.append(plain(outcome.reason)), soft_wrap=True)
+    out.print(sentence(outcome), soft_wrap=True)
+    if outcome.closest and not outcome.kept:
+        near = told(outcome.closest.report.worst if outcome.closest.report else None)
+        where = plain(_path(outcome.closest))
+        out.print(
+            f"closest: candidate {outcome.closest.candidate}, {near}{f', {where}' if where else ''}", soft_wrap=True
+        )
+
+
+def sentence(outcome: Outcome) -> str:
+    """How many candidates it took, how long, and what most of them failed on."""
+    total, took = counted(outcome.candidates, "candidate"), duration(outcome.cost.total)
+    said = f"{total} in all, {outcome.rendered:,} rendered now in {took}"
+    failing = Counter(outcome.failing).most_common(4)
+    if failing:
+        said += "; failed on " + ", ".join(f"{plain(key)} ({count:,})" for key, count in failing)
+    return said + "."

@@ -1,0 +1,179 @@
+"""``continuity score PATH... --identity DIR``: measures and judges files that are already rendered."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from continuity.cli.words import counted, plain
+from continuity.errors import ContinuityError, MediaError
+
+if TYPE_CHECKING:
+    from continuity.gate import Gate
+    from continuity.records import Report
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+WORST_FIRST = (70, 5, 2, 1, 3, 0)  # of several exit codes, the first one present counts
+VERDICT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
+# Formats that are not read yet: their files are taken along and reported, since leaving them out would hide them.
+UNREAD = frozenset(
+    {".avi", ".avif", ".bmp", ".dpx", ".exr", ".flv", ".hdr", ".heic", ".heif", ".jp2", ".jxl", ".mpeg", ".mpg", ".mxf"}
+    | {".ogv", ".psd", ".r3d"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One file: its report, or why there is none."""
+
+    file: Path
+    report: Report | None
+    error: str
+    exit_code: int
+    seconds: float
+    line: str  # the report as JSON with ``file`` and exit code, or the error
+
+
+@click.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--identity", metavar="DIR", required=True, envvar="CONTINUITY_IDENTITY", help="An enrolled identity.")
+@click.option(
+    "--tolerances", metavar="FILE", envvar="CONTINUITY_TOLERANCES", help="Limits; provisional ones if left out."
+)
+@click.option("--limit", "limits", metavar="KEY=NUMBER", multiple=True, help="A limit typed by hand; repeatable.")
+@click.option("--expect", "expects", metavar="KEY=WORD", multiple=True, help="required, if_present or not_expected.")
+@click.option("--clip", is_flag=True, help="Take each folder as one clip of numbered frames.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a file on stdout and nothing else.")
+def score(
+    paths: Sequence[Path],
+    identity: str,
+    tolerances: str | None,
+    limits: Sequence[str],
+    expects: Sequence[str],
+    clip: bool,
+    as_json: bool,
+) -> int:
+    """Measures pictures and clips against an identity and says pass, fail or inconclusive.
+
+    A folder stands for all pictures and clips in it and below, each on its own; with --clip it is one clip of numbered
+    frames. A file that cannot be read is reported and the others go on. Limits are looked for in --limit, then in
+    --tolerances, then among the provisional ones that ship with each instrument.
+
+    \b
+      continuity score renders/ --identity identities/mara
+      continuity score a.png --identity identities/mara --limit face:mara=0.6 --expect grade=if_present
+    """
+    from continuity.cli.gates import gate_for, numbers, pairs
+    from continuity.cli.views import show
+
+    gate = gate_for(
+        identity, tolerances=tolerances, limits=numbers(limits, "--limit"), expects=pairs(expects, "--expect")
+    )
+    files, left_out = media_files(paths, folders_are_clips=clip)
+    done: list[Scored] = []
+    try:
+        with _progress(len(files)) as step:
+            for file in files:
+                step(file)
+                done.append(measured(gate, file))
+                if as_json:
+                    click.echo(done[-1].line)
+    finally:  # what was measured before a Ctrl-C is shown too
+        if done and not as_json:
+            show(done, alone=len(files) == 1)
+    if left_out:
+        click.echo(f"left out, neither pictures nor clips by their names: {counted(left_out, 'file')}", err=True)
+    return next(code for code in WORST_FIRST if any(one.exit_code == code for one in done))
+
+
+def media_files(paths: Sequence[Path], *, folders_are_clips: bool = False) -> tuple[list[Path], int]:
+    """The files that paths stand for, in natural order, and how many in their folders are no media by their names.
+
+    A path that is not there, and a folder without media, stay in the list: measuring them says what is wrong.
+    """
+    from continuity.media.formats import Format
+
+    known = UNREAD.union(*(kind.value for kind in Format))
+    found: list[Path] = []
+    left_out = 0
+    for path in paths:
+        if folders_are_clips or not path.is_dir():
+            found.append(path)
+            continue
+        inside = [Path(root, name) for root, _, names in os.walk(path) for name in names if not name.startswith(".")]
+        media = [p for p in inside if p.suffix.lower() in known]
+        left_out += len(inside) - len(media)
+        found += sorted(media, key=_natural) or [path]
+    return found, left_out
+
+
+def measured(gate: Gate, file: Path) -> Scored:
+    """One file through the gate. Whatever goes wrong with it becomes a row: the others still want to be measured."""
+    from continuity.media import open_media
+
+    began = time.perf_counter()
+    report, line, error, code = None, "", "", 0
+    try:
+        if file.is_dir() and not _has_files(file):
+            raise MediaError(f"pictures or clips were wanted in {os.fspath(file)!r}, there is no file in it")
+        found = gate.inspect(open_media(file))
+        code = VERDICT_CODES[found.verdict]
+        line = json.dumps({**found.to_json(), "file": os.fspath(file), "exit_code": code}, allow_nan=False)
+        report = found
+    except ContinuityError as cause:
+        error, code = str(cause), cause.exit_code
+        log.debug("raised here:", exc_info=True)
+    except Exception as cause:  # one file must never stop the rest
+        error, code = f"something went wrong inside continuity: {type(cause).__name__}: {cause}", 70
+        log.debug("raised here:", exc_info=True)
+    if report is None:
+        name = os.fspath(file)
+        line = json.dumps({"format": FORMAT, "file": name, "path": name, "error": error, "exit_code": code})
+    return Scored(file, report, error, code, time.perf_counter() - began, line)
+
+
+def _has_files(folder: Path) -> bool:
+    try:
+        return any(p.is_file() for p in folder.iterdir())
+    except OSError as cause:
+        raise MediaError(f"the folder {os.fspath(folder)!r} cannot be read: {cause.strerror or cause}") from None
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Orders take2 before take10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", os.fspath(path)) if part]
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[Path], None]]:
+    """A bar on stderr for several files, where stderr is a terminal; called with each file before it is measured."""
+    from continuity.cli.console import console
+
+    screen = console(stderr=True)
+    if total < 2 or not screen.is_terminal:
+        yield lambda file: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=screen, transient=True) as bars:
+        bar = bars.add_task("", total=total)
+        done = count()
+
+        def step(file: Path) -> None:
+            bars.update(bar, completed=next(done), description=plain(file.name))
+
+        yield step

@@ -1,0 +1,6 @@
+"""Pictures of what happened, for people who judge by eye."""
+
+from continuity.report.gather import sheet_of, told_tile
+from continuity.report.sheet import Sheet, Tile, contact_sheet, tile_of
+
+__all__ = ["Sheet", "Tile", "contact_sheet", "sheet_of", "tile_of", "told_tile"]
