@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ from scipy.stats import rankdata
 import continuity as ct
 from continuity.errors import EnrolmentError
 from continuity.interfaces import Backends, Metric
+from continuity.metrics.grade import SKIN_WEIGHT
 from continuity.observed import ObservedFrame
 from continuity.records import Status
 from continuity.tolerances import shipped_tolerance
@@ -31,7 +34,9 @@ from continuity.tolerances import shipped_tolerance
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
+SAME, CROP = "same clip", "cropped"
 STRENGTHS = (1.0, 0.5, 0.25)
+WEIGHTS = (1.0, SKIN_WEIGHT, 2.0, 3.0, np.inf)
 LONGEST = 1280  # looks are applied to frames of at most this side
 PEOPLE = 60  # of the labelled photographs
 
@@ -40,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of evaluation footage")
     parser.add_argument("--only", choices=("grade", "face"), help="one metric instead of both")
-    parser.add_argument("--frames", type=int, default=4, help="frames of a clip that go under the looks")
+    parser.add_argument("--frames", type=int, default=3, help="frames of a clip that go under the looks")
     given = parser.parse_args()
     backends = ct.LocalBackends()
     with tempfile.TemporaryDirectory() as work:
@@ -51,47 +56,49 @@ def main() -> None:
 
 
 def grade(data: Path, work: Path, backends: Backends, count: int) -> None:
-    """Histogram drift alone and the metric itself, on the same candidates."""
+    """The drift of every candidate under several weights of the skin; weight inf is the histogram alone."""
     metric = ct.GradeDrift()
     limit = header(metric, backends)
     looks = [cube(p) for p in sorted((data / "grades" / "luts").glob("*.cube"))]
-    rows: dict[tuple[str, float], list[tuple[float, float, bool]]] = {}
-    clips = 0
-    for number, path in enumerate(sorted(p for p in (data / "clips").rglob("*") if p.suffix in {".mp4", ".gif"})):
+    paths = sorted(p for p in (data / "clips").rglob("*") if p.suffix in {".mp4", ".gif"})
+    rows: dict[str, list[tuple[float, float]]] = {}  # kind -> histogram drift, skin drift (inf where there is none)
+    over = 0
+    for number, path in enumerate(paths):
         frames = [small(f.pixels) for f in ct.open_media(path).frames(ct.Sampling())]
         identity = clip_identity(work / f"grade-{number}", frames[0], path, backends)
-        random = np.random.default_rng(number)
-        clips += 1
+        same = []
+        for kind, pixels in candidates(frames[1:], looks, count, np.random.default_rng(number)):
+            seen = ObservedFrame(pixels, index=0, seconds=None, identity=identity, backends=backends)
+            found = metric.frame(seen, identity)
+            if kind == SAME:
+                same.append(found)
+            evidence: Any = found.evidence
+            skin = min((s["drift"] for s in evidence["skin"].values()), default=np.inf)
+            rows.setdefault(kind, []).append((evidence["histogram"], skin))
+        over += (metric.join(same).value or 0.0) > limit
+    print(f"clips {len(paths)}, {over} of them over the limit as a whole; looks {len(looks)}")
+    for kind, drifts in rows.items():
+        histogram, skin = np.array(drifts).T
+        print(f"{kind}: skin seen in {np.isfinite(skin).mean():.0%}")
+        for weight in WEIGHTS:
+            calm = np.array(rows[CROP if CROP in kind else SAME]).T
+            own, values = np.minimum(calm[0], weight * calm[1]), np.minimum(histogram, weight * skin)
+            line = spread(f"  skin weight {weight:g}", values, limit)
+            print(line if kind in (SAME, CROP) else f"{line}  AUC {auc(own, values):.3f}")
 
-        def note(kind: str, strength: float, pixels: Pixels, identity: ct.Identity = identity) -> None:
-            found = metric.frame(
-                ObservedFrame(pixels, index=0, seconds=None, identity=identity, backends=backends), identity
-            )
-            histogram = found.evidence["histogram"]
-            assert found.value is not None
-            assert isinstance(histogram, float)
-            rows.setdefault((kind, strength), []).append((histogram, found.value, bool(found.evidence["skin"])))
 
-        for frame in frames[1:]:
-            note("same", 0.0, frame)
-        for frame in frames[1 :: max(1, len(frames[1:]) // count)][:count]:
-            crop = cropped(frame, random)
-            note("crop", 0.0, crop)
-            for look in looks:
-                for strength in STRENGTHS:
-                    note("look", strength, under(frame, look, strength))
-                note("crop look", 1.0, under(crop, look, 1.0))
-    print(f"clips {clips}, looks {len(looks)}")
-    for faces_only in (False, True):
-        chosen = {k: np.array([r[:2] for r in v if r[2] or not faces_only]).reshape(-1, 2) for k, v in rows.items()}
-        print("frames with a face that counted" if faces_only else "all frames")
-        for (kind, strength), values in chosen.items():
-            base = chosen["crop" if "crop" in kind else "same", 0.0]
-            for column, name in enumerate(("histogram", "GradeDrift")):
-                line = spread(f"  {kind} {strength:.0%} {name}", values[:, column], limit)
-                if "look" in kind and len(values) and len(base):
-                    line += f"  AUC {auc(base[:, column], values[:, column]):.3f}"
-                print(line)
+def candidates(
+    frames: list[Pixels], looks: list[ImageFilter.Color3DLUT], count: int, random: np.random.Generator
+) -> Iterator[tuple[str, Pixels]]:
+    """Every frame as it is; ``count`` of them, and a crop of each, as they are and under the looks."""
+    yield from ((SAME, f) for f in frames)
+    for frame in frames[:: max(1, len(frames) // max(1, count))][:count]:
+        crop = cropped(frame, random)
+        yield CROP, crop
+        for look in looks:
+            for strength in STRENGTHS:
+                yield f"look at {strength:.0%}", under(frame, look, strength)
+                yield f"{CROP}, look at {strength:.0%}", under(crop, look, strength)
 
 
 def face(data: Path, work: Path, backends: Backends) -> None:
@@ -194,7 +201,7 @@ def cube(path: Path) -> ImageFilter.Color3DLUT:
         if words and words[0] == "LUT_3D_SIZE":
             size = int(words[1])
         elif len(words) == 3 and words[0][0] in "+-.0123456789":
-            rows.append(tuple(float(w) for w in words))
+            rows.append([float(w) for w in words])
     return ImageFilter.Color3DLUT(size, np.ravel(rows))
 
 

@@ -19,7 +19,7 @@ from continuity.backends.tflite import run
 from continuity.errors import ModelError
 from continuity.records import Box, Face
 from continuity.vision.detection import anchors, decode, suppress
-from continuity.vision.geometry import Window, cut, overlap, shrunk
+from continuity.vision.geometry import Window, covered, cut, shrunk
 
 NAME = "blazeface-short+tiles+hog/1"
 ROLE = "face-detector"
@@ -28,7 +28,8 @@ CELLS = ((8, 2), (16, 6))
 LEAST = 0.5  # score
 TILE = 512  # px of the picture: a face of 50 px is 12 px to the model
 SURE = 0.75  # score from which a face of the whole picture needs no second opinion
-SAME = 0.3  # overlap from which two boxes are one face
+OVERLAP = 0.3  # intersection over union from which boxes of one look are blended
+SAME = 0.5  # share of the smaller box from which two are one face
 HOG_SIDE = 640  # px of the longer side for the HOG detector: 18 ms at 480, 63 ms at 1024
 
 
@@ -42,17 +43,11 @@ def detect(pixels: NDArray[np.uint8]) -> tuple[Face, ...]:
         MissingWeights, ModelError: the model is not there, or fails.
     """
     height, width = pixels.shape[:2]
-    found = [f for f in _look(pixels, Window.letterbox(height, width)) if f.score >= SURE or _confirmed(pixels, f)]
-    shrink, middles = tiles(height, width)
-    if middles:
-        small = shrunk(pixels, shrink)
-        for x, y in middles:
-            tile = Window(x, y, float(SIZE))
-            for face in _look(small, tile):
-                whole = _inside(face.box, tile)  # a face cut by an edge is whole in the neighbouring tile
-                face = _enlarged(face, shrink)
-                if whole and not _known(face, found) and _confirmed(pixels, face):
-                    found.append(face)
+    whole = [(f, f.score >= SURE) for f in _look(pixels, Window.letterbox(height, width))]
+    found: list[Face] = []
+    for face, sure in sorted([*whole, *_in_tiles(pixels)], key=lambda item: -item[0].score):
+        if not _known(face, found) and (sure or mesh.points(pixels, face) is not None):
+            found.append(face)
     if not found:
         found = list(_hog(pixels))
     return tuple(sorted((_clipped(f, height, width) for f in found), key=lambda f: (-f.size, f.box.left, f.box.top)))
@@ -75,19 +70,23 @@ def tiles(height: int, width: int) -> tuple[int, tuple[tuple[float, float], ...]
     return shrink, tuple((x, y) for y in middles(rows) for x in middles(columns))
 
 
+def _in_tiles(pixels: NDArray[np.uint8]) -> Iterator[tuple[Face, bool]]:
+    """Faces that lie whole in a tile, none of them sure. One cut by an edge is whole in the neighbouring tile."""
+    shrink, middles = tiles(*pixels.shape[:2])
+    small = shrunk(pixels, shrink) if middles else pixels
+    for x, y in middles:
+        tile = Window(x, y, float(SIZE))
+        yield from ((_enlarged(f, shrink), False) for f in _look(small, tile) if _inside(f.box, tile))
+
+
 def _look(pixels: NDArray[np.uint8], window: Window) -> Iterator[Face]:
     outputs = run(ROLE, cut(pixels, window, SIZE), signed=True)
     rows, scores = decode(outputs["regressors"], outputs["classificators"], anchors(SIZE, CELLS), SIZE, LEAST)
-    for row, score in zip(*suppress(rows, scores, SAME), strict=True):
+    for row, score in zip(*suppress(rows, scores, OVERLAP), strict=True):
         places = window.to_picture(row.reshape(-1, 2))
         (left, top), (right, bottom) = places[0], places[1]
         points = tuple((float(x), float(y)) for x, y in places[2:])
         yield Face(box=Box(float(left), float(top), float(right), float(bottom)), score=float(score), points=points)
-
-
-def _confirmed(pixels: NDArray[np.uint8], face: Face) -> bool:
-    """Whether the face mesh model sees a face there too."""
-    return mesh.points(pixels, face) is not None
 
 
 def _inside(box: Box, tile: Window) -> bool:
@@ -106,10 +105,8 @@ def _enlarged(face: Face, factor: int) -> Face:
 
 
 def _known(face: Face, found: list[Face]) -> bool:
-    if not found:
-        return False
-    boxes = np.array([_edges(f.box) for f in found])
-    return bool((overlap(_edges(face.box), boxes) > SAME).any())
+    """Whether a face is one that is found already: whole picture and tiles see it at different sizes."""
+    return bool(found) and bool((covered(_edges(face.box), np.array([_edges(f.box) for f in found])) > SAME).any())
 
 
 def _edges(box: Box) -> NDArray[np.float64]:
