@@ -1,0 +1,141 @@
+"""What it all cost: pure functions over totals and counts. Money is derived from rates, never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from continuity.records import Budget, Cost, Rates, State
+
+KINDS = tuple(Cost().seconds)  # render, decode, preview, score, repair
+RENDERS = "renders"  # kept beside the seconds, in full-render equivalents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Sums over candidates: how many were asked, seconds by (device, kind), full-render equivalents of those told."""
+
+    candidates: int = 0
+    seconds: Mapping[tuple[str, str], float] = field(default_factory=lambda: MappingProxyType({}))
+    renders: float = 0.0
+
+    @property
+    def total_seconds(self) -> float:
+        """Seconds of all kinds on all devices."""
+        return sum(self.seconds.values())
+
+    @property
+    def gpu_seconds(self) -> float:
+        """Seconds that a CUDA device was held: all but scoring, which may run elsewhere."""
+        return sum(s for (device, kind), s in self.seconds.items() if device.startswith("cuda") and kind != "score")
+
+    @property
+    def score_seconds(self) -> float:
+        """Seconds spent on measuring."""
+        return sum(s for (_, kind), s in self.seconds.items() if kind == "score")
+
+    def money(self, rates: Rates) -> float:
+        """The price of all seconds, in the currency of the rates."""
+        return sum(s * rates.price(device) for (device, _), s in self.seconds.items())
+
+    def __add__(self, other: Totals) -> Totals:
+        seconds = dict(self.seconds)
+        for key, amount in other.seconds.items():
+            seconds[key] = seconds.get(key, 0.0) + amount
+        return Totals(
+            candidates=self.candidates + other.candidates,
+            seconds=MappingProxyType(seconds),
+            renders=self.renders + other.renders,
+        )
+
+
+def amounts(cost: Cost) -> dict[tuple[str, str], float]:
+    """What one told candidate adds to the totals, by (device, kind); kinds of no seconds are left out."""
+    added = {(cost.device, kind): seconds for kind, seconds in cost.seconds.items() if seconds}
+    return {**added, (cost.device, RENDERS): cost.render_equivalents}
+
+
+def totals(candidates: int, rows: Iterable[tuple[str, str, float]]) -> Totals:
+    """Totals of stored rows (device, kind, amount)."""
+    seconds: dict[tuple[str, str], float] = {}
+    renders = 0.0
+    for device, kind, amount in rows:
+        if kind == RENDERS:
+            renders += amount
+        else:
+            seconds[device, kind] = amount
+    return Totals(candidates=candidates, seconds=MappingProxyType(seconds), renders=renders)
+
+
+def reached(budget: Budget, spent: Totals) -> tuple[str, str] | None:
+    """The first limit of a budget that is reached, as (field, how much was used), or None."""
+    if budget.candidates is not None and spent.candidates >= budget.candidates:
+        return "candidates", f"{spent.candidates} of {budget.candidates} candidates were asked for"
+    if budget.seconds is not None and spent.total_seconds >= budget.seconds:
+        return "seconds", f"{spent.total_seconds:.1f} of {budget.seconds:g} seconds are used"
+    if budget.gpu_seconds is not None and spent.gpu_seconds >= budget.gpu_seconds:
+        return "gpu_seconds", f"{spent.gpu_seconds:.1f} of {budget.gpu_seconds:g} GPU seconds are used"
+    money = spent.money(budget.rates)
+    if budget.cost is not None and money >= budget.cost:
+        return "cost", f"{money:.2f} of {budget.cost:.2f} {budget.rates.currency} are used"
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What the kept shots cost, with everything that was discarded on the way.
+
+    A shot counts once under its name, however many revisions it had, and is kept when one of them is.
+    ``renders`` counts full-render equivalents: an aborted render the share of steps it ran, a lost one, whose cost
+    nobody told, as a whole one. The two ratios are None while nothing is kept.
+    """
+
+    shots: int
+    kept: int
+    totals: Totals
+    renders: float
+    states: Mapping[State, int]
+    inconclusive: Mapping[str, int]  # candidates by metric key
+    rates: Rates
+
+    @property
+    def generation_ratio(self) -> float | None:
+        """All candidates of all shots, also of shots that kept none, per shot kept."""
+        return self.totals.candidates / self.kept if self.kept else None
+
+    @property
+    def renders_per_kept(self) -> float | None:
+        """Full-render equivalents of all shots per shot kept."""
+        return self.renders / self.kept if self.kept else None
+
+    @property
+    def money(self) -> float:
+        """The price of all seconds, in ``rates.currency``."""
+        return self.totals.money(self.rates)
+
+
+def bill(
+    shots: Iterable[tuple[str, int | None, Totals]],
+    states: Mapping[State, int],
+    inconclusive: Mapping[str, int],
+    rates: Rates,
+) -> Bill:
+    """The bill of shots given as (name, kept candidate or None, totals), one per revision."""
+    names: set[str] = set()
+    kept: set[str] = set()
+    spent = Totals()
+    for name, choice, own in shots:
+        names.add(name)
+        if choice is not None:
+            kept.add(name)
+        spent = spent + own
+    return Bill(
+        shots=len(names),
+        kept=len(kept),
+        totals=spent,
+        renders=spent.renders + states.get(State.LOST, 0),
+        states=states,
+        inconclusive=inconclusive,
+        rates=rates,
+    )

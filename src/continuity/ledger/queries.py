@@ -1,0 +1,216 @@
+"""What a ledger can be asked. Long answers come in pages, so that memory stays flat and no lock is held."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, LargeBinary, Row, Select, Table, bindparam, func, select, tuple_
+
+from continuity.ledger import rows, schema
+from continuity.ledger.accounting import Totals, totals
+from continuity.ledger.schema import attempts, candidates, measurements, shots
+from continuity.records import Recipe, Report, State, Verdict
+
+Reading: TypeAlias = Callable[[], AbstractContextManager[Connection]]
+
+PAGE = 500
+JSON = {"spec", "description", "cost", "recipe", "evidence"}  # columns that hold JSON
+
+_IN_ROW = ("id", "index", "seed", "state", "origin", "stream", "measure_fully", "verdict", "worst_excess", "worst_key")
+_IN_ROW_TOO = ("cost", "error", "asked_at", "told_at", "host", "device")
+_CANDIDATES = (
+    select(
+        *(candidates.c[name] for name in _IN_ROW + _IN_ROW_TOO),
+        shots.c.name.label("shot"),
+        shots.c.revision,
+        (shots.c.kept == candidates.c.id).label("kept"),
+        attempts.c.digest,
+        attempts.c.thumbnail,
+        attempts.c.media,
+    )
+    .select_from(candidates.join(shots, shots.c.id == candidates.c.shot))
+    .outerjoin(attempts, (attempts.c.candidate == candidates.c.id) & (attempts.c.attempt == 0))
+)
+_ONE = _CANDIDATES.where(candidates.c.id == bindparam("of"))
+_KEPT = _CANDIDATES.where(shots.c.id == bindparam("of"), candidates.c.id == shots.c.kept)
+_ALL_PAGE = _CANDIDATES.where(candidates.c.id > bindparam("after")).order_by(candidates.c.id).limit(PAGE)
+_SHOT_PAGE = (
+    _CANDIDATES.where(candidates.c.shot == bindparam("of"), candidates.c.index > bindparam("after"))
+    .order_by(candidates.c.index)
+    .limit(PAGE)
+)
+_CLOSEST = (
+    _CANDIDATES.where(candidates.c.shot == bindparam("of"), candidates.c.state == bindparam("ended"))
+    .order_by(candidates.c.worst_excess.is_(None), candidates.c.worst_excess, candidates.c.id)
+    .limit(1)
+)
+_CLOSEST_MEASURED = (  # the index by_state answers this at once
+    _CANDIDATES.where(
+        candidates.c.shot == bindparam("of"),
+        candidates.c.state == bindparam("ended"),
+        candidates.c.worst_excess.is_not(None),
+    )
+    .order_by(candidates.c.worst_excess, candidates.c.id)
+    .limit(1)
+)
+_SHOT = select(shots).where(shots.c.id == bindparam("of"))
+_TOTALS = select(schema.totals).where(schema.totals.c.shot == bindparam("of"))
+_REPORT = (
+    select(attempts.c.report)
+    .where(attempts.c.candidate == bindparam("of"))
+    .order_by(attempts.c.attempt.desc())
+    .limit(1)
+)
+_RECIPE = select(candidates.c.recipe).where(candidates.c.id == bindparam("of"))
+
+
+def shot(connection: Connection, shot_id: int) -> rows.ShotRow | None:
+    """One revision of a shot with its totals."""
+    row = connection.execute(_SHOT, {"of": shot_id}).one_or_none()
+    return None if row is None else _shot(row, spent(connection, shot_id, row.asked))
+
+
+def every_shot(connection: Connection) -> tuple[rows.ShotRow, ...]:
+    """All revisions of all shots, in the order in which they began."""
+    sums: dict[int, list[tuple[str, str, float]]] = {}
+    for row in connection.execute(select(schema.totals)):
+        sums.setdefault(row.shot, []).append((row.device, row.kind, row.amount))
+    found = connection.execute(select(shots).order_by(shots.c.id))
+    return tuple(_shot(row, totals(row.asked, sums.get(row.id, ()))) for row in found)
+
+
+def spent(connection: Connection, shot_id: int, asked: int) -> Totals:
+    """What a shot has used so far."""
+    found = connection.execute(_TOTALS, {"of": shot_id})
+    return totals(asked, [(row.device, row.kind, row.amount) for row in found])
+
+
+def candidate(connection: Connection, number: int) -> rows.CandidateRow | None:
+    """One candidate."""
+    return _record(connection.execute(_ONE, {"of": number}).one_or_none())
+
+
+def kept(connection: Connection, shot_id: int) -> rows.CandidateRow | None:
+    """The kept candidate of a shot."""
+    return _record(connection.execute(_KEPT, {"of": shot_id}).one_or_none())
+
+
+def closest(connection: Connection, shot_id: int) -> rows.CandidateRow | None:
+    """The rejected candidate with the smallest worst excess, else an inconclusive one."""
+    for statement, state in (
+        (_CLOSEST_MEASURED, State.REJECTED),
+        (_CLOSEST, State.INCONCLUSIVE),
+        (_CLOSEST, State.REJECTED),
+    ):
+        row = connection.execute(statement, {"of": shot_id, "ended": str(state)}).one_or_none()
+        if row is not None:
+            return rows.candidate_row(row)
+    return None
+
+
+def every_candidate(reading: Reading, shot_id: int | None) -> Iterator[rows.CandidateRow]:
+    """All candidates, or those of a shot, in order."""
+    after = -1
+    while True:
+        with reading() as connection:
+            statement = _ALL_PAGE if shot_id is None else _SHOT_PAGE
+            given = {"after": after} if shot_id is None else {"after": after, "of": shot_id}
+            page = [rows.candidate_row(row) for row in connection.execute(statement, given)]
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1].id if shot_id is None else page[-1].index
+
+
+def report(connection: Connection, number: int) -> Report | None:
+    """The report on the last attempt of a candidate."""
+    packed = connection.execute(_REPORT, {"of": number}).scalar()
+    return None if packed is None else rows.report(packed)
+
+
+def recipe(connection: Connection, number: int) -> Recipe | None:
+    """The recipe of a candidate, completed once it was told."""
+    text = connection.execute(_RECIPE, {"of": number}).scalar()
+    return None if text is None else rows.recipe(text)
+
+
+def failures(connection: Connection, shot_id: int) -> dict[str, rows.Nearest]:
+    """What fails, by metric key, the most frequent first.
+
+    SQLite takes the other columns from the row that has the minimum (its documentation, "bare columns").
+    """
+    nearest = func.min(measurements.c.normalised_excess)
+    number = func.count()
+    found = connection.execute(
+        select(measurements.c.key, number.label("count"), nearest, *_bare("value", "limit", "unit"))
+        .join(candidates, candidates.c.id == measurements.c.candidate)
+        .where(candidates.c.shot == shot_id, measurements.c.verdict == str(Verdict.FAIL), measurements.c.attempt == 0)
+        .group_by(measurements.c.key)
+        .order_by(number.desc(), measurements.c.key)
+    )
+    return {row.key: rows.Nearest(count=row[1], value=row.value, limit=row.limit, unit=row.unit) for row in found}
+
+
+def inconclusive(connection: Connection) -> dict[str, int]:
+    """Candidates that a metric could not judge, by metric key, the most frequent first."""
+    number = func.count()
+    found = connection.execute(
+        select(measurements.c.key, number)
+        .where(measurements.c.verdict == str(Verdict.INCONCLUSIVE), measurements.c.attempt == 0)
+        .group_by(measurements.c.key)
+        .order_by(number.desc(), measurements.c.key)
+    )
+    return {str(key): int(count) for key, count in found}
+
+
+def states(connection: Connection) -> dict[State, int]:
+    """Candidates by state."""
+    found = connection.execute(select(candidates.c.state, func.count()).group_by(candidates.c.state))
+    return {State(state): count for state, count in found}
+
+
+def export(connection: Connection) -> Iterator[dict[str, Any]]:
+    """Every row of every table as plain JSON values, each with ``format`` and ``table``."""
+    for table in schema.metadata.sorted_tables:
+        for row in _pages(connection, table):
+            yield {"format": schema.FORMAT, "table": table.name, **_plain(table, row)}
+
+
+def _pages(connection: Connection, table: Table) -> Iterator[Row[Any]]:
+    key = list(table.primary_key)
+    pages: Select[Any] = select(table).order_by(*key).limit(PAGE)
+    statement = pages
+    while True:
+        page = connection.execute(statement).all()
+        yield from page
+        if len(page) < PAGE:
+            return
+        statement = pages.where(tuple_(*key) > tuple_(*(page[-1]._mapping[c] for c in key)))
+
+
+def _plain(table: Table, row: Row[Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for column, value in zip(table.columns, row, strict=True):
+        if value is not None and isinstance(column.type, LargeBinary):
+            value = rows.unpack(value)
+        elif value is not None and column.name in JSON:
+            value = json.loads(value)
+        plain[column.name] = value
+    return plain
+
+
+def _bare(*names: str) -> list[Any]:
+    return [measurements.c[name] for name in names]
+
+
+def _record(row: Any) -> rows.CandidateRow | None:
+    return None if row is None else rows.candidate_row(row)
+
+
+def _shot(row: Any, own: Totals) -> rows.ShotRow:
+    return rows.ShotRow(
+        id=row.id, name=row.name, revision=row.revision, spec_digest=row.digest, kept=row.kept, totals=own
+    )

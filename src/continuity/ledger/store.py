@@ -1,0 +1,139 @@
+"""The media store beside a ledger: files named by digest, whole or not there, written before the row that names them.
+
+show.db
+show.media/thumbnails/3f/b2-3f07....jpg     256 px, of every finished candidate
+show.media/full/3f/b2-3f07....mp4           the untouched source, of what is worth keeping
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+from continuity.errors import LedgerError, MediaError, StorageFull
+from continuity.media import Frame, Media, Sampling, open_media, thumbnail, write_atomic
+from continuity.media.files import sync_folder
+
+FLOOR = 512 * 2**20  # bytes that have to be free before the next render
+FULL = {errno.ENOSPC, errno.EDQUOT}
+THUMBNAILS, WHOLE = "thumbnails", "full"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMedia:
+    """Paths in the store, relative and with ``/``: the thumbnail, the full media if kept, and the digest of both."""
+
+    thumbnail: str
+    full: str | None
+    digest: str = ""
+
+
+class MediaStore:
+    """The folder of one ledger, which moves together with it. Nothing is made before the first ``put``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @classmethod
+    def beside(cls, ledger: Path) -> MediaStore:
+        """The store of a ledger file: ``show.db`` has ``show.media``."""
+        root = ledger.with_suffix(".media")
+        return cls(root if root != ledger else ledger.with_name(ledger.name + ".media"))
+
+    def put(self, media: Media, *, full: bool) -> StoredMedia:
+        """Stores a thumbnail, and with ``full`` the untouched source. What is there already is not written again.
+
+        Raises:
+            StorageFull: the disk is full; no half-written file is left.
+            LedgerError, MediaError: the folder cannot be written, or the media cannot be read.
+        """
+        digest = media.digest
+        small = self._place(THUMBNAILS, digest, ".jpg")
+        whole = self._place(WHOLE, digest, media.suffix) if full else None
+        with _room(self.root):
+            if not (self.root / small).exists():
+                self._folder(small)
+                write_atomic(self.root / small, thumbnail(_middle(media).pixels))
+            if whole is not None and not (self.root / whole).exists():
+                self._folder(whole)
+                self._save(media, self.root / whole)
+        return StoredMedia(str(small), None if whole is None else str(whole), digest)
+
+    def open(self, relative: str) -> Media:
+        """Opens what ``put`` stored.
+
+        Raises:
+            LedgerError: the path leads out of the store.
+            MediaError: the file is missing or damaged.
+        """
+        return open_media(self.path(relative))
+
+    def path(self, relative: str) -> Path:
+        """Where a stored file lies.
+
+        Raises:
+            LedgerError: the path leads out of the store, as in a ledger that somebody has tampered with.
+        """
+        parts = PurePosixPath(relative).parts
+        plain = bool(parts) and not relative.startswith("/") and ".." not in parts and "\0" not in relative
+        if plain and (self.root / relative).resolve().is_relative_to(self.root.resolve()):
+            return self.root / relative
+        raise LedgerError(f"a path inside {self.root.name} was wanted, the ledger names {relative!r}: it is not opened")
+
+    def check_space(self, floor: int = FLOOR) -> None:
+        """Passes while at least ``floor`` bytes are free where the store and the ledger lie.
+
+        Raises:
+            StorageFull: less is free.
+        """
+        for folder in {self.root.parent, self.root if self.root.is_dir() else self.root.parent}:
+            free = shutil.disk_usage(folder).free
+            if free < floor:
+                raise StorageFull(
+                    f"{floor / 2**20:.0f} MiB free space were wanted for the next candidate, "
+                    f"{free / 2**20:.0f} MiB are left on {folder}: free some space and run again"
+                )
+
+    @staticmethod
+    def _place(part: str, digest: str, suffix: str) -> PurePosixPath:
+        return PurePosixPath(part, digest.rpartition("-")[2][:2], digest + suffix)
+
+    def _folder(self, relative: PurePosixPath) -> None:
+        folder = (self.root / relative).parent
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(folder.parent)
+
+    @staticmethod
+    def _save(media: Media, target: Path) -> None:
+        try:
+            media.save(target)
+        except MediaError:
+            if not target.exists():  # else another worker has just stored the same media
+                raise
+
+
+def _middle(media: Media) -> Frame:
+    """The middle frame: the first one may be black."""
+    frames = list(islice(media.frames(Sampling(per_second=0, at_least=3)), 2))
+    return frames[-1]
+
+
+@contextmanager
+def _room(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, MediaError) as cause:
+        source = cause if isinstance(cause, OSError) else cause.__cause__
+        if isinstance(source, OSError) and source.errno in FULL:
+            raise StorageFull(f"the disk is full: the media cannot be stored in {root}; free some space") from cause
+        if isinstance(cause, OSError):
+            raise LedgerError(
+                f"media cannot be stored in {root}: {cause.strerror or cause}; check its rights"
+            ) from cause
+        raise
