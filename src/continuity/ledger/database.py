@@ -185,7 +185,7 @@ class Database:
         # Nobody writes: read without locks, which leaves no side files and works on a read-only disk.
         self._here.immutable = not self.write and not self._in_use()
         mode = "rwc" if self.write else "ro&immutable=1" if self._here.immutable else "ro"
-        self._here.raw = sqlite3.connect(
+        raw: sqlite3.Connection = sqlite3.connect(
             f"file:{quote(os.fsencode(self.path))}?mode={mode}",
             uri=True,
             timeout=BUSY_SECONDS,
@@ -193,7 +193,8 @@ class Database:
             factory=_Connection,
             check_same_thread=False,  # close() closes those of other threads
         )
-        return self._here.raw
+        self._here.raw = raw
+        return raw
 
     def _mine(self) -> _Held:
         held: _Held | None = getattr(self._here, "held", None)
