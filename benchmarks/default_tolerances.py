@@ -1,6 +1,6 @@
 """What the shipped provisional limits rest on: their instruments, and how often they would be wrong on footage.
 
-    python benchmarks/default_tolerances.py --data DIR [--only grade|face] [--frames 4]
+    python benchmarks/default_tolerances.py --data DIR [--only grade|face] [--frames 3]
 
 DIR holds ``clips/**/*.mp4`` and ``*.gif`` (a ``NAME.reference.jpg`` or ``reference.png`` beside them shows the actor),
 ``grades/luts/*.cube`` (looks to apply) and ``faces/lfw/PERSON/*.jpg``. Run it again whenever an instrument moves, and

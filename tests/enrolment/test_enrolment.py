@@ -92,6 +92,29 @@ def test_an_identity_is_not_written_over_unless_asked(
         enrol(tmp_path / "out", grade=[picture], backends=backends)
     again = enrol(tmp_path / "out", actors={"a": [picture]}, backends=backends, replace_existing=True)
     assert again.digest != first.digest
+    assert len(list((tmp_path / "out" / "features").iterdir())) == 1  # what is no longer enrolled is gone
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "out"]
+
+
+def test_replacing_that_is_cut_off_leaves_the_old_identity(
+    tmp_path: Path, picture: Path, backends: ct.LocalBackends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from continuity import enrolment
+    from continuity.media import write_atomic
+
+    first = enrol(tmp_path / "out", grade=[picture], backends=backends)
+
+    def cut_off(path: Path, content: bytes) -> None:
+        if path.name == "identity.toml":
+            raise OSError(28, "No space left on device")
+        write_atomic(path, content)
+
+    monkeypatch.setattr(enrolment, "write_atomic", cut_off)
+    with pytest.raises(EnrolmentError, match="No space left"):
+        enrol(tmp_path / "out", actors={"a": [picture]}, backends=backends, replace_existing=True)
+    assert ct.Identity.open(tmp_path / "out").digest == first.digest
+    with pytest.raises(EnrolmentError, match="No space left"):
+        enrol(tmp_path / "new", grade=[picture], backends=backends)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "out"]
 
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import itertools
 import json
-import multiprocessing
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -103,16 +104,18 @@ def test_candidates_of_another_generator_before_it_hide_no_file(tmp_path: Path) 
     assert sorted(play(FolderGenerator(tmp_path), history)) == ["0.png", "1.png", "2.png"]
 
 
-def _proposed(folder: str, indices: list[int]) -> list[str]:
+def proposed(folder: str, worker: str) -> list[str]:
     takes = FolderGenerator(folder)
-    return [str(takes.propose((), index).changes["file"]) for index in indices]
+    return [str(takes.propose((), index).changes["file"]) for index in range(int(worker), 12, 4)]
 
 
 def test_four_processes_never_take_the_same_file(tmp_path: Path) -> None:
     for k in range(12):
         (tmp_path / f"{k}.png").touch()
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        shares = pool.starmap(_proposed, [(str(tmp_path), list(range(worker, 12, 4))) for worker in range(4)])
+    code = f"import runpy, sys; proposed = runpy.run_path({__file__!r})['proposed']; print(*proposed(*sys.argv[1:]))"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    workers = [subprocess.Popen([*command, str(w)], stdout=subprocess.PIPE, text=True) for w in range(4)]
+    shares = [worker.communicate(timeout=60)[0].split() for worker in workers]
     assert sorted(itertools.chain.from_iterable(shares)) == sorted(f"{k}.png" for k in range(12))
 
 

@@ -152,7 +152,8 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     def run(*arguments: object, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         script = Path(__file__).with_name("worker.py")
         command = [*before, sys.executable, str(script), *map(str, arguments)]
-        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        pipe = subprocess.PIPE
+        started.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True))
         return started[-1]
 
     yield run

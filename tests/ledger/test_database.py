@@ -13,6 +13,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import Connection
 
 from continuity.errors import ContinuityError, FormatError, LedgerError, StorageFull
 from continuity.ledger import Ledger, schema
@@ -115,14 +116,20 @@ def test_formats_that_cannot_be_read_are_named(tmp_path: Path, written: str | No
 
 
 def test_an_older_format_is_brought_forward(ledger: Ledger) -> None:
+    def step(statement: str) -> Callable[[Connection], None]:
+        def take(connection: Connection) -> None:
+            connection.exec_driver_sql(statement)
+
+        return take
+
     with ledger._database.writing() as connection:
         schema.migrate(
             connection,
             1,
             3,
             {
-                1: lambda c: c.exec_driver_sql("ALTER TABLE shots ADD COLUMN note TEXT") and None,
-                2: lambda c: c.exec_driver_sql("ALTER TABLE shots RENAME COLUMN note TO remark") and None,
+                1: step("ALTER TABLE shots ADD COLUMN note TEXT"),
+                2: step("ALTER TABLE shots RENAME COLUMN note TO remark"),
             },
         )
         assert connection.exec_driver_sql("SELECT remark FROM shots").all() == []

@@ -6,8 +6,11 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from continuity.errors import BudgetSpent, ContinuityError, StorageFull
-from continuity.ledger import Ledger
+from continuity.ledger import Ledger, MediaStore
+from continuity.media import Image
 from continuity.records import Budget, Cost, State
 
 
@@ -16,7 +19,9 @@ def say(*words: object) -> None:
 
 
 def work(path: Path, candidates: int) -> None:
-    """Asks and tells until the budget is spent; says each step once it is stored."""
+    """Waits for the word, then asks and tells until the budget is spent; says each step once it is stored."""
+    say("ready")
+    sys.stdin.readline()
     with Ledger.open(path) as ledger:
         shot, stream = ledger.shot("shared", {}), ledger.stream({"generator": "worker"})
         try:
@@ -49,6 +54,17 @@ def fill(path: Path, _: int) -> None:
             ballast.unlink(missing_ok=True)
 
 
+def store(path: Path, _: int) -> None:
+    """Stores a picture that is larger than the disk."""
+    noise = np.random.default_rng(1).integers(0, 256, (600, 600, 3), dtype=np.uint8)
+    media = MediaStore.beside(path)
+    try:
+        media.put(Image.from_array(noise), full=True)
+    except StorageFull as full:
+        say("left", sum(p.is_file() and p.parent.parent.name != "thumbnails" for p in media.root.rglob("*")))
+        say("StorageFull", full)
+
+
 def refuse(path: Path, _: int) -> None:
     """Opens a file without any right to write, as an ordinary user."""
     if os.geteuid() == 0:
@@ -64,4 +80,4 @@ def refuse(path: Path, _: int) -> None:
 
 if __name__ == "__main__":
     job, where, number = sys.argv[1], Path(sys.argv[2]), int((sys.argv[3:] or ["0"])[0])
-    {"work": work, "fill": fill, "refuse": refuse}[job](where, number)
+    {"work": work, "fill": fill, "store": store, "refuse": refuse}[job](where, number)

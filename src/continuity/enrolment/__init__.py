@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from continuity.enrolment import actors as actor_part
 from continuity.enrolment import grade as grade_part
 from continuity.errors import EnrolmentError
-from continuity.identity import FILE, FORMAT, Enrolled, Identity, Reference, file_digest
+from continuity.identity import FILE, FORMAT, Enrolled, Identity, Reference
 from continuity.interfaces import Backends
 from continuity.media import Image, open_media, write_atomic
 from continuity.observed import ObservedFrame
@@ -168,37 +169,49 @@ def _features(identity: Identity, chosen: Sequence[Chosen], backends: Backends, 
 
 
 def _write(target: Path, identity: Identity, pictures: Mapping[str, Image]) -> None:
-    """Builds the folder beside its place, then renames it there: a reader sees the old one or the new one."""
+    """Writes the folder so that a reader, and a kill -9 at any moment, finds the old identity or the new one.
+
+    A new folder is built beside its place and renamed. In one that is there, every file is named by its digest, so new
+    ones lie beside old ones until identity.toml is replaced; what it no longer names is removed after that.
+    """
+    target = target.resolve()
+    try:
+        if (target / FILE).exists():
+            _fill(target, identity, pictures)
+            return
+        made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))  # for its owner alone: biometric
+        try:
+            _fill(made, identity, pictures)
+            made.rename(target)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+    except OSError as cause:
+        raise EnrolmentError(f"the identity could not be written to {target}: {cause}") from cause
+
+
+def _fill(folder: Path, identity: Identity, pictures: Mapping[str, Image]) -> None:
     import tomli_w
     from safetensors.numpy import save
 
-    target = target.resolve()
-    made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        for part in ("references", "features"):
-            (made / part).mkdir()
-        for enrolled in identity.enrolled:
-            for reference in enrolled.references:
-                write_atomic(made / reference.path, pictures[reference.digest].source_bytes())
-        table: dict[str, Any] = {"format": FORMAT, "name": identity.name, "warnings": list(identity.warnings)}
-        for enrolled in identity.enrolled:
-            rows = [{"path": r.path, "digest": r.digest, "source": r.source} for r in enrolled.references]
-            table.setdefault(enrolled.kind, []).append({"name": enrolled.name, "reference": rows})
-        table["features"] = []
-        for number, space in enumerate(sorted(identity.stored_features)):
-            path = f"features/{number}.safetensors"
-            write_atomic(made / path, save({k: np.ascontiguousarray(v) for k, v in identity.features(space).items()}))
-            table["features"].append({"space": space, "path": path, "digest": file_digest(made / path)})
-        write_atomic(made / FILE, tomli_w.dumps(table).encode())
-        made.chmod(0o700)  # face embeddings are biometric data
-        if target.exists():
-            old = made.with_name(made.name + ".old")
-            target.rename(old)
-            made.rename(target)
-            shutil.rmtree(old)
-        else:
-            made.rename(target)
-    except OSError as cause:
-        raise EnrolmentError(f"the identity could not be written to {target}: {cause}") from cause
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+    table: dict[str, Any] = {"format": FORMAT, "name": identity.name, "warnings": list(identity.warnings)}
+    files: dict[str, bytes] = {}
+    for enrolled in identity.enrolled:
+        rows = [{"path": r.path, "digest": r.digest, "source": r.source} for r in enrolled.references]
+        table.setdefault(enrolled.kind, []).append({"name": enrolled.name, "reference": rows})
+        files |= {r.path: pictures[r.digest].source_bytes() for r in enrolled.references}
+    table["features"] = []
+    for space in sorted(identity.stored_features):
+        stored = save({k: np.ascontiguousarray(v) for k, v in identity.features(space).items()})
+        digest = hashlib.blake2b(stored, digest_size=32).hexdigest()
+        files[f"features/{digest}.safetensors"] = stored
+        table["features"].append({"space": space, "path": f"features/{digest}.safetensors", "digest": digest})
+    for part in ("references", "features"):
+        (folder / part).mkdir(exist_ok=True)
+    for path, content in files.items():
+        if not (folder / path).exists():
+            write_atomic(folder / path, content)
+    write_atomic(folder / FILE, tomli_w.dumps(table).encode())
+    for part in ("references", "features"):
+        for file in (folder / part).iterdir():
+            if f"{part}/{file.name}" not in files:
+                file.unlink()

@@ -19,30 +19,36 @@ LEASE_SECONDS = 60.0
 
 
 class Heartbeat:
-    """Renews the leases of open tickets from a thread, so that a long render is not taken for a dead worker."""
+    """Renews the leases of open tickets, so that a long render is not taken for a dead worker.
+
+    A thread beats while there are open tickets, and ends with the last of them.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._open: dict[int, Ticket] = {}
         self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._idle = threading.Event()
 
     def add(self, ticket: Ticket) -> None:
         """Renews the lease of this ticket from now on."""
         with self._lock:
             self._open[ticket.candidate] = ticket
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._beat, name="continuity-heartbeat", daemon=True)
-                self._thread.start()
+            if len(self._open) == 1:
+                self._idle = threading.Event()  # one for each thread: an old one may still be on its way out
+                thread = threading.Thread(
+                    target=self._beat, args=(self._idle,), name="continuity-heartbeat", daemon=True
+                )
+                thread.start()
 
     def remove(self, ticket: Ticket) -> None:
         """Lets the lease of this ticket run out."""
         with self._lock:
-            self._open.pop(ticket.candidate, None)
+            if self._open.pop(ticket.candidate, None) is not None and not self._open:
+                self._idle.set()
 
-    def _beat(self) -> None:
-        while not self._wake.wait(LEASE_SECONDS / 3):
+    def _beat(self, idle: threading.Event) -> None:
+        while not idle.wait(LEASE_SECONDS / 3):
             with self._lock:
                 tickets = list(self._open.values())
             for ticket in tickets:
