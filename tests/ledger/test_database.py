@@ -302,6 +302,7 @@ def test_a_disk_that_really_is_full(start: Start, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # one may hit a finaliser
 def test_interrupts_at_any_moment_leave_a_ledger_that_goes_on(loop: Loop) -> None:
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
