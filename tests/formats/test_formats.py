@@ -1,7 +1,7 @@
 """One stored example of every file format that was ever released still opens, and says what it said.
 
-When a format changes, its number goes up, the old example stays, and this file gets a line for the new one. The examples
-were written by ``write()`` below.
+When a format changes, its number goes up, the old example stays, and this file gets a line for the new one. They were
+written by ``write()`` below.
 """
 
 from __future__ import annotations
