@@ -313,6 +313,7 @@ def test_ctrl_c_stops_after_the_running_candidate(shot: Callable[..., Path]) -> 
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as in a terminal
     )
     waited = time.monotonic()
     while not (file.parent / "rendering").exists() and time.monotonic() - waited < 60:

@@ -238,6 +238,15 @@ def test_a_nearly_full_disk_stops_before_the_next_render(ledger: ct.Ledger, monk
     assert (outcome.stopped_by, outcome.rendered) == (ct.StoppedBy.STORAGE, 2)
 
 
+@pytest.fixture
+def foreground() -> Iterator[None]:
+    """Ctrl-C as a terminal has it, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("foreground")
 def test_ctrl_c_stops_after_the_running_candidate(ledger: ct.Ledger) -> None:
     def press(told: ct.Told) -> None:
         if told.row.index == 2:
@@ -247,6 +256,14 @@ def test_ctrl_c_stops_after_the_running_candidate(ledger: ct.Ledger) -> None:
     assert outcome.stopped_by is ct.StoppedBy.INTERRUPTED
     assert not [row for row in ledger.candidates() if row.state is State.ASKED]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_background_job_goes_on_ignoring_ctrl_c(ledger: ct.Ledger, foreground: None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    outcome = shot(ledger, NEVER).run(
+        PatternGenerator(), budget=ct.Budget(candidates=3), on_told=lambda told: os.kill(os.getpid(), signal.SIGINT)
+    )
+    assert outcome.stopped_by is ct.StoppedBy.CANDIDATES
 
 
 def test_a_picture_that_cannot_be_inspected_is_a_failed_candidate(ledger: ct.Ledger, tmp_path: Path) -> None:

@@ -61,11 +61,11 @@ class Heartbeat:
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
     """Turns the first Ctrl-C into a question that the loop asks; the second one interrupts as usual."""
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is signal.SIG_IGN:
+        yield lambda: False  # not ours to decide: no main thread, or a background job that is to ignore it
         return
     pressed = False
-    before = signal.getsignal(signal.SIGINT)
 
     def first(number: int, frame: FrameType | None) -> None:
         nonlocal pressed
