@@ -9,6 +9,12 @@ from continuity.cli import main
 Run = Callable[..., tuple[int, str, str]]
 
 
+@pytest.fixture(autouse=True)
+def width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables as wide as they like, whatever the terminal or the test runner says."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def run(capfd: pytest.CaptureFixture[str]) -> Run:
     """Runs the command line in this process, with the models warm: exit code, stdout, stderr."""

@@ -74,6 +74,7 @@ def test_walking_through_it_holds_one_page(loop: Loop) -> None:
     tracemalloc.start()
     try:
         assert sum(1 for _ in history) == 8_000
+        assert tracemalloc.get_traced_memory()[1] < 2**20
         assert sum(1 for _ in loop.ledger.candidates(loop.shot)) == 8_000
         assert sum(1 for row in loop.ledger.export() if row["table"] == "candidates") == 8_000
         assert tracemalloc.get_traced_memory()[1] < 3 * 2**20

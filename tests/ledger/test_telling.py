@@ -116,7 +116,8 @@ def test_evidence_of_a_plugin_never_breaks_the_ledger(loop: Loop, reported: Repo
     report = reported(face=1)
     strange: Any = {
         "nan": math.nan, "inf": [1.0, -math.inf], "array": np.array([[1, 2]]), "scalar": np.float32(0.5),
-        "count": np.int64(3), "path": Path("a"), "set": {1}, "bytes": b"\0", "text": "\udc80",
+        "count": np.int64(3), "path": Path("a/b"),
+        "set": {1}, "bytes": b"\0", "text": "\udc80",
         "nested": {1: math.nan},
     }  # fmt: skip
     measured = replace(report["face"].measurement, evidence=strange)
