@@ -280,7 +280,7 @@ def test_a_picture_that_cannot_be_inspected_is_a_failed_candidate(ledger: ct.Led
 
 
 def test_what_is_worth_keeping(flat: Flat) -> None:
-    def report(*values: float, early: bool = False) -> ct.Report:
+    def report(*values: float | FrameMeasurement, early: bool = False) -> ct.Report:
         metrics = [FakeMetric(f"m{i}", v, cost=i + 1) for i, v in enumerate(values)]
         one = ct.Gate(metrics, identity=NOBODY, tolerances={m.key: 1.0 for m in metrics}, backends=FakeBackends())
         return one.inspect(flat(0), stop_early=early)
@@ -290,6 +290,9 @@ def test_what_is_worth_keeping(flat: Flat) -> None:
     assert worth_keeping(report(9.0, 0.5))  # a single failing metric, all measured
     assert not worth_keeping(report(9.0, 9.0))
     assert not worth_keeping(report(9.0, 0.5, early=True))
+    assert worth_keeping(report(BLIND, 0.5))  # somebody has to look
+    absent = FrameMeasurement(status=Status.ABSENT, note="nobody is there")
+    assert not worth_keeping(report(absent, 0.5, early=True))  # however good the rest, nobody knows how far off it is
 
 
 def test_senseless_settings(ledger: ct.Ledger) -> None:

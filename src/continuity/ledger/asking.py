@@ -27,7 +27,7 @@ _LOSE = (
     .where(candidates.c.id == bindparam("lost"), candidates.c.state == str(State.ASKED))
     .values(state=str(State.LOST))
 )
-_SHOT = select(shots.c.asked, shots.c.kept).where(shots.c.id == bindparam("of"), shots.c.name == bindparam("named"))
+_SHOT = select(shots.c.asked).where(shots.c.id == bindparam("of"), shots.c.name == bindparam("named"))
 _SEED = select(candidates.c.id).where(candidates.c.shot == bindparam("of"), candidates.c.seed == bindparam("drawn"))
 _STREAM = select(streams.c.digest).where(streams.c.digest == bindparam("named"))
 _ASK = insert(candidates)
@@ -116,7 +116,7 @@ def ask(
             "measure_fully": fully,
             "asked_at": stamp(machine.now()),
             "host": lease.host,
-            "device": device,
+            "device": rows.text(device),
             "boot": lease.boot,
             "pids": lease.pids,
             "pid": lease.pid,

@@ -71,8 +71,8 @@ def tell(connection: Connection, machine: Machine, ticket: Ticket, told: Telling
         "told_at": stamp(machine.now()),
         "verdict": str(report.verdict) if report else None,
         "worst_excess": rows.finite(worst.normalised_excess) if worst else None,
-        "worst_key": worst.key if worst else "",
-        "device": told.cost.device,
+        "worst_key": rows.text(worst.key) if worst else "",
+        "device": rows.text(told.cost.device),
         "cost": rows.dump(told.cost.to_json()),
         "error": rows.text(told.error),
         "recipe": rows.dump(told.recipe.to_json()),
@@ -93,7 +93,9 @@ def tell(connection: Connection, machine: Machine, ticket: Ticket, told: Telling
     if report and report.findings:
         connection.execute(insert(measurements), [_measurement(ticket.candidate, f) for f in report.findings])
     added = accounting.amounts(told.cost)
-    connection.execute(_ADD, [{"shot": found.shot, "device": d, "kind": k, "amount": a} for (d, k), a in added.items()])
+    connection.execute(
+        _ADD, [{"shot": found.shot, "device": rows.text(d), "kind": k, "amount": a} for (d, k), a in added.items()]
+    )
     return True
 
 

@@ -63,6 +63,7 @@ class Shot:
         self._row = ledger.shot(name, self._spec())
         self._beats = Heartbeat(ledger)
         self._generator: Mapping[str, Json] = {"class": "external"}  # until run() is given one
+        self._streams: dict[str, str] = {}  # description -> digest, so that it is recorded once and not per candidate
 
     # -- ask and tell: for farms and for loops of one's own --------------------------------------------------------
 
@@ -78,7 +79,7 @@ class Shot:
         proposal = self.proposer.propose(self.ledger.history(self._row), index)  # before a row says it was asked
         ticket = self.ledger.ask(
             self._row,
-            stream=self.ledger.stream(self._stream()),
+            stream=self._stream(),
             budget=budget or Budget(),
             prompt=self.prompt,
             measure_fully=self.measure_fully,
@@ -206,7 +207,7 @@ class Shot:
         """Stores media first, then the row that names them."""
         self._beats.remove(ticket)
         stored = None
-        if media is not None:
+        if media is not None:  # before the row that names it
             stored = self.ledger.media.put(media, full=report is not None and worth_keeping(report))
         self.ledger.tell(
             ticket,
@@ -247,20 +248,26 @@ class Shot:
             "limits": sorted([t.key, t.limit, t.scale] for t in self.gate.tolerances),
         }
 
-    def _stream(self) -> dict[str, Json]:
-        return {
+    def _stream(self) -> str:
+        description = {
             **self._generator,
             "proposer": _part(self.proposer),
             "instruments": sorted(i.digest for i in self.gate.instruments.values()),
             "identity": self.gate.identity.digest,
         }
+        text = repr(description)
+        if text not in self._streams:
+            self._streams[text] = self.ledger.stream(description)
+        return self._streams[text]
 
 
 def worth_keeping(report: Report) -> bool:
-    """Whether the full media are stored: passed, a near miss, or a single failing metric with none skipped."""
-    if report.verdict is Verdict.PASS:
+    """Whether the full media are stored: nothing fails (somebody may have to look at what is inconclusive), a near miss
+    on all that fails, or a single failing metric with none skipped."""
+    if not report.failing:
         return True
-    if report.worst_excess is not None and report.worst_excess <= NEAR_MISS:
+    misses = [f.normalised_excess for f in report.failing]
+    if all(miss is not None and miss <= NEAR_MISS for miss in misses):
         return True
     skipped = any(f.status is Status.SKIPPED for f in report.findings)
     return len(report.failing) == 1 and not skipped
