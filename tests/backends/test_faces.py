@@ -32,22 +32,49 @@ def test_dlibs_own_detector_sees_the_same_face_and_its_chip_the_same_person(
 
 
 @pytest.mark.parametrize(
-    ("height", "width"), [(1024, 1024), (1080, 1920), (2160, 3840), (600, 600), (700, 200), (90, 4000)]
+    ("height", "width"), [(1024, 1024), (1080, 1920), (2160, 3840), (900, 600), (1000, 200), (90, 4000)]
 )
-def test_tiles_cover_the_picture_and_overlap_by_half(height: int, width: int) -> None:
-    shrink, middles = blazeface.tiles(height, width)
-    assert middles
-    covered = np.zeros((height // shrink, width // shrink), dtype=bool)
-    for x, y in middles:
-        top, left = max(0, round(y - 64)), max(0, round(x - 64))
-        covered[top : round(y + 64), left : round(x + 64)] = True
+def test_tiles_cover_the_picture_and_overlap(height: int, width: int) -> None:
+    windows = blazeface.tiles(height, width)
+    assert windows
+    covered = np.zeros((height, width), dtype=bool)
+    for one in windows:
+        top, left = max(0, round(one.y - one.side / 2)), max(0, round(one.x - one.side / 2))
+        covered[top : round(one.y + one.side / 2), left : round(one.x + one.side / 2)] = True
     assert covered.all()
-    steps = np.diff(sorted({x for x, _ in middles}))
-    assert (steps <= 65).all()
+    for places in ({w.x for w in windows}, {w.y for w in windows}):
+        assert (np.diff(sorted(places)) <= windows[0].side - blazeface.LAP + 1).all()
 
 
 def test_a_small_picture_has_no_tiles() -> None:
-    assert blazeface.tiles(480, 512)[1] == ()
+    assert blazeface.tiles(480, 800) == ()
+
+
+@pytest.mark.parametrize("size", [50, 80, 150])
+def test_one_face_is_one_box_wherever_it_is_and_whatever_its_size(
+    backends: ct.LocalBackends, astronaut: np.ndarray, size: int
+) -> None:
+    whole = backends.faces.detect(astronaut)[0]
+    scale = size / whole.size
+    side = round(512 * scale)
+    inset = np.asarray(Pil.fromarray(astronaut).resize((side, side), Pil.Resampling.LANCZOS))
+    for left, top in ((0, 0), (1400 - side // 2, 540), (1920 - side, 1080 - side)):  # corner, over a seam, corner
+        frame = np.full((1080, 1920, 3), 110, dtype=np.uint8)
+        part = inset[: 1080 - top]
+        frame[top : top + len(part), left : left + side] = part
+        (face,) = backends.faces.detect(frame)
+        middle = np.array(whole.box.centre) * scale + (left, top)
+        assert face.box.centre == pytest.approx(tuple(middle), abs=0.06 * size)
+        assert face.size == pytest.approx(size, rel=0.06)
+
+
+@pytest.mark.parametrize("degrees", [20, 45, 65])
+def test_a_tilted_head_is_the_same_person(backends: ct.LocalBackends, astronaut: np.ndarray, degrees: int) -> None:
+    faces = backends.faces
+    around = Pil.fromarray(astronaut).crop((24, -75, 424, 325))
+    level, tilted = (np.asarray(around.rotate(d, Pil.Resampling.BICUBIC)) for d in (0, degrees))
+    ours, theirs = (faces.embed(p, faces.detect(p)[0]) for p in (level, tilted))
+    assert np.linalg.norm(ours - theirs) < 0.15
 
 
 def test_no_faces_in_what_has_none(backends: ct.LocalBackends) -> None:

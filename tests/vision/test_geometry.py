@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from continuity.records import Box
-from continuity.vision.geometry import Window, angle_of, covered, cut, moved, overlap
+from continuity.vision.geometry import Window, angle_of, cut, moved, overlap
 
 
 def test_a_window_and_back() -> None:
@@ -55,5 +55,3 @@ def test_boxes_and_angles() -> None:
     assert angle_of((0, 0), (0, 1)) == pytest.approx(math.pi / 2)
     boxes = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30], [3, 3, 3, 3]], dtype=float)
     assert overlap(boxes[0], boxes) == pytest.approx([1, 1 / 3, 0, 0])
-    inside = np.array([[2, 2, 4, 4], [8, 0, 28, 10], [20, 20, 30, 30], [3, 3, 3, 3]], dtype=float)
-    assert covered(boxes[0], inside) == pytest.approx([1, 0.2, 0, 0])

@@ -28,8 +28,8 @@ def test_two_actors_never_share_a_face_and_the_rest_is_nobody() -> None:
     assert dict(assign(np.array([[0.3, 0.9, 0.8], [0.2, 0.5, 0.9]]))) == {0: 0, 1: 1}
 
 
-def test_the_template_is_the_mean_of_the_two_nearest() -> None:
-    assert to_template(np.array([0.9, 0.2, 0.4], dtype=np.float32)) == pytest.approx(0.3)
+def test_the_template_is_the_nearest_so_an_enrolled_picture_is_at_zero() -> None:
+    assert to_template(np.array([0.9, 0.0, 0.4], dtype=np.float32)) == 0
     assert to_template(np.array([0.5], dtype=np.float32)) == pytest.approx(0.5)
 
 

@@ -1,112 +1,112 @@
-"""Finding faces: BlazeFace on the whole picture and on tiles of it, dlib's HOG detector where that finds nothing.
+"""Finding faces: two BlazeFace models guess, one looks again closely; dlib's HOG detector where that finds nothing.
 
-BlazeFace looks at 128 px, so a face of 50 px in a 1024 px frame is 6 px to it. Tiles of about 500 px bring such faces
-to a size that it sees; what only a tile shows must also look like a face to the face mesh model.
+The short range model sees faces that fill an eighth of what it looks at, the full range one smaller ones too, on the
+whole picture and on tiles of it. Every guess is looked at again by the short range model in a window around it: that
+settles whether it is a face, and where exactly, so that one face guessed by several looks becomes one box.
+(Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs", 2019; full range variant 2021.)
 """
 
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from continuity.backends import mesh
 from continuity.backends.installs import require
 from continuity.backends.tflite import run
 from continuity.errors import ModelError
 from continuity.records import Box, Face
 from continuity.vision.detection import anchors, decode, suppress
-from continuity.vision.geometry import Window, covered, cut, shrunk
+from continuity.vision.geometry import Window, cut, overlap, shrunk
 
-NAME = "blazeface-short+tiles+hog/1"
-ROLE = "face-detector"
-SIZE = 128
-CELLS = ((8, 2), (16, 6))
-LEAST = 0.5  # score
-TILE = 512  # px of the picture: a face of 50 px is 12 px to the model
-SURE = 0.75  # score from which a face of the whole picture needs no second opinion
-OVERLAP = 0.3  # intersection over union from which boxes of one look are blended
-SAME = 0.5  # share of the smaller box from which two are one face
+NAME = "blazeface-short+full+closer+hog/2"
+
+
+@dataclass(frozen=True, slots=True)
+class _Net:
+    role: str
+    size: int  # px of the input
+    cells: tuple[tuple[int, int], ...]
+    boxes: str  # names of the outputs
+    scores: str
+    least: float  # score of a guess
+
+
+SHORT = _Net("face-detector", 128, ((8, 2), (16, 6)), "regressors", "classificators", 0.5)
+FULL = _Net("face-detector-full", 192, ((4, 1),), "Identity", "Identity_1", 0.3)
+ROLES = (SHORT.role, FULL.role)
+TILE = 640  # px of the picture: a face of 50 px is 15 px to the full range model
+LAP = 128  # px that tiles share, so that a face of up to that size is whole in one of them
+CLOSER = 2.25  # side of the window of the second look over the side of the guessed box
+SURE = 0.7  # score in the second look: photographed faces have .82 and more (n = 632), hands and products seldom .7
+SAME = 0.3  # overlap from which two boxes are one face
 HOG_SIDE = 640  # px of the longer side for the HOG detector: 18 ms at 480, 63 ms at 1024
-
-
-_here = threading.local()  # dlib's detector is part of dlib, no weights, and not for several threads
 
 
 def detect(pixels: NDArray[np.uint8]) -> tuple[Face, ...]:
     """All faces, the largest first. ``points``: right eye, left eye, nose tip, mouth, right ear, left ear.
 
     Raises:
-        MissingWeights, ModelError: the model is not there, or fails.
+        MissingWeights, ModelError: a model is not there, or fails.
     """
     height, width = pixels.shape[:2]
-    whole = [(f, f.score >= SURE) for f in _look(pixels, Window.letterbox(height, width))]
-    found: list[Face] = []
-    for face, sure in sorted([*whole, *_in_tiles(pixels)], key=lambda item: -item[0].score):
-        if not _known(face, found) and (sure or mesh.points(pixels, face) is not None):
-            found.append(face)
-    if not found:
-        found = list(_hog(pixels))
+    whole = Window.letterbox(height, width)
+    guesses = [*_look(SHORT, pixels, whole), *_look(FULL, pixels, whole)]
+    for tile in tiles(height, width):
+        guesses += _look(FULL, pixels, tile)
+    closer = (_closer(pixels, guess) for guess in _distinct(guesses))
+    found = _distinct(face for face in closer if face is not None) or list(_hog(pixels))
     return tuple(sorted((_clipped(f, height, width) for f in found), key=lambda f: (-f.size, f.box.left, f.box.top)))
 
 
-def tiles(height: int, width: int) -> tuple[int, tuple[tuple[float, float], ...]]:
-    """How much to shrink a picture, and the middles of 128 px tiles on what is left, each half over the next.
+def tiles(height: int, width: int) -> tuple[Window, ...]:
+    """Square windows that overlap and cover a picture; none where the whole picture is not much larger than one.
 
-    A tile is 512 px of the picture, more where half the shorter side is more; a small picture has none.
+    A tile is 640 px of the picture, more where half the shorter side is more.
     """
-    shrink = max(TILE, min(height, width) // 2) // SIZE
-    rows, columns = height // shrink, width // shrink
-    if max(rows, columns) <= SIZE:
-        return shrink, ()
+    side = max(TILE, min(height, width) // 2)
+    if max(height, width) <= side * 4 // 3:
+        return ()
 
     def middles(length: int) -> list[float]:
-        count = max(1, math.ceil((length - SIZE) / (SIZE / 2)) + 1)
-        return [float(m) for m in np.linspace(min(SIZE, length) / 2, length - min(SIZE, length) / 2, count)]
+        if length <= side:
+            return [length / 2]
+        return [float(m) for m in np.linspace(side / 2, length - side / 2, math.ceil((length - LAP) / (side - LAP)))]
 
-    return shrink, tuple((x, y) for y in middles(rows) for x in middles(columns))
-
-
-def _in_tiles(pixels: NDArray[np.uint8]) -> Iterator[tuple[Face, bool]]:
-    """Faces that lie whole in a tile, none of them sure. One cut by an edge is whole in the neighbouring tile."""
-    shrink, middles = tiles(*pixels.shape[:2])
-    small = shrunk(pixels, shrink) if middles else pixels
-    for x, y in middles:
-        tile = Window(x, y, float(SIZE))
-        yield from ((_enlarged(f, shrink), False) for f in _look(small, tile) if _inside(f.box, tile))
+    return tuple(Window(x, y, float(side)) for y in middles(height) for x in middles(width))
 
 
-def _look(pixels: NDArray[np.uint8], window: Window) -> Iterator[Face]:
-    outputs = run(ROLE, cut(pixels, window, SIZE), signed=True)
-    rows, scores = decode(outputs["regressors"], outputs["classificators"], anchors(SIZE, CELLS), SIZE, LEAST)
-    for row, score in zip(*suppress(rows, scores, OVERLAP), strict=True):
-        places = window.to_picture(row.reshape(-1, 2))
-        (left, top), (right, bottom) = places[0], places[1]
-        points = tuple((float(x), float(y)) for x, y in places[2:])
-        yield Face(box=Box(float(left), float(top), float(right), float(bottom)), score=float(score), points=points)
+def _look(net: _Net, pixels: NDArray[np.uint8], window: Window) -> Iterator[Face]:
+    outputs = run(net.role, cut(pixels, window, net.size), signed=True)
+    middles = anchors(net.size, net.cells)
+    rows, scores = suppress(*decode(outputs[net.boxes], outputs[net.scores], middles, net.size, net.least), SAME)
+    for row, score in zip(rows, scores, strict=True):
+        places = [(float(x), float(y)) for x, y in window.to_picture(row.reshape(-1, 2))]
+        yield Face(box=Box(*places[0], *places[1]), score=float(score), points=tuple(places[2:]))
 
 
-def _inside(box: Box, tile: Window) -> bool:
-    half = tile.side / 2
-    across = tile.x - half <= box.left and box.right <= tile.x + half
-    return across and tile.y - half <= box.top and box.bottom <= tile.y + half
+def _closer(pixels: NDArray[np.uint8], guess: Face) -> Face | None:
+    """The face that the short range model sees where one was guessed, or None."""
+    window = Window(*guess.box.centre, CLOSER * max(guess.box.width, guess.box.height))
+    there = [f for f in _look(SHORT, pixels, window) if f.score >= SURE and _shared(f, [guess]) > SAME / 2]
+    return max(there, key=lambda f: f.score, default=None)
 
 
-def _enlarged(face: Face, factor: int) -> Face:
-    box = face.box
-    return Face(
-        box=Box(box.left * factor, box.top * factor, box.right * factor, box.bottom * factor),
-        score=face.score,
-        points=tuple((x * factor, y * factor) for x, y in face.points),
-    )
+def _distinct(faces: Iterable[Face]) -> list[Face]:
+    """Of faces that overlap, only the one with the highest score."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda f: -f.score):
+        if _shared(face, kept) <= SAME:
+            kept.append(face)
+    return kept
 
 
-def _known(face: Face, found: list[Face]) -> bool:
-    """Whether a face is one that is found already: whole picture and tiles see it at different sizes."""
-    return bool(found) and bool((covered(_edges(face.box), np.array([_edges(f.box) for f in found])) > SAME).any())
+def _shared(face: Face, others: list[Face]) -> float:
+    boxes = np.array([_edges(f.box) for f in others]).reshape(-1, 4)
+    return float(overlap(_edges(face.box), boxes).max(initial=0.0))
 
 
 def _edges(box: Box) -> NDArray[np.float64]:
@@ -114,7 +114,7 @@ def _edges(box: Box) -> NDArray[np.float64]:
 
 
 def _hog(pixels: NDArray[np.uint8]) -> Iterator[Face]:
-    """dlib's frontal detector (part of dlib itself, no weights): slower, but finds some faces that BlazeFace misses."""
+    """dlib's frontal detector (part of dlib itself, no weights): slower, but finds faces blurred to bare shapes."""
     height, width = pixels.shape[:2]
     skip = max(1, math.ceil(max(height, width) / HOG_SIDE))
     small = shrunk(pixels, skip)
@@ -122,9 +122,7 @@ def _hog(pixels: NDArray[np.uint8]) -> Iterator[Face]:
         return
     dlib = require("dlib", "dlib-bin")
     try:
-        if not hasattr(_here, "hog"):
-            _here.hog = dlib.get_frontal_face_detector()
-        boxes, scores, _ = _here.hog.run(np.ascontiguousarray(small), 0, 0.0)
+        boxes, scores, _ = dlib.get_frontal_face_detector().run(np.ascontiguousarray(small), 0, 0.0)
     except RuntimeError as cause:
         raise ModelError(f"dlib's face detector failed: {cause}") from cause
     for box, score in zip(boxes, scores, strict=True):
@@ -135,4 +133,4 @@ def _hog(pixels: NDArray[np.uint8]) -> Iterator[Face]:
 def _clipped(face: Face, height: int, width: int) -> Face:
     box = face.box
     inside = Box(max(0.0, box.left), max(0.0, box.top), min(float(width), box.right), min(float(height), box.bottom))
-    return Face(box=inside, score=face.score, points=face.points)
+    return replace(face, box=inside)

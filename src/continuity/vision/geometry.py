@@ -98,25 +98,8 @@ def angle_of(start: tuple[float, float], end: tuple[float, float]) -> float:
 
 def overlap(box: NDArray[np.floating], boxes: NDArray[np.floating]) -> NDArray[np.float64]:
     """Intersection over union of one box with each of ``boxes`` (n x 4: left, top, right, bottom)."""
-    shared, own, others = _areas(box, boxes)
-    return _ratio(shared, own + others - shared)
-
-
-def covered(box: NDArray[np.floating], boxes: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Intersection over the smaller of the two, of one box with each of ``boxes`` (n x 4)."""
-    shared, own, others = _areas(box, boxes)
-    return _ratio(shared, np.minimum(own, others))
-
-
-def _areas(
-    box: NDArray[np.floating], boxes: NDArray[np.floating]
-) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
-    """Areas of the intersections, of the box and of each of ``boxes``."""
     near, far = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:4], boxes[:, 2:4])
     shared = np.prod(np.clip(far - near, 0, None), axis=1, dtype=np.float64)
-    others = np.prod(boxes[:, 2:4] - boxes[:, :2], axis=1, dtype=np.float64)
-    return shared, float((box[2] - box[0]) * (box[3] - box[1])), others
-
-
-def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.divide(part, whole, out=np.zeros_like(part), where=whole > 0))
+    areas = np.prod(boxes[:, 2:4] - boxes[:, :2], axis=1, dtype=np.float64)
+    union = areas + float((box[2] - box[0]) * (box[3] - box[1])) - shared
+    return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
