@@ -24,9 +24,10 @@ from typing import Any
 
 import numpy as np
 from PIL import Image as Pil
+from PIL import ImageDraw, ImageFont
 
 import continuity as ct
-from continuity.backends import dlib_faces, sessions, tflite
+from continuity.backends import dlib_faces, mobilenet, sessions, tflite
 
 Call = Callable[[], object]
 
@@ -37,17 +38,19 @@ class Trace:
     def __init__(self) -> None:
         self.calls: list[tuple[str, Call]] = []
         self._undo: list[tuple[Any, str, Any]] = []
+        self._inside = False
 
     def __enter__(self) -> Trace:
         network = tflite.run
         for name, module in list(sys.modules.items()):
-            if name.startswith("continuity.") and not name.startswith("continuity.vision"):
+            if name.startswith("continuity."):
                 for attribute, value in list(vars(module).items()):
                     if isinstance(value, FunctionType) and value.__module__.startswith("continuity.vision"):
                         self._replace(module, attribute, self._array_function(value))
                     elif value is network:
                         self._replace(module, attribute, self._network(value))
         self._replace(dlib_faces.DlibFaces, "embed", self._embedding(dlib_faces.DlibFaces.embed))
+        self._replace(mobilenet.MobileNetLook, "embed", self._look(mobilenet.MobileNetLook.embed))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -61,8 +64,14 @@ class Trace:
     def _array_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def traced(*args: Any, **kwargs: Any) -> Any:
+            if self._inside:  # a part of a call that is recorded whole
+                return function(*args, **kwargs)
             self.calls.append((f"vision: {function.__name__}", functools.partial(function, *args, **kwargs)))
-            return function(*args, **kwargs)
+            self._inside = True
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self._inside = False
 
         return traced
 
@@ -88,24 +97,50 @@ class Trace:
 
         @functools.wraps(function)
         def traced(backend: Any, pixels: Any, face: Any) -> Any:
-            before = len(self.calls)
             found = function(backend, pixels, face)
-            del self.calls[before:]
-            box = dlib_faces.aligned_box(face)
+            levelled = dlib_faces.upright(pixels, face)
             with (
                 sessions.session(dlib_faces.LANDMARKS, dlib_faces._load_predictor) as predictor,
                 sessions.session(dlib_faces.EMBEDDING, dlib_faces._load_embedder) as embedder,
             ):
 
                 def bare() -> None:
-                    shape = predictor(pixels, dlib.rectangle(*box))
-                    chip = dlib.get_face_chip(pixels, shape, size=dlib_faces.CHIP, padding=dlib_faces.PADDING)
+                    shape = predictor(levelled, dlib.rectangle(*dlib_faces.START))
+                    chip = dlib.get_face_chip(levelled, shape, size=dlib_faces.CHIP, padding=dlib_faces.PADDING)
                     np.asarray(embedder.compute_face_descriptor(chip))
 
             self.calls.append(("model: face alignment and embedding", bare))
             return found
 
         return traced
+
+    def _look(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def traced(backend: Any, pictures: Any) -> Any:
+            for pixels in pictures:
+                entry = mobilenet.prepared(pixels)
+                with sessions.session(mobilenet.ROLE, mobilenet._load, "onnx") as model:
+                    run = functools.partial(model.run, [mobilenet.LAYER], {"data": entry})
+                self.calls += [
+                    ("model: look, its picture made ready", functools.partial(mobilenet.prepared, pixels)),
+                    ("model: look", run),
+                ]
+            return function(backend, pictures)
+
+        return traced
+
+
+def marked(pixels: Any, folder: Path) -> tuple[Any, Path]:
+    """The frame with a drawn mark in a corner, and the mark's artwork."""
+    mark = Pil.new("RGBA", (240, 120))
+    pen = ImageDraw.Draw(mark)
+    pen.rounded_rectangle((0, 0, 239, 119), 24, fill=(20, 40, 120, 255))
+    pen.ellipse((16, 20, 96, 100), fill=(250, 190, 30, 255))
+    pen.text((112, 34), "ACME", fill=(255, 255, 255, 255), font=ImageFont.load_default(44))
+    mark.save(folder / "mark.png")
+    frame = Pil.fromarray(pixels)
+    frame.paste(mark, (24, frame.height - 144), mark)
+    return np.asarray(frame), folder / "mark.png"
 
 
 def milliseconds(call: Call) -> float:
@@ -132,9 +167,10 @@ def main() -> None:
     pixels = np.ascontiguousarray(picture.resize((chosen.size, chosen.size), Pil.Resampling.LANCZOS))
 
     with tempfile.TemporaryDirectory() as folder:
+        pixels, mark = marked(pixels, Path(folder))
         Pil.fromarray(pixels).save(Path(folder) / "frame.png")
         paths = [Path(folder) / "frame.png"]
-        identity = ct.enrol(Path(folder) / "who", actors={"who": paths}, grade=paths)
+        identity = ct.enrol(Path(folder) / "who", actors={"who": paths}, grade=paths, look=paths, logos={"acme": mark})
         gate = ct.Gate.for_identity(identity)
         image = ct.Image.from_array(pixels)
         for _ in range(3):

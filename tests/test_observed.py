@@ -50,8 +50,11 @@ def test_everything_is_computed_once_and_only_when_asked(
         seen.skin(face)
         seen.people  # noqa: B018
         seen.lab  # noqa: B018
-    assert isinstance(seen, Observed)
     assert sorted(c for c in counting.calls if c != "distance") == ["detect", "embed", "mesh", "people"]
+
+
+def test_it_fits_the_seam(enrolled: ct.Identity, backends: ct.LocalBackends, astronaut: np.ndarray) -> None:
+    assert isinstance(ObservedFrame(astronaut, index=0, seconds=None, identity=enrolled, backends=backends), Observed)
 
 
 def test_skin_is_the_colour_of_the_cheeks(

@@ -1,6 +1,8 @@
 """The public names and where they live; this stub is what loads them (see __init__.py)."""
 
 from ._version import __version__ as __version__
+from .backends import ClipLook as ClipLook
+from .backends import InsightFaces as InsightFaces
 from .backends import LocalBackends as LocalBackends
 from .enrolment import enrol as enrol
 from .errors import Aborted as Aborted
@@ -34,6 +36,10 @@ from .media import Sampling as Sampling
 from .media import open_media as open_media
 from .metrics import FaceDistance as FaceDistance
 from .metrics import GradeDrift as GradeDrift
+from .metrics import HandDefects as HandDefects
+from .metrics import LogoDrift as LogoDrift
+from .metrics import LookDistance as LookDistance
+from .metrics import LookTextDistance as LookTextDistance
 from .proposers import Seeds as Seeds
 from .records import Budget as Budget
 from .records import Cost as Cost

@@ -26,6 +26,7 @@ from continuity.errors import EnrolmentError, FormatError
 
 FORMAT = 1
 FILE = "identity.toml"
+KINDS = ("actor", "grade", "look", "logo")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +42,10 @@ class Reference:
 class Enrolled:
     """One thing that must stay the same: an actor, the grade, later a logo or a tie."""
 
-    kind: str  # actor | grade
+    kind: str  # one of KINDS
     name: str  # empty where there is only one of the kind
     references: tuple[Reference, ...]
+    texts: tuple[str, ...] = ()  # what the look is in words
 
     @property
     def key(self) -> str:
@@ -64,13 +66,23 @@ class Identity:
     @property
     def digest(self) -> str:
         """16 hexadecimal digits over what is enrolled under which name, not over where it lies or what was computed."""
-        parts = sorted([e.kind, e.name, [r.digest for r in e.references]] for e in self.enrolled)
+        parts = sorted([e.kind, e.name, [r.digest for r in e.references], e.texts] for e in self.enrolled)
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
 
     @property
     def actors(self) -> tuple[str, ...]:
         """Names of the enrolled actors."""
         return tuple(e.name for e in self.enrolled if e.kind == "actor")
+
+    @property
+    def logos(self) -> tuple[str, ...]:
+        """Names of the enrolled logos."""
+        return tuple(e.name for e in self.enrolled if e.kind == "logo")
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What the look is in words."""
+        return tuple(t for e in self.enrolled if e.kind == "look" for t in e.texts)
 
     def has(self, kind: str, name: str = "") -> bool:
         """Whether something of this kind and name is enrolled."""
@@ -125,7 +137,7 @@ class Identity:
                 + ("update continuity to read it" if newer else "enrol it again")
             )
         try:
-            enrolled = tuple(_enrolled(root, kind, e) for kind in ("actor", "grade") for e in table.get(kind, []))
+            enrolled = tuple(_enrolled(root, kind, e) for kind in KINDS for e in table.get(kind, []))
             features = {f["space"]: _features(root, f) for f in table.get("features", [])}
             return cls(
                 name=str(table["name"]),
@@ -166,7 +178,8 @@ def _enrolled(root: Path, kind: str, table: Mapping[str, Any]) -> Enrolled:
             raise EnrolmentError(f"reference {reference.source!r} was wanted at {path}, there is no file: enrol again")
         if file_digest(path) != reference.digest:
             raise EnrolmentError(f"reference {path} is not the file that was enrolled (digest differs): enrol again")
-    return Enrolled(kind=kind, name=str(table.get("name", "")), references=references)
+    texts = tuple(map(str, table.get("texts", [])))
+    return Enrolled(kind=kind, name=str(table.get("name", "")), references=references, texts=texts)
 
 
 def _features(root: Path, table: Mapping[str, Any]) -> Mapping[str, NDArray[np.float32]]:

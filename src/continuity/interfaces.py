@@ -20,6 +20,7 @@ from continuity.records import (
     Expect,
     Face,
     FrameMeasurement,
+    Hand,
     Instrument,
     Json,
     Measurement,
@@ -75,12 +76,49 @@ class FaceBackend(Protocol):
 
 
 @runtime_checkable
+class LookBackend(Protocol):
+    """Embeds pictures, and texts where it can read, into one space of unit vectors."""
+
+    @property
+    def space(self) -> str:
+        """Names the feature space: a digest over model and preparation."""
+
+    @property
+    def models(self) -> tuple[ModelCard, ...]:
+        """The model files behind it; a stand-in says so in the card's note."""
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether :meth:`embed_texts` works."""
+
+    def embed(self, pictures: Sequence[Pixels]) -> Floats:
+        """n pictures of any size as n x d float32 of unit length."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Floats:
+        """n texts as n x d float32 of unit length. Raises UsageError where the backend reads no text."""
+
+
+@runtime_checkable
 class Backends(Protocol):
     """The models a gate has. Weights are looked up on first use: :class:`MissingWeights` comes before any frame."""
 
     @property
     def faces(self) -> FaceBackend:
         """The face backend."""
+
+    @property
+    def look(self) -> LookBackend:
+        """The look backend."""
+
+    def hands(self, pixels: Pixels) -> tuple[Hand, ...]:
+        """All hands that the hand model finds, the highest score first."""
+
+    def wrists(self, pixels: Pixels) -> float:
+        """Evidence in [0, 1] that a wrist is in the picture and in sight."""
+
+    @property
+    def hand_models(self) -> tuple[ModelCard, ...]:
+        """The model files behind :meth:`hands`."""
 
     def mesh(self, pixels: Pixels, face: Face) -> Floats | None:
         """468 face mesh points (x, y) in pixels, or None where the mesh model sees no face there."""
@@ -134,6 +172,25 @@ class Observed(Protocol):
 
     def distances(self, face: Face, actor: str) -> Floats:
         """Distances (n) of a face to the n enrolled references of an actor."""
+
+    @property
+    def look(self) -> Floats:
+        """The look embedding of the whole frame: d float32 of unit length."""
+
+    @property
+    def look_note(self) -> str:
+        """What the look backend says of itself, such as that it is a stand-in; empty where it says nothing."""
+
+    def look_distances(self, part: str) -> Floats:
+        """1 - cosine (n, at least 0) of the frame to n enrolled rows: ``look`` (pictures) or ``look_text`` (texts)."""
+
+    @property
+    def hands(self) -> tuple[Hand, ...]:
+        """All hands, the highest score first."""
+
+    @property
+    def wrists(self) -> float:
+        """Evidence in [0, 1] that a wrist is in the frame and in sight."""
 
     def face_of(self, actor: str) -> Face | None:
         """The face given to an enrolled actor: actors and faces are matched jointly, faces left over are nobody's."""

@@ -9,9 +9,10 @@ from functools import cached_property
 
 import numpy as np
 
+from continuity.errors import EnrolmentError
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Floats, Pixels
-from continuity.records import Face
+from continuity.records import Face, Hand
 from continuity.vision import matching
 from continuity.vision.colour import lab_of, reduced_lab
 
@@ -78,6 +79,37 @@ class ObservedFrame:
         backend = self._backends.faces
         references = matching.references(self._identity.features(backend.space), actor, self._identity.name)
         return backend.distance(references, self.embedding(face)[None])[:, 0]
+
+    @cached_property
+    def look(self) -> Floats:
+        """The look embedding of the whole frame: d float32 of unit length."""
+        return np.asarray(self._backends.look.embed([self.pixels])[0], dtype=np.float32)
+
+    @property
+    def look_note(self) -> str:
+        """What the look backend says of itself, such as that it is a stand-in."""
+        return "; ".join(dict.fromkeys(m.note for m in self._backends.look.models if m.note))
+
+    def look_distances(self, part: str) -> Floats:
+        """1 - cosine (n, at least 0) of the frame to the n enrolled rows of ``look`` or ``look_text``.
+
+        Raises:
+            EnrolmentError: no such part was enrolled with this look backend.
+        """
+        rows = self._identity.features(self._backends.look.space).get(part)
+        if rows is None:
+            raise EnrolmentError(f"{part} was wanted, identity {self._identity.name!r} has none: enrol it")
+        return np.asarray(np.maximum(1 - rows @ self.look, 0), dtype=np.float32)
+
+    @cached_property
+    def hands(self) -> tuple[Hand, ...]:
+        """All hands, the highest score first."""
+        return self._backends.hands(self.pixels)
+
+    @cached_property
+    def wrists(self) -> float:
+        """Evidence in [0, 1] that a wrist is in the frame and in sight."""
+        return self._backends.wrists(self.pixels)
 
     def face_of(self, actor: str) -> Face | None:
         """The face given to an enrolled actor; None where there are too few faces, or the actor is not enrolled."""

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as Pil
 
 import continuity as ct
-from continuity.cli.enrol import by_name, files, spread
+from continuity.cli.enrol import artwork, by_name, files, spread
 from continuity.errors import UsageError
 
 Run = Callable[..., tuple[int, str, str]]
@@ -35,6 +35,7 @@ def refs(tmp_path: Path, astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch)
         ("--actor m=a --replace DIR", "--actor m=a --replace DIR"),
         ("--name x DIR --grade a -- -b", "--name x DIR --grade a -- -b"),
         ("DIR --grade a - b", "DIR --grade a --grade - --grade b"),
+        ("DIR --look a b --look-text c --logo n=d", "DIR --look a --look b --look-text c --logo n=d"),
         ("DIR --actor m=a --actor n=b c", "DIR --actor m=a --actor n=b --actor c"),
     ],
 )
@@ -116,6 +117,11 @@ def test_a_warning_goes_to_stderr(refs: Path, run: Run) -> None:
         (["who", "--refresh"], "identity"),
         (["who", "--actor", "refs/a.png"], "NAME=PICTURES"),
         (["who", "--grade", "none.png"], "no file"),
+        (["who", "--look", "none.png"], "no file"),
+        (["who", "--logo", "refs/a.png"], "--logo NAME=ARTWORK"),
+        (["who", "--logo", "acme=none.svg"], "no file"),
+        (["who", "--refresh", "--logo", "acme=refs/a.png"], "--refresh"),
+        (["who", "--refresh", "--look-text", "soft light"], "--refresh"),
     ],
 )
 def test_what_cannot_be_enrolled_is_a_sentence(words: list[str], said: str, refs: Path, run: Run) -> None:
@@ -123,3 +129,33 @@ def test_what_cannot_be_enrolled_is_a_sentence(words: list[str], said: str, refs
     assert (code, out) == (2, "")
     assert said in err
     assert not Path("who").exists()
+
+
+def test_each_mark_has_one_file(refs: Path) -> None:
+    (refs / "only").mkdir()
+    (refs / "only" / "logo.svg").touch()
+    assert artwork(["acme=refs/a.png", "beta=refs/only"]) == {
+        "acme": Path("refs/a.png"),
+        "beta": Path("refs/only/logo.svg"),
+    }
+    for words, said in ((["acme=refs/*"], "2 files"), (["acme=refs/a.png", "acme=refs/b.jpg"], "a second one")):
+        with pytest.raises(UsageError, match=f"one file of artwork was wanted, got .*{said}"):
+            artwork(words)
+
+
+def test_a_mark_is_enrolled(refs: Path, run: Run) -> None:
+    mark = np.zeros((96, 160, 4), np.uint8)
+    mark[16:80, 16:144] = (200, 30, 40, 255)
+    mark[32:64, 40:80] = (250, 240, 230, 255)
+    Pil.fromarray(mark).save("acme.png")
+    code, out, err = run("enrol", "brand", "--logo", "acme=acme.png", "--json")
+    assert code == 0, err
+    assert json.loads(out)["enrolled"] == [{"kind": "logo", "name": "acme", "references": ["acme.png"]}]
+    assert ct.Identity.open("brand").logos == ("acme",)
+
+
+def test_a_look_is_enrolled(refs: Path, run: Run) -> None:
+    code, out, err = run("enrol", "brand", "--look", "refs/a.png", "refs/b.jpg")
+    assert code == 0, err
+    assert "look" in out
+    assert ct.Identity.open("brand").has("look")

@@ -256,3 +256,73 @@ def test_evidence_that_is_no_json_stops_no_other_file(
     assert "NaN" not in out
     assert code in (2, 70)
     assert "Traceback" not in err
+
+
+def test_what_was_seen_is_drawn(renders: Path, enrolled: ct.Identity, run: Run) -> None:
+    Pil.open(renders / "take2.png").save(renders / "night" / "take1.jpg")  # the name of another one
+    folder = renders / "made" / "drawn"
+    score = ("score", renders, "--identity", enrolled.folder, "--draw", folder, "--json")
+    code, out, _ = run(*score)
+    assert code == 2, "take10 is damaged"
+    told = {Path(str(row["file"])).name: row.get("drawn") for row in rows(out)}
+    assert told["take10.png"] is None
+    written = {name: Path(paths[0]) for name, paths in told.items() if isinstance(paths, list)}
+    assert set(written) == {"take1.png", "take1.jpg", "take2.png"}
+    assert (
+        {p.name for p in folder.iterdir()}
+        == {"take1.png", "take1-2.png", "take2.png"}
+        == {p.name for p in written.values()}
+    )
+    with Pil.open(written["take2.png"]) as picture:
+        assert (picture.format, picture.width) == ("PNG", 1024)
+        assert picture.height > 1024
+
+    again = run(*score)[1]
+    assert {Path(str(row["file"])).name: row.get("drawn") for row in rows(again)} == told, (
+        "neither measured nor doubled"
+    )
+
+
+def test_a_render_is_never_drawn_over(renders: Path, enrolled: ct.Identity, run: Run) -> None:
+    before = (renders / "take1.png").read_bytes()
+    code, out, _ = run("score", renders / "take1.png", "--identity", enrolled.folder, "--draw", renders)
+    assert code == 0
+    assert (renders / "take1.png").read_bytes() == before
+    assert "take1-2.png" in out
+    with Pil.open(renders / "take1-2.png") as picture:
+        assert picture.height > picture.width
+
+
+def test_of_a_clip_the_worst_frame_is_drawn(
+    tmp_path: Path, astronaut: np.ndarray, enrolled: ct.Identity, run: Run
+) -> None:
+    clip = tmp_path / "sc010"
+    clip.mkdir()
+    for number in range(4):
+        shown = astronaut if number != 2 else np.clip(astronaut * 0.4, 0, 255).astype(np.uint8)
+        Pil.fromarray(shown).save(clip / f"frame.{number:04d}.png", compress_level=1)
+    code, out, _ = run("score", clip, "--clip", "--identity", enrolled.folder, "--draw", tmp_path / "drawn")
+    assert code == 1
+    assert [p.name for p in (tmp_path / "drawn").iterdir()] == ["sc010.grade.png"]
+    assert "sc010.grade.png" in out
+
+
+def test_a_drawing_that_cannot_be_written_is_told_and_the_verdict_stands(
+    renders: Path, enrolled: ct.Identity, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import continuity.media
+
+    def full(path: Path, content: bytes) -> None:
+        raise ct.errors.MediaError(f"cannot write {path}: no space left")
+
+    monkeypatch.setattr(continuity.media, "write_atomic", full)
+    score = ("score", renders / "take1.png", "--identity", enrolled.folder, "--draw", tmp_path / "drawn")
+    code, out, _ = run(*score, "--json")
+    (row,) = rows(out)
+    assert (code, row["exit_code"], row["verdict"]) == (2, 2, "pass")
+    assert "no space left" in str(row["draw_error"])
+    assert "not drawn: cannot write" in run(*score)[1]
+    (tmp_path / "a file").touch()
+    code, out, err = run(*score[:-1], tmp_path / "a file" / "x")
+    assert (code, out) == (2, "")
+    assert "a folder for drawings was wanted" in err

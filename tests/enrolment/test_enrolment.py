@@ -99,7 +99,7 @@ def test_an_identity_is_not_written_over_unless_asked(
 def test_replacing_that_is_cut_off_leaves_the_old_identity(
     tmp_path: Path, picture: Path, backends: ct.LocalBackends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from continuity import enrolment
+    from continuity.enrolment import writing
     from continuity.media import write_atomic
 
     first = enrol(tmp_path / "out", grade=[picture], backends=backends)
@@ -109,7 +109,7 @@ def test_replacing_that_is_cut_off_leaves_the_old_identity(
             raise OSError(28, "No space left on device")
         write_atomic(path, content)
 
-    monkeypatch.setattr(enrolment, "write_atomic", cut_off)
+    monkeypatch.setattr(writing, "write_atomic", cut_off)
     with pytest.raises(EnrolmentError, match="No space left"):
         enrol(tmp_path / "out", actors={"a": [picture]}, backends=backends, replace_existing=True)
     assert ct.Identity.open(tmp_path / "out").digest == first.digest

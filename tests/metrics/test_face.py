@@ -14,7 +14,7 @@ import continuity as ct
 from continuity.errors import EnrolmentError, UsageError
 from continuity.interfaces import Observed
 from continuity.observed import ObservedFrame
-from continuity.records import Expect, FrameMeasurement, Status
+from continuity.records import Expect, FrameMeasurement, Rectangle, Status
 
 Measure = Callable[[np.ndarray], FrameMeasurement]
 
@@ -75,7 +75,7 @@ def test_a_face_under_fifty_pixels_is_not_measurable(measure: Measure, astronaut
     found = measure(small)
     assert found.status is Status.NOT_MEASURABLE
     assert "at least 50 px" in found.note
-    assert found.boxes
+    assert found.shapes
 
 
 def test_a_small_face_in_a_large_frame_is_found(measure: Measure, astronaut: np.ndarray) -> None:
@@ -86,7 +86,9 @@ def test_a_small_face_in_a_large_frame_is_found(measure: Measure, astronaut: np.
     assert found.status is Status.MEASURED
     assert found.value is not None
     assert found.value < 0.3
-    assert found.boxes[0][1].left > 1500
+    shape = found.shapes[0]
+    assert isinstance(shape, Rectangle)
+    assert shape.box.left > 1500
 
 
 def test_absent_is_said_only_where_nobody_is(measure: Measure, astronaut: np.ndarray) -> None:

@@ -14,7 +14,7 @@ from PIL import ImageFilter
 import continuity as ct
 from continuity.errors import EnrolmentError, MissingWeights, UsageError
 from continuity.observed import ObservedFrame
-from continuity.records import FrameMeasurement
+from continuity.records import FrameMeasurement, Rectangle
 
 Measure = Callable[[np.ndarray], FrameMeasurement]
 
@@ -94,7 +94,7 @@ def test_other_content_under_the_same_grade_is_told_by_the_skin(with_skin: Measu
     assert plain.value is not None
     assert plain.value < 3
     assert plain.value == pytest.approx(1.5 * plain.evidence["skin"]["collins"]["drift"], abs=0.01)
-    assert [label for label, _ in plain.boxes] == ["skin:collins"]
+    assert [shape.label for shape in plain.shapes if isinstance(shape, Rectangle)] == ["skin:collins"]
     assert graded.value is not None
     assert graded.value > 10
 

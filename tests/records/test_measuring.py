@@ -6,12 +6,14 @@ import json
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 import continuity as ct
 from continuity.errors import FormatError, ToleranceError, UnknownKey
-from continuity.records import ModelCard
+from continuity.records import Box, Heat, ModelCard, Outline, Rectangle, Skeleton, Wheel
 from continuity.records.wire import report_from_json
+from continuity.testing import FakeBackends, FakeMetric
 
 Flat = Callable[[int], ct.Image]
 
@@ -61,6 +63,26 @@ def test_a_report_survives_json_unchanged(bright_gate: ct.Gate, flat: Flat) -> N
     assert again == report or again.to_json() == report.to_json()
     assert again.verdict is ct.Verdict.FAIL
     assert again["bright"].excess == pytest.approx(136)
+
+
+def test_every_shape_survives_json() -> None:
+    shapes = (
+        Rectangle(label="face", box=Box(1.0, 2.0, 3.0, 4.0)),
+        Skeleton(label="hand", points=((0.0, 1.0), (2.0, 3.0)), links=((0, 1),)),
+        Outline(label="logo", points=((0.0, 0.0), (4.0, 0.0), (4.0, 4.0))),
+        Heat(label="logo", points=((0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 4.0)), values=((0.0, 0.5), (1.0, 0.25))),
+        Wheel(label="grade", reference=(1.5, -2.0), found=(3.0, 4.0)),
+    )
+    seen = ct.FrameMeasurement(status=ct.Status.MEASURED, value=1.0, shapes=shapes)
+    gate = ct.Gate(
+        [FakeMetric("m", seen)],
+        identity=ct.Identity(name="nobody", enrolled=()),
+        tolerances={"m": 2.0},
+        backends=FakeBackends(),
+    )
+    report = gate.inspect(ct.Image.from_array(np.zeros((4, 4, 3), dtype=np.uint8)))
+    again = report_from_json(json.loads(json.dumps(report.to_json(), allow_nan=False)))
+    assert again["m"].measurement.shapes == shapes
 
 
 def test_a_newer_or_damaged_report_is_refused_by_name(bright_gate: ct.Gate, flat: Flat) -> None:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as Pil
 
 import continuity as ct
-from continuity.records import Box
+from continuity.records import Box, Rectangle
 from continuity.report import Sheet, Tile, contact_sheet, ink, tile_of
 from continuity.report.sheet import shown
 
@@ -19,7 +19,7 @@ def finding(key: str, value: float | None, limit: float, **rest: object) -> ct.F
         expect=ct.Expect.REQUIRED,
         status=ct.Status.MEASURED if value is not None else rest.pop("status", ct.Status.NOT_MEASURABLE),  # type: ignore[arg-type]
         value=value,
-        boxes=rest.pop("boxes", ()),  # type: ignore[arg-type]
+        shapes=tuple(Rectangle(label=label, box=box) for label, box in rest.pop("boxes", ())),  # type: ignore[attr-defined]
     )
     verdict = ct.Verdict.INCONCLUSIVE if value is None else ct.Verdict.PASS if value <= limit else ct.Verdict.FAIL
     return ct.Finding(

@@ -40,7 +40,7 @@ member = "a/nose.dat"
 """
 
 
-OPTIONAL = {"person-mask", "hands", "look-standin"}  # what no metric needs yet
+OPTIONAL = {"person-mask"}  # what no metric needs yet
 
 
 def test_the_shipped_catalogue_is_well_formed() -> None:

@@ -7,38 +7,62 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from continuity.backends import mesh, people
+from continuity.backends import hands, mesh, people
 from continuity.backends.dlib_faces import DlibFaces
 from continuity.backends.installs import check_installs
+from continuity.backends.mobilenet import MobileNetLook
 from continuity.backends.sessions import card
 from continuity.errors import UsageError
-from continuity.interfaces import FaceBackend
-from continuity.records import Face, ModelCard
+from continuity.interfaces import FaceBackend, LookBackend
+from continuity.records import Face, Hand, ModelCard
 
 FACES = {"dlib": DlibFaces}
+LOOKS = {"mobilenet": MobileNetLook}
 
 
 class LocalBackends:
     """Models from the weights folder, loaded on first use and shared by everything in this process.
 
     Args:
-        face: the face backend.
+        face: the face backend: ``dlib``, or one of your own such as ``InsightFaces(pack)``.
+        look: the look backend: ``mobilenet``, a stand-in, or one of your own such as ``ClipLook("ViT-B-32", path)``.
 
     Raises:
         UsageError: there is no such backend.
         ConflictingInstall: two installed packages overwrite each other.
     """
 
-    def __init__(self, face: str = "dlib") -> None:
-        if face not in FACES:
-            raise UsageError(f"a face backend of {', '.join(FACES)} was wanted, got {face!r}")
+    def __init__(self, face: str | FaceBackend = "dlib", look: str | LookBackend = "mobilenet") -> None:
+        if isinstance(face, str) and face not in FACES:
+            raise UsageError(f"a face backend of {', '.join(FACES)} was wanted, or an InsightFaces, got {face!r}")
+        if isinstance(look, str) and look not in LOOKS:
+            raise UsageError(f"a look backend of {', '.join(LOOKS)} was wanted, or a ClipLook, got {look!r}")
         check_installs()
-        self._face = face
+        self._face, self._look = face, look
 
     @cached_property
     def faces(self) -> FaceBackend:
         """The face backend."""
-        return FACES[self._face]()
+        return FACES[self._face]() if isinstance(self._face, str) else self._face
+
+    @cached_property
+    def look(self) -> LookBackend:
+        """The look backend."""
+        return LOOKS[self._look]() if isinstance(self._look, str) else self._look
+
+    def hands(self, pixels: NDArray[np.uint8]) -> tuple[Hand, ...]:
+        """All hands that the hand model finds, the highest score first."""
+        return hands.find(pixels)
+
+    def wrists(self, pixels: NDArray[np.uint8]) -> float:
+        """Evidence in [0, 1] that a wrist is in the picture and in sight."""
+        return people.wrists(pixels)
+
+    @cached_property
+    def hand_models(self) -> tuple[ModelCard, ...]:
+        """The hand landmarker. Raises MissingDependency where a system library of MediaPipe's is missing."""
+        hands.ready()
+        return (card(hands.ROLE),)
 
     def mesh(self, pixels: NDArray[np.uint8], face: Face) -> NDArray[np.float32] | None:
         """468 face mesh points (x, y) in pixels, or None where the model sees no face in the box."""

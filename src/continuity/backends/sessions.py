@@ -9,7 +9,7 @@ import atexit
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -80,8 +80,13 @@ def card(role: str) -> ModelCard:
 
 
 def close() -> None:
-    """Forgets every session of this process."""
+    """Forgets every session, and closes the models of this process that can be closed."""
     with _opening:
+        for (_, _, _, pid), held in _sessions.items():
+            shut = getattr(held.model, "close", None)
+            if pid == os.getpid() and callable(shut):
+                with held.lock, suppress(Exception):  # native code raises anything; it is forgotten all the same
+                    shut()
         _sessions.clear()
 
 

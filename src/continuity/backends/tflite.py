@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from continuity.backends.installs import require
+from continuity.backends.quiet import quiet
 from continuity.backends.sessions import session
 
 Floats = NDArray[np.float32]
@@ -41,26 +38,8 @@ def run(role: str, square: NDArray[np.uint8], *, signed: bool) -> dict[str, Floa
 
 def _load(path: Path, threads: int) -> tuple[Any, int, tuple[tuple[str, int], ...]]:
     runtime = require("ai_edge_litert.interpreter", "ai-edge-litert")
-    with _quiet():
+    with quiet():
         interpreter = runtime.Interpreter(model_path=str(path), num_threads=threads)
         interpreter.allocate_tensors()
     exits = tuple((d["name"], d["index"]) for d in interpreter.get_output_details())
     return interpreter, interpreter.get_input_details()[0]["index"], exits
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps what native code writes to stderr while it loads out of the terminal: it has no other switch."""
-    try:
-        sys.stderr.flush()
-        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    except (OSError, ValueError, AttributeError):  # no stderr to keep quiet
-        yield
-        return
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

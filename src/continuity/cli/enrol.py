@@ -1,4 +1,4 @@
-"""``continuity enrol DIR --actor NAME=PICTURES --grade PICTURES``."""
+"""``continuity enrol DIR --actor NAME=PICTURES --grade PICTURES --look PICTURES --logo NAME=ARTWORK``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from continuity.identity import Identity
 
 FORMAT = 1
-LISTS = ("--actor", "--grade")
+LISTS = ("--actor", "--grade", "--look")
 _NAMED = re.compile(r"([^=/]+)=(.+)", re.DOTALL)
 
 
@@ -57,6 +57,11 @@ def spread(args: Sequence[str]) -> list[str]:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--actor", "actors", metavar="NAME=PICTURES", multiple=True, help="Pictures of one actor; repeatable.")
 @click.option("--grade", metavar="PICTURES", multiple=True, help="Pictures that carry the grade; repeatable.")
+@click.option("--look", metavar="PICTURES", multiple=True, help="Pictures that carry the brand look; repeatable.")
+@click.option("--look-text", "look_texts", metavar="TEXT", multiple=True, help="The brand look in words; repeatable.")
+@click.option(
+    "--logo", "logos", metavar="NAME=ARTWORK", multiple=True, help="A mark: PNG with alpha or SVG; repeatable."
+)
 @click.option("--name", default="", help="Name of the identity; the folder's name if left out.")
 @click.option("--replace", is_flag=True, help="Write over an identity that is already there.")
 @click.option("--refresh", is_flag=True, help="Compute an enrolled identity anew with the models that are here now.")
@@ -65,23 +70,27 @@ def enrol(
     folder: Path,
     actors: Sequence[str],
     grade: Sequence[str],
+    look: Sequence[str],
+    look_texts: Sequence[str],
+    logos: Sequence[str],
     name: str,
     replace: bool,
     refresh: bool,
     as_json: bool,
 ) -> None:
-    """Enrols actors and a grade from photographs into the folder DIR.
+    """Enrols actors, a grade, a brand look and marks into the folder DIR.
 
     PICTURES are files, folders or patterns, quoted or not:
 
     \b
       continuity enrol identities/mara --actor mara=refs/mara/*.jpg --grade refs/graded/*
+      continuity enrol identities/acme --look refs/campaign/* --look-text "soft morning light" --logo acme=acme.svg
     """
     from continuity import enrolment
     from continuity.cli.console import console
 
     if refresh:
-        if actors or grade or name or replace:
+        if actors or grade or look or look_texts or logos or name or replace:
             raise UsageError("--refresh computes what is enrolled anew: it goes with no other option but --json")
         identity = enrolment.refresh(folder)
     else:
@@ -90,6 +99,9 @@ def enrol(
             folder,
             actors={actor: files(patterns) for actor, patterns in people.items()},
             grade=files(grade),
+            look=files(look),
+            look_texts=look_texts,
+            logos=artwork(logos),
             name=name,
             replace_existing=replace,
         )
@@ -122,6 +134,26 @@ def by_name(words: Sequence[str]) -> Mapping[str, Sequence[str]]:
     return people
 
 
+def artwork(words: Sequence[str]) -> Mapping[str, Path]:
+    """The file of each mark.
+
+    Raises:
+        UsageError: a word without a name, a mark twice, or a pattern that stands for no file or for several.
+    """
+    marks: dict[str, Path] = {}
+    for word in words:
+        named = _NAMED.fullmatch(word)
+        if not named:
+            raise UsageError(f"--logo NAME=ARTWORK was wanted, got {word!r}: write it as --logo acme={word}")
+        name, pattern = named.groups()
+        found = files([pattern])
+        if name in marks or len(found) != 1:
+            number = "a second one" if name in marks else f"{len(found)} files"
+            raise UsageError(f"--logo {name}: one file of artwork was wanted, got {number} ({pattern!r})")
+        marks[name] = found[0]
+    return marks
+
+
 def files(patterns: Sequence[str]) -> list[Path]:
     """The files that patterns stand for, in order: a file as it is, a folder's files, else what the pattern matches.
 
@@ -151,7 +183,13 @@ def _row(identity: Identity) -> dict[str, object]:
         "name": identity.name,
         "digest": identity.digest,
         "enrolled": [
-            {"kind": e.kind, "name": e.name, "references": [r.source for r in e.references]} for e in identity.enrolled
+            {
+                "kind": e.kind,
+                "name": e.name,
+                "references": [r.source for r in e.references],
+                **({"texts": list(e.texts)} if e.texts else {}),
+            }
+            for e in identity.enrolled
         ],
         "warnings": list(identity.warnings),
     }
@@ -167,5 +205,8 @@ def _show(identity: Identity) -> None:
     for enrolled in identity.enrolled:
         sources = [plain(r.source) for r in enrolled.references]
         shown = ", ".join(sources[:4]) + (f" and {len(sources) - 4} more" if len(sources) > 4 else "")
-        rows.add_row(enrolled.kind, enrolled.name or "-", str(len(sources)), shown)
+        texts = [f"“{plain(text)}”" for text in enrolled.texts]
+        rows.add_row(
+            enrolled.kind, enrolled.name or "-", str(len(sources)), ", ".join([*texts, *([shown] if shown else [])])
+        )
     out.print(rows)

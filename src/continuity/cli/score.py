@@ -20,6 +20,7 @@ from continuity.cli.words import counted, plain
 from continuity.errors import ContinuityError, MediaError
 
 if TYPE_CHECKING:
+    from continuity.cli.drawing import Drawings
     from continuity.gate import Gate
     from continuity.records import Report
 
@@ -45,6 +46,7 @@ class Scored:
     exit_code: int
     seconds: float
     line: str  # the report as JSON with ``file`` and exit code, or the error
+    drawn: Sequence[Path] = ()
 
 
 @click.command()
@@ -56,6 +58,7 @@ class Scored:
 @click.option("--limit", "limits", metavar="KEY=NUMBER", multiple=True, help="A limit typed by hand; repeatable.")
 @click.option("--expect", "expects", metavar="KEY=WORD", multiple=True, help="required, if_present or not_expected.")
 @click.option("--clip", is_flag=True, help="Take each folder as one clip of numbered frames.")
+@click.option("--draw", metavar="DIR", default="", help="Write each picture with what was seen on it into DIR.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a file on stdout and nothing else.")
 def score(
     paths: Sequence[Path],
@@ -64,6 +67,7 @@ def score(
     limits: Sequence[str],
     expects: Sequence[str],
     clip: bool,
+    draw: str,
     as_json: bool,
 ) -> int:
     """Measures pictures and clips against an identity and says pass, fail or inconclusive.
@@ -72,23 +76,29 @@ def score(
     frames. A file that cannot be read is reported and the others go on. Limits are looked for in --limit, then in
     --tolerances, then among the provisional ones that ship with each instrument.
 
+    --draw writes NAME.png for a picture, and NAME.METRIC.png for the frame of a clip that is worst for a metric.
+
     \b
       continuity score renders/ --identity identities/mara
       continuity score a.png --identity identities/mara --limit face:mara=0.6 --expect grade=if_present
     """
+    from continuity.cli.drawing import Drawings
     from continuity.cli.gates import gate_for, numbers, pairs
     from continuity.cli.views import show
 
     gate = gate_for(
         identity, tolerances=tolerances, limits=numbers(limits, "--limit"), expects=pairs(expects, "--expect")
     )
+    drawings = Drawings(draw) if draw else None
     files, left_out = media_files(paths, folders_are_clips=clip)
+    if drawings:  # DIR may lie among what is measured
+        files = [file for file in files if file in paths or not drawings.has(file)]
     done: list[Scored] = []
     try:
         with _progress(len(files)) as step:
             for file in files:
                 step(file)
-                done.append(measured(gate, file))
+                done.append(measured(gate, file, drawings))
                 if as_json:
                     click.echo(done[-1].line)
     finally:  # what was measured before a Ctrl-C is shown too
@@ -120,19 +130,25 @@ def media_files(paths: Sequence[Path], *, folders_are_clips: bool = False) -> tu
     return found, left_out
 
 
-def measured(gate: Gate, file: Path) -> Scored:
+def measured(gate: Gate, file: Path, drawings: Drawings | None = None) -> Scored:
     """One file through the gate. Whatever goes wrong with it becomes a row: the others still want to be measured."""
     from continuity.media import open_media
 
     began = time.perf_counter()
     report, line, error, code = None, "", "", 0
+    drawn: Sequence[Path] = ()
     try:
         if file.is_dir() and not _has_files(file):
             raise MediaError(f"pictures or clips were wanted in {os.fspath(file)!r}, there is no file in it")
-        found = gate.inspect(open_media(file))
+        media = open_media(file)
+        found = gate.inspect(media)
         code = VERDICT_CODES[found.verdict]
-        line = json.dumps({**found.to_json(), "file": os.fspath(file), "exit_code": code}, allow_nan=False)
+        row = {**found.to_json(), "file": os.fspath(file), "exit_code": code}
+        line = json.dumps(row, allow_nan=False)
         report = found
+        if drawings:
+            drawn = drawings.write(file, media, found)
+            line = json.dumps({**row, "drawn": [os.fspath(path) for path in drawn]}, allow_nan=False)
     except ContinuityError as cause:
         error, code = str(cause), cause.exit_code
         log.debug("raised here:", exc_info=True)
@@ -142,7 +158,9 @@ def measured(gate: Gate, file: Path) -> Scored:
     if report is None:
         name = os.fspath(file)
         line = json.dumps({"format": FORMAT, "file": name, "path": name, "error": error, "exit_code": code})
-    return Scored(file, report, error, code, time.perf_counter() - began, line)
+    elif error:  # measured, but not drawn
+        line = json.dumps({**json.loads(line), "draw_error": error, "exit_code": code}, allow_nan=False)
+    return Scored(file, report, error, code, time.perf_counter() - began, line, drawn)
 
 
 def _has_files(folder: Path) -> bool:

@@ -45,6 +45,10 @@ def show_several(done: Sequence[Scored]) -> None:
     remarks = sum(bool(report.measurements.warnings) for report in reports)
     if remarks:
         lines[f"{counted(remarks, 'file')} with remarks on the media: score one alone to read them"] = None
+    drawn = [path for one in done for path in one.drawn]
+    if drawn:
+        lines[f"drawn: {counted(len(drawn), 'picture')} in {plain(drawn[0].parent)}"] = None
+    lines |= {f"{plain(one.file)} is not drawn: {plain(one.error)}": None for one in done if one.report and one.error}
     for line in lines:
         out.print(line, style="dim", soft_wrap=True)
 
@@ -69,7 +73,10 @@ def show_one(one: Scored) -> None:
             "; ".join(remarks(finding)),
         )
     out.print(rows)
-    for line in (*(plain(w) for w in seen.warnings), *footer(one.report)):
+    drawn = [f"drawn: {plain(path)}" for path in one.drawn]
+    if one.error:
+        drawn.append(f"not drawn: {plain(one.error)}")
+    for line in (*(plain(w) for w in seen.warnings), *footer(one.report), *drawn):
         out.print(line, style="dim", soft_wrap=True)
 
 

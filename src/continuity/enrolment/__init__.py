@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from continuity.enrolment import actors as actor_part
 from continuity.enrolment import grade as grade_part
+from continuity.enrolment import logo as logo_part
+from continuity.enrolment import look as look_part
+from continuity.enrolment.writing import write
 from continuity.errors import EnrolmentError
-from continuity.identity import FILE, FORMAT, Enrolled, Identity, Reference
+from continuity.identity import Enrolled, Identity, Reference
 from continuity.interfaces import Backends
-from continuity.media import Image, open_media, write_atomic
+from continuity.media import Image, open_media
 from continuity.observed import ObservedFrame
 
 Paths: TypeAlias = "Iterable[str | os.PathLike[str]]"
@@ -36,6 +36,9 @@ def enrol(
     *,
     actors: Mapping[str, Paths] | None = None,
     grade: Paths = (),
+    look: Paths = (),
+    look_texts: Sequence[str] = (),
+    logos: Mapping[str, str | os.PathLike[str]] | None = None,
     name: str = "",
     backends: Backends | None = None,
     replace_existing: bool = False,
@@ -46,6 +49,9 @@ def enrol(
         folder: where the identity is written, whole or not at all; its parent must exist.
         actors: name -> photographs of that one person, each with exactly one clear face.
         grade: pictures that carry the grade.
+        look: pictures that carry the brand look.
+        look_texts: the brand look in words, for a look backend that reads text.
+        logos: name -> artwork of that logo, PNG with alpha or SVG.
         name: name of the identity; the folder's name if empty.
         backends: the models; the local ones if None.
         replace_existing: write over an identity that is already there.
@@ -60,10 +66,13 @@ def enrol(
     """
     target = Path(folder)
     people = {actor: tuple(paths) for actor, paths in (actors or {}).items()}
-    look = tuple(grade)
-    if not people and not look:
-        raise EnrolmentError("nothing to enrol: give --actor NAME=PICTURES or --grade PICTURES")
-    for one in (name or target.resolve().name, *people):
+    marks = dict(logos or {})
+    graded, looks, texts = tuple(grade), tuple(look), tuple(look_texts)
+    if not (people or graded or looks or texts or marks):
+        raise EnrolmentError(
+            "nothing to enrol: give --actor NAME=PICTURES, --grade PICTURES, --look PICTURES or --logo NAME=ARTWORK"
+        )
+    for one in (name or target.resolve().name, *people, *marks):
         if not _NAME.fullmatch(one):
             raise EnrolmentError(f"a name of letters, digits, '_', '-' and '.' was wanted, got {one!r}")
     if target.exists() and not replace_existing and (not target.is_dir() or any(target.iterdir())):
@@ -72,9 +81,10 @@ def enrol(
         raise EnrolmentError(f"the folder {target.resolve().parent} was wanted to hold the identity, it is not there")
 
     warnings: list[str] = []
-    chosen = [_chosen("actor", actor, paths, warnings) for actor, paths in sorted(people.items())] + (
-        [_chosen("grade", "", look, warnings)] if look else []
-    )
+    chosen = [_chosen("actor", actor, paths, warnings) for actor, paths in sorted(people.items())]
+    chosen += [_chosen("grade", "", graded, warnings)] if graded else []
+    chosen += [_chosen("look", "", looks, warnings)] if looks else [("look", "", ())] if texts else []
+    chosen += [("logo", mark, (logo_part.Artwork.open(path),)) for mark, path in sorted(marks.items())]
     identity = Identity(
         name=name or target.resolve().name,
         enrolled=tuple(
@@ -84,6 +94,7 @@ def enrol(
                 references=tuple(
                     Reference(path=f"references/{_hex(i)}{i.suffix}", digest=_hex(i), source=_source(i)) for i in images
                 ),
+                texts=texts if kind == "look" else (),
             )
             for kind, who, images in chosen
         ),
@@ -91,7 +102,7 @@ def enrol(
     features = _features(identity, chosen, backends or _local(), warnings)
     identity = replace(identity, warnings=tuple(warnings), stored_features=features)
     pictures = {_hex(i): i for _, _, images in chosen for i in images}
-    _write(target, identity, pictures)
+    write(target, identity, pictures)
     return Identity.open(target)
 
 
@@ -104,15 +115,16 @@ def refresh(folder: str | os.PathLike[str], *, backends: Backends | None = None)
     identity = Identity.open(folder)
     warnings: list[str] = []
     chosen = [
-        (e.kind, e.name, tuple(_picture(identity.reference_file(r)) for r in e.references)) for e in identity.enrolled
+        (e.kind, e.name, tuple(_reopened(e.kind, identity.reference_file(r)) for r in e.references))
+        for e in identity.enrolled
     ]
     fresh = _features(identity, chosen, backends or _local(), warnings)
     identity = replace(identity, warnings=tuple(warnings), stored_features={**identity.stored_features, **fresh})
-    _write(Path(folder), identity, {_hex(i): i for _, _, images in chosen for i in images})
+    write(Path(folder), identity, {_hex(i): i for _, _, images in chosen for i in images})
     return Identity.open(folder)
 
 
-Chosen: TypeAlias = "tuple[str, str, tuple[Image, ...]]"
+Chosen: TypeAlias = "tuple[str, str, tuple[Image | logo_part.Artwork, ...]]"
 
 
 def _local() -> Backends:
@@ -121,11 +133,15 @@ def _local() -> Backends:
     return LocalBackends()
 
 
-def _hex(image: Image) -> str:
+def _reopened(kind: str, path: Path) -> Image | logo_part.Artwork:
+    return logo_part.Artwork.open(path) if kind == "logo" else _picture(path)
+
+
+def _hex(image: Image | logo_part.Artwork) -> str:
     return image.digest.split("-", 1)[-1]
 
 
-def _source(image: Image) -> str:
+def _source(image: Image | logo_part.Artwork) -> str:
     return image.path.name if image.path else image.digest
 
 
@@ -155,63 +171,20 @@ def _chosen(kind: str, name: str, paths: Sequence[str | os.PathLike[str]], warni
 def _features(identity: Identity, chosen: Sequence[Chosen], backends: Backends, warnings: list[str]) -> Features:
     """What the feature spaces make of the pictures; actors first, since the grade looks at their skin."""
     features: Features = {}
-    people = [(name, images) for kind, name, images in chosen if kind == "actor"]
+    pictures = [(kind, name, tuple(i for i in images if isinstance(i, Image))) for kind, name, images in chosen]
+    people = [(name, images) for kind, name, images in pictures if kind == "actor"]
     if people:
         features[backends.faces.space] = {
             f"actor/{name}": actor_part.embeddings(name, images, backends, warnings) for name, images in people
         }
     known = replace(identity, stored_features=features)
-    for kind, _, images in chosen:
+    for kind, _, images in pictures:
         if kind == "grade":
             seen = [ObservedFrame(i.pixels, index=0, seconds=None, identity=known, backends=backends) for i in images]
             features[grade_part.SPACE] = grade_part.features(seen, known.actors)
+        if kind == "look":
+            features[backends.look.space] = look_part.features(images, identity.texts, backends, warnings)
+    marks = {name: art for _, name, arts in chosen for art in arts if isinstance(art, logo_part.Artwork)}
+    if marks:
+        features[logo_part.SPACE] = logo_part.features(marks)
     return features
-
-
-def _write(target: Path, identity: Identity, pictures: Mapping[str, Image]) -> None:
-    """Writes the folder so that a reader, and a kill -9 at any moment, finds the old identity or the new one.
-
-    A new folder is built beside its place and renamed. In one that is there, every file is named by its digest, so new
-    ones lie beside old ones until identity.toml is replaced; what it no longer names is removed after that.
-    """
-    target = target.resolve()
-    try:
-        if (target / FILE).exists():
-            _fill(target, identity, pictures)
-            return
-        made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))  # for its owner alone: biometric
-        try:
-            _fill(made, identity, pictures)
-            made.rename(target)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
-    except OSError as cause:
-        raise EnrolmentError(f"the identity could not be written to {target}: {cause}") from cause
-
-
-def _fill(folder: Path, identity: Identity, pictures: Mapping[str, Image]) -> None:
-    import tomli_w
-    from safetensors.numpy import save
-
-    table: dict[str, Any] = {"format": FORMAT, "name": identity.name, "warnings": list(identity.warnings)}
-    files: dict[str, bytes] = {}
-    for enrolled in identity.enrolled:
-        rows = [{"path": r.path, "digest": r.digest, "source": r.source} for r in enrolled.references]
-        table.setdefault(enrolled.kind, []).append({"name": enrolled.name, "reference": rows})
-        files |= {r.path: pictures[r.digest].source_bytes() for r in enrolled.references}
-    table["features"] = []
-    for space in sorted(identity.stored_features):
-        stored = save({k: np.ascontiguousarray(v) for k, v in identity.features(space).items()})
-        digest = hashlib.blake2b(stored, digest_size=32).hexdigest()
-        files[f"features/{digest}.safetensors"] = stored
-        table["features"].append({"space": space, "path": f"features/{digest}.safetensors", "digest": digest})
-    for part in ("references", "features"):
-        (folder / part).mkdir(exist_ok=True)
-    for path, content in files.items():
-        if not (folder / path).exists():
-            write_atomic(folder / path, content)
-    write_atomic(folder / FILE, tomli_w.dumps(table).encode())
-    for part in ("references", "features"):
-        for file in (folder / part).iterdir():
-            if f"{part}/{file.name}" not in files:
-                file.unlink()

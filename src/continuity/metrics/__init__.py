@@ -2,39 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from continuity.errors import UnknownKey, UsageError
 from continuity.identity import Identity
 from continuity.interfaces import Metric
 from continuity.metrics.face import FaceDistance
 from continuity.metrics.grade import GradeDrift
+from continuity.metrics.hands import HandDefects
+from continuity.metrics.logo import LogoDrift
+from continuity.metrics.look import LookDistance, LookTextDistance
 from continuity.records import Expect
 
-__all__ = ["FaceDistance", "GradeDrift", "metrics_for"]
+__all__ = [
+    "FaceDistance",
+    "GradeDrift",
+    "HandDefects",
+    "LogoDrift",
+    "LookDistance",
+    "LookTextDistance",
+    "metrics_for",
+]
 
 
 def metrics_for(identity: Identity, expects: Mapping[str, str]) -> tuple[Metric, ...]:
-    """One metric per enrolled thing, each with what the shot expects of it where ``expects`` says so by key.
+    """One metric per enrolled thing, each with what the shot expects of it where ``expects`` says so.
+
+    Hands are nobody's in particular: they are measured where ``expects`` names them (``{"hands": "if_present"}``).
 
     Raises:
         UnknownKey: ``expects`` names a metric that this identity does not give.
         UsageError: an expectation that is none.
     """
-    keys = {f"face:{actor}" for actor in identity.actors} | ({"grade"} if identity.has("grade") else set())
-    for key in expects:
-        if key not in keys:
-            raise UnknownKey(
-                f"an expectation is given for {key!r}, but the metrics here are: {', '.join(sorted(keys))}"
-            )
-
-    def expected(key: str) -> Expect:
-        try:
-            return Expect(expects.get(key, Expect.REQUIRED))
-        except ValueError:
-            raise UsageError(f"{key}: expect is one of {', '.join(Expect)}; got {expects[key]!r}") from None
-
-    found: list[Metric] = [FaceDistance(actor, expect=expected(f"face:{actor}")) for actor in identity.actors]
+    makers: dict[str, Callable[[Expect], Metric]] = {}
+    for actor in identity.actors:
+        makers[f"face:{actor}"] = partial(FaceDistance, actor)
     if identity.has("grade"):
-        found.append(GradeDrift(expect=expected("grade")))
-    return tuple(found)
+        makers["grade"] = GradeDrift
+    if any(e.references for e in identity.enrolled if e.kind == "look"):
+        makers["look"] = LookDistance
+    if identity.texts:
+        makers["look_text"] = LookTextDistance
+    for logo in identity.logos:
+        makers[f"logo:{logo}"] = partial(LogoDrift, logo)
+    if "hands" in expects:
+        makers["hands"] = HandDefects
+    for key in expects:
+        if key not in makers:
+            raise UnknownKey(f"an expectation is given for {key!r}, but the metrics here are: {', '.join(makers)}")
+    try:
+        wanted = {key: Expect(word) for key, word in expects.items()}
+    except ValueError as cause:
+        raise UsageError(f"an expectation is one of {', '.join(Expect)}: {cause}") from None
+    return tuple(make(wanted.get(key, Expect.REQUIRED)) for key, make in makers.items())

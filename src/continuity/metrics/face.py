@@ -10,7 +10,7 @@ from continuity import joining
 from continuity.errors import EnrolmentError, UsageError
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Observed
-from continuity.records import Expect, FrameMeasurement, Instrument, Measurement, Status
+from continuity.records import Expect, FrameMeasurement, Instrument, Measurement, Rectangle, Status
 from continuity.vision import matching
 
 VERSION = 1  # raised when golden values move
@@ -83,22 +83,22 @@ class FaceDistance:
         face = seen.face_of(self.actor)
         if face is None:
             return self._without(seen, identity)
-        others = tuple((f"face {n}", f.box) for n, f in enumerate(seen.faces, 1) if f != face)
-        boxes = ((self.key, face.box), *others)
+        others = tuple(Rectangle(label=f"face {n}", box=f.box) for n, f in enumerate(seen.faces, 1) if f != face)
+        shapes = (Rectangle(label=self.key, box=face.box), *others)
         facts = {"face_px": round(face.size, 1), "detector_score": round(face.score, 3), "other_faces": len(others)}
         if face.size < seen.smallest_face:
             return FrameMeasurement(
                 status=Status.NOT_MEASURABLE,
                 note=f"the face is {face.size:.0f} px, at least {seen.smallest_face:.0f} px can be measured",
                 evidence=facts,
-                boxes=boxes,
+                shapes=shapes,
             )
         distances = seen.distances(face, self.actor)
         return FrameMeasurement(
             status=Status.MEASURED,
             value=matching.to_template(distances),
             evidence={**facts, "distances": [round(float(d), 4) for d in distances]},
-            boxes=boxes,
+            shapes=shapes,
         )
 
     def join(self, frames: Sequence[FrameMeasurement]) -> Measurement:

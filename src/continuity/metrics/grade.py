@@ -18,7 +18,7 @@ from continuity.enrolment.grade import QUANTILES, SKIN, references, skin_of
 from continuity.errors import UsageError
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Floats, Observed
-from continuity.records import Box, Expect, FrameMeasurement, Instrument, Json, Measurement, Status
+from continuity.records import Expect, FrameMeasurement, Instrument, Json, Measurement, Rectangle, Shape, Status, Wheel
 from continuity.vision.colour import GradeChange, quantiles, skin_distance, wasserstein
 
 VERSION = 1  # raised when golden values move
@@ -92,12 +92,19 @@ class GradeDrift:
         change = GradeChange.between(known[QUANTILES][nearest], here)
         value, rule, note = float(histograms[nearest]), "histogram", change.words(NOTICED)
         skins: dict[str, Json] = {}
-        boxes: list[tuple[str, Box]] = []
+        before, after = known[QUANTILES][nearest].mean(axis=1), here.mean(axis=1)
+        shapes: list[Shape] = [
+            Wheel(
+                label=self.key,
+                reference=(float(before[1]), float(before[2])),
+                found=(float(after[1]), float(after[2])),
+            )
+        ]
         for actor, (drift, of_skin) in _skins(seen, identity, known).items():
             parts = {"drift": drift, "L": of_skin.exposure, "a": of_skin.tint, "b": of_skin.warmth}
             skins[actor] = _rounded(parts)
             if face := seen.face_of(actor):
-                boxes.append((f"skin:{actor}", face.box))
+                shapes.append(Rectangle(label=f"skin:{actor}", box=face.box))
             if SKIN_WEIGHT * drift < value:
                 words = of_skin.words(NOTICED)
                 value, rule, note = SKIN_WEIGHT * drift, f"skin:{actor}", words and f"skin of {actor}: {words}"
@@ -115,7 +122,7 @@ class GradeDrift:
             value=value,
             note=note,
             evidence=evidence,
-            boxes=tuple(boxes),
+            shapes=tuple(shapes),
             index=seen.index,
             seconds=seen.seconds,
         )

@@ -1,11 +1,11 @@
 """The frozen records that pass between the parts: what was measured, what was rendered, what it cost."""
 
 from continuity.records.measuring import (
-    Box,
     Expect,
     Face,
     Finding,
     FrameMeasurement,
+    Hand,
     Instrument,
     Json,
     Measurement,
@@ -31,6 +31,7 @@ from continuity.records.rendering import (
     Ticket,
     Trial,
 )
+from continuity.records.shapes import Box, Heat, Outline, Point, Rectangle, Shape, Skeleton, Wheel
 from continuity.records.wire import report_from_json
 
 __all__ = [
@@ -43,23 +44,31 @@ __all__ = [
     "Face",
     "Finding",
     "FrameMeasurement",
+    "Hand",
+    "Heat",
     "Instrument",
     "Json",
     "Measurement",
     "Measurements",
     "ModelCard",
     "Origin",
+    "Outline",
+    "Point",
     "Proposal",
     "Rates",
     "Recipe",
+    "Rectangle",
     "Rendered",
     "Repaired",
     "Report",
+    "Shape",
+    "Skeleton",
     "State",
     "Status",
     "Ticket",
     "Tolerance",
     "Trial",
     "Verdict",
+    "Wheel",
     "report_from_json",
 ]

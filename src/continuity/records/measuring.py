@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from continuity.errors import ToleranceError, UnknownKey
+from continuity.records.shapes import Box, Point, Shape
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
@@ -49,31 +50,6 @@ class Expect(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle in pixels of the measuring copy, x to the right, y down, the far edges excluded."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    @property
-    def width(self) -> float:
-        """Width in pixels."""
-        return self.right - self.left
-
-    @property
-    def height(self) -> float:
-        """Height in pixels."""
-        return self.bottom - self.top
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        """The middle (x, y) in pixels."""
-        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
-
-
-@dataclass(frozen=True, slots=True)
 class Face:
     """A detected face: ``points`` (x, y) in pixels in the detector's order, ``score`` its confidence in [0, 1]."""
 
@@ -85,6 +61,19 @@ class Face:
     def size(self) -> float:
         """The shorter side of the box in pixels."""
         return min(self.box.width, self.box.height)
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """A detected hand: 21 ``points`` (x, y) in pixels in MediaPipe's order, ``side`` as it appears, score in [0, 1].
+
+    ``depths`` (21) are relative to the wrist, in pixels, smaller is nearer; the model guesses them.
+    """
+
+    points: tuple[Point, ...]
+    depths: tuple[float, ...]
+    side: str
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +131,7 @@ class FrameMeasurement:
     value: float | None = None
     note: str = ""
     evidence: Mapping[str, Json] = field(default_factory=dict)
-    boxes: tuple[tuple[str, Box], ...] = ()  # (label, where), for drawing
+    shapes: tuple[Shape, ...] = ()  # for drawing
     index: int = 0
     seconds: float | None = None
 
@@ -165,7 +154,7 @@ class Measurement:
     value: float | None = None
     note: str = ""
     evidence: Mapping[str, Json] = field(default_factory=dict)
-    boxes: tuple[tuple[str, Box], ...] = ()
+    shapes: tuple[Shape, ...] = ()
     frames: tuple[FrameMeasurement, ...] = ()
     worst_frame: int | None = None  # index of the frame in the source that carries ``value``
     coverage: float | None = None  # measured share of the frames where the subject is present

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from continuity.errors import FormatError
 from continuity.records.measuring import (
-    Box,
     Expect,
     Finding,
     FrameMeasurement,
@@ -21,6 +21,7 @@ from continuity.records.measuring import (
     Tolerance,
     Verdict,
 )
+from continuity.records.shapes import KINDS, Box, Shape
 
 FORMAT = 1
 
@@ -103,8 +104,27 @@ def _slots(record: Any, *leave: str) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__dataclass_fields__ if name not in leave}
 
 
-def _boxes(boxes: tuple[tuple[str, Box], ...]) -> list[Any]:
-    return [[label, [round(v, 2) for v in (b.left, b.top, b.right, b.bottom)]] for label, b in boxes]
+def _shape_to_json(shape: Shape) -> dict[str, Any]:
+    return {"shape": type(shape).__name__.lower(), **plain(_rounded(asdict(shape)))}
+
+
+def _shape_from_json(row: Mapping[str, Any]) -> Shape:
+    fields = {k: _tuples(v) for k, v in row.items() if k != "shape"}
+    if "box" in fields:
+        fields["box"] = Box(**row["box"])
+    return KINDS[row["shape"]](**fields)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 3)
+    if isinstance(value, Mapping):
+        return {k: _rounded(v) for k, v in value.items()}
+    return [_rounded(v) for v in value] if isinstance(value, tuple) else value
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
 def _finding_to_json(finding: Finding) -> dict[str, Any]:
@@ -123,7 +143,7 @@ def _finding_to_json(finding: Finding) -> dict[str, Any]:
         "note": m.note,
         "expect": str(m.expect),
         "evidence": plain(m.evidence),
-        "boxes": _boxes(m.boxes),
+        "shapes": [_shape_to_json(s) for s in m.shapes],
         "worst_frame": m.worst_frame,
         "coverage": m.coverage,
         "seconds": round(m.seconds, 6),
@@ -160,7 +180,7 @@ def _finding_from_json(row: Mapping[str, Any], cards: Mapping[str, ModelCard]) -
             value=row["value"],
             note=row["note"],
             evidence=row["evidence"],
-            boxes=tuple((label, Box(*edges)) for label, edges in row["boxes"]),
+            shapes=tuple(_shape_from_json(s) for s in row["shapes"]),
             frames=tuple(
                 FrameMeasurement(
                     status=Status(f["status"]),

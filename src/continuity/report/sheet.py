@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from continuity.media import write_atomic
-from continuity.records import Box, Finding, Report, State, Verdict
+from continuity.records import Box, Finding, Rectangle, Report, State, Verdict
 from continuity.report import ink
 
 if TYPE_CHECKING:
@@ -80,7 +80,10 @@ def tile_of(
     across, down = picture.width / width, picture.height / height
     found = []
     for finding in report or () if boxed else ():
-        for label, b in finding.measurement.boxes:
+        for shape in finding.measurement.shapes:
+            if not isinstance(shape, Rectangle):
+                continue
+            label, b = shape.label, shape.box
             where = Box(b.left * across, b.top * down, b.right * across, b.bottom * down)
             own = label == finding.key  # else it was beside the subject, such as the face of somebody else
             rank = finding.verdict.rank if own else -1

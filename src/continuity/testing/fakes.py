@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from continuity import joining
-from continuity.errors import Aborted, RenderFailed
+from continuity.errors import Aborted, RenderFailed, UsageError
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Floats, Observed, Pixels, Watch
 from continuity.media import Image
@@ -19,6 +19,7 @@ from continuity.records import (
     Expect,
     Face,
     FrameMeasurement,
+    Hand,
     Instrument,
     Json,
     Measurement,
@@ -115,12 +116,38 @@ class _FakeFaces:
         return np.asarray(np.linalg.norm(a[:, None] - b[None], axis=-1), dtype=np.float32)
 
 
+class _FakeLook:
+    """A look backend: the mean colour, as a unit vector."""
+
+    space = "fake-look-1"
+    models: tuple[ModelCard, ...] = ()
+    reads_text = False
+
+    def embed(self, pictures: Sequence[Pixels]) -> Floats:
+        rows = np.stack([p.reshape(-1, 3).mean(axis=0) + 1 for p in pictures])
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+
+    def embed_texts(self, texts: Sequence[str]) -> Floats:
+        raise UsageError("the fake look backend reads no text")
+
+
 class FakeBackends:
     """Backends without models: a face in every picture that is not black, no mesh, people where there is a face."""
 
     faces = _FakeFaces()
     mesh_models: tuple[ModelCard, ...] = ()
     people_models: tuple[ModelCard, ...] = ()
+
+    look = _FakeLook()
+    hand_models: tuple[ModelCard, ...] = ()
+
+    def hands(self, pixels: Pixels) -> tuple[Hand, ...]:
+        """No hands."""
+        return ()
+
+    def wrists(self, pixels: Pixels) -> float:
+        """No wrist."""
+        return 0.0
 
     def mesh(self, pixels: Pixels, face: Face) -> Floats | None:
         """No mesh."""
@@ -140,6 +167,19 @@ class FakeObserved:
     seconds: float | None = None
     faces: tuple[Face, ...] = ()
     people: float = 0.0
+    hands: tuple[Hand, ...] = ()
+    wrists: float = 0.0
+
+    @property
+    def look(self) -> Floats:
+        """The mean colour, as a unit vector."""
+        return np.asarray(_FakeLook().embed([self.pixels])[0])
+
+    look_note = ""
+
+    def look_distances(self, part: str) -> Floats:
+        """1 - cosine to the mean colour of a grey picture."""
+        return np.array([1 - float(self.look.sum() / np.sqrt(3))], dtype=np.float32)
 
     @property
     def lab(self) -> Floats:

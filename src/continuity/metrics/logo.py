@@ -1,0 +1,206 @@
+"""Logo drift: how far a mark in a frame is from its artwork, and in which way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from continuity import joining
+from continuity.enrolment.logo import SPACE
+from continuity.errors import EnrolmentError, UsageError
+from continuity.identity import Identity
+from continuity.interfaces import Backends, Floats, Observed
+from continuity.records import Expect, FrameMeasurement, Heat, Instrument, Json, Measurement, Outline, Status
+from continuity.records.shapes import Point
+from continuity.vision import mark_drift, marks
+
+VERSION = 1  # raised when golden values move
+SMALLEST = 24.0  # px of the mark's longer side that can be measured
+FOUND = 0.62  # correlation of edges from which the mark is there: 60 pairs of mark and foreign picture reach .60
+PARTLY = 0.74  # what the better part of it reaches where the rest is hidden: the same pairs reach .70
+NOTHING = 0.5  # below it nothing of that shape is there
+TRACES = 0.002  # share of the frame in the mark's own colours that may still be the mark
+NOTICED = 0.15  # residual from which a kind is spoken of
+FULL = 40.0  # CIELAB units at which the drawn residual is full
+
+
+@dataclass(frozen=True, slots=True)
+class LogoDrift:
+    """Residual of a mark against its artwork: the largest of deformed, recoloured, hidden and blurred.
+
+    Each is 0 for the artwork composited in any place, light and mild perspective, and 1 where the drift is
+    unmistakable: 3 % of its longer side in bending or 30 % in stretch beyond an 18 degree tilt, 20 CIELAB units that no
+    light explains, 35 % hidden, a blur of 4 %. Range 0 to 2; what a sound composite leaves is measured in
+    ``benchmarks``. The mark is looked for from about a twentieth of the frame's longer side up to all of it, turned up
+    to 15 degrees.
+
+    Nothing of its shape and none of its own colours in the frame is absent. Something in between, a mark under 24 px,
+    and a black, white or grey mark that was not found are not measurable: this metric's own failure proves nothing.
+
+    Args:
+        logo: name of an enrolled logo.
+        expect: what the shot expects of it.
+    """
+
+    unit: ClassVar[str] = "residual"
+    cost: ClassVar[float] = 90.0
+    previewable: ClassVar[bool] = False
+
+    logo: str
+    expect: Expect = Expect.REQUIRED
+
+    def __post_init__(self) -> None:
+        try:
+            object.__setattr__(self, "expect", Expect(self.expect))
+        except ValueError:
+            raise UsageError(f"{self.key}: expect is one of {', '.join(Expect)}; got {self.expect!r}") from None
+
+    @property
+    def key(self) -> str:
+        """``logo:`` and the name."""
+        return f"logo:{self.logo}"
+
+    def instrument(self, backends: Backends) -> Instrument:
+        """What measures: arithmetic, no model."""
+        return Instrument(metric=type(self).__name__, version=VERSION, join=joining.RULE)
+
+    def ready(self, identity: Identity, backends: Backends) -> None:
+        """Makes sure that the logo is enrolled.
+
+        Raises:
+            EnrolmentError: it is not, or in another version.
+        """
+        self._artwork(identity)
+
+    def frame(self, seen: Observed, identity: Identity) -> FrameMeasurement:
+        """Finds the mark and compares it.
+
+        Raises:
+            EnrolmentError: the logo is not enrolled, or in another version.
+        """
+        mark = _prepared(self._artwork(identity))
+        pyramid = marks.Pyramid(seen.pixels)
+        found = marks.find(pyramid, mark)
+        box = marks.corners(mark, found.pose)
+        outline = tuple((float(x), float(y)) for x, y in box)
+        long = float(np.linalg.norm(box - np.roll(box, 1, axis=0), axis=1).max())
+        evidence: dict[str, Json] = {
+            "correlation": round(found.correlation, 3),
+            "better_part": round(found.upper, 3),
+        }
+        if found.correlation < FOUND and found.upper < PARTLY:
+            return self._without(found.correlation, seen, mark, evidence, outline)
+        evidence |= {"px": round(long, 1), "corners": [[round(x, 1), round(y, 1)] for x, y in outline]}
+        shape = Outline(label=self.key, points=outline)
+        if long < SMALLEST:
+            return FrameMeasurement(
+                status=Status.NOT_MEASURABLE,
+                note=f"{self.logo} is {long:.0f} px, at least {SMALLEST:.0f} px can be measured",
+                evidence=evidence,
+                shapes=(shape,),
+            )
+        drift = mark_drift.compare(pyramid, mark, found)
+        kind, value = drift.kinds.worst
+        evidence |= {
+            "kind": kind if value >= NOTICED else "intact",
+            "kinds": {name: round(amount, 3) for name, amount in asdict(drift.kinds).items()},
+            "bent": round(drift.bent, 4),
+            "stretch": round(drift.stretch, 3),
+            "blur_px": round(drift.blur, 2),
+            "colour": round(drift.colour, 2),
+            "hidden": round(drift.hidden, 3),
+        }
+        heat = Heat(
+            label=f"residual of {self.logo}",
+            points=(outline[0], outline[1], outline[2], outline[3]),
+            values=tuple(tuple(round(min(1.0, float(v) / FULL), 3) for v in row) for row in drift.grid),
+        )
+        return FrameMeasurement(
+            status=Status.MEASURED,
+            value=value,
+            note=_words(self.logo, drift),
+            evidence=evidence,
+            shapes=(shape, heat),
+            index=seen.index,
+            seconds=seen.seconds,
+        )
+
+    def join(self, frames: Sequence[FrameMeasurement]) -> Measurement:
+        """The upper 95 % quantile of the frames (:func:`continuity.joining.quantile`)."""
+        return joining.quantile(self, frames)
+
+    def _artwork(self, identity: Identity) -> Floats:
+        if not identity.has("logo", self.logo):
+            known = ", ".join(identity.logos) or "none"
+            raise EnrolmentError(
+                f"logo {self.logo!r} was wanted, identity {identity.name!r} has {known}: "
+                f"enrol --logo {self.logo}=ARTWORK"
+            )
+        try:
+            return identity.features(SPACE)[f"logo/{self.logo}"]
+        except KeyError:
+            again = identity.folder or "DIR"
+            raise EnrolmentError(
+                f"the artwork of logo {self.logo!r} was wanted, identity {identity.name!r} lists it without: "
+                f"run `continuity enrol {again} --refresh`"
+            ) from None
+
+    def _without(
+        self,
+        correlation: float,
+        seen: Observed,
+        mark: marks.Mark,
+        evidence: dict[str, Json],
+        outline: tuple[Point, ...],
+    ) -> FrameMeasurement:
+        """Why the mark was not found: it is not there, or this metric cannot tell."""
+        traces = mark_drift.traces(mark, seen.lab)
+        evidence["own_colours"] = None if traces is None else round(traces, 4)
+        if correlation < NOTHING and traces is not None and traces < TRACES:
+            return FrameMeasurement(
+                status=Status.ABSENT,
+                note=f"{self.logo} is missing: neither its shape ({correlation:.2f}) nor its colours are there",
+                evidence=evidence,
+            )
+        why = f"nothing fits its shape better than {correlation:.2f}, {FOUND} is wanted"
+        more = "it has no colour of its own to look for" if traces is None else "its colours are in the frame"
+        if correlation >= NOTHING:
+            more = "that may be the mark, badly changed"
+        return FrameMeasurement(
+            status=Status.NOT_MEASURABLE,
+            note=f"{self.logo} was not found: {why}, and {more}",
+            evidence=evidence,
+            shapes=(Outline(label=f"{self.key}?", points=outline),) if correlation >= NOTHING else (),
+        )
+
+
+def _words(name: str, drift: mark_drift.Drift) -> str:
+    """What is wrong, the worst first; empty where nothing is."""
+    said = {
+        "deformed": f"deformed (bent by {drift.bent:.1%} of its length, axes {drift.stretch:.2f} : 1)",
+        "recoloured": f"recoloured (by {drift.colour:.0f} CIELAB units)",
+        "hidden": f"partly hidden ({drift.hidden:.0%})",
+        "blurred": f"blurred (by {drift.blur:.1f} px)",
+    }
+    kinds = sorted(asdict(drift.kinds).items(), key=lambda kind: -kind[1])
+    parts = [said[kind] for kind, amount in kinds if amount >= NOTICED]
+    return f"{name} is {', '.join(parts)}" if parts else ""
+
+
+_lock = threading.Lock()
+_marks: dict[int, tuple[Floats, marks.Mark]] = {}  # by id; the array is held, so that its id stays its own
+
+
+def _prepared(artwork: Floats) -> marks.Mark:
+    """The artwork made ready, kept for the next frames."""
+    with _lock:
+        known = _marks.get(id(artwork))
+        if known is None:
+            if len(_marks) >= 16:
+                _marks.clear()
+            known = _marks[id(artwork)] = artwork, marks.Mark(artwork)
+        return known[1]

@@ -1,0 +1,188 @@
+"""Look distance: how far a frame is from the brand look, as pictures show it and as words describe it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from continuity import joining
+from continuity.enrolment.look import PICTURES, TEXTS
+from continuity.errors import EnrolmentError, UsageError
+from continuity.identity import Identity
+from continuity.interfaces import Backends, Floats, Observed
+from continuity.records import Expect, FrameMeasurement, Instrument, Json, Measurement, Status
+
+VERSION = 1  # raised when golden values move
+DIGITS = 4  # of the evidence; the value is not rounded
+
+
+@dataclass(frozen=True, slots=True)
+class LookDistance:
+    """1 - cosine between a frame and the nearest of the look references, in the feature space of the look backend.
+
+    0 is an enrolled picture (noise floor 1e-5), 1 a picture that shares nothing with it; range 0 to 2. Two look
+    backends are two instruments: a limit of one says nothing to the other. Never absent: every frame has a look.
+
+    Args:
+        expect: what the shot expects of the look.
+    """
+
+    key: ClassVar[str] = "look"
+    unit: ClassVar[str] = "1 - cosine"
+    cost: ClassVar[float] = 6.0
+    previewable: ClassVar[bool] = True
+
+    expect: Expect = Expect.REQUIRED
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "expect", _expected(self.key, self.expect))
+
+    def instrument(self, backends: Backends) -> Instrument:
+        """What measures.
+
+        Raises:
+            MissingWeights, MissingDependency: the look model is not on this machine.
+        """
+        return _instrument(type(self).__name__, backends)
+
+    def ready(self, identity: Identity, backends: Backends) -> None:
+        """Makes sure that pictures of the look are enrolled, and with this look backend.
+
+        Raises:
+            EnrolmentError: they are not.
+        """
+        if PICTURES not in _enrolled(identity, backends, "--look PICTURES"):
+            raise _lacking(identity, "pictures of the look were", "--look PICTURES")
+
+    def frame(self, seen: Observed, identity: Identity) -> FrameMeasurement:
+        """Measures one frame of any content, one flat colour included.
+
+        Raises:
+            EnrolmentError: no look is enrolled, or not with this look backend.
+        """
+        distances = seen.look_distances(PICTURES)
+        nearest = int(distances.argmin())
+        return _measured(seen, float(distances[nearest]), {"reference": _source(identity, nearest)}, distances)
+
+    def join(self, frames: Sequence[FrameMeasurement]) -> Measurement:
+        """The upper 95 % quantile of the frames (:func:`continuity.joining.quantile`)."""
+        return joining.quantile(self, frames)
+
+
+@dataclass(frozen=True, slots=True)
+class LookTextDistance:
+    """1 - cosine between a frame and the brand look in words, for a look backend that reads text (OpenCLIP).
+
+    The mean over the texts: each says something that must hold, so a frame that meets one of them does not make up for
+    the others. A picture and the best words for it never come near 0 (CLIP models: .6 to .8), so the limit is its own.
+
+    Args:
+        expect: what the shot expects of the look in words.
+    """
+
+    key: ClassVar[str] = "look_text"
+    unit: ClassVar[str] = "1 - cosine"
+    cost: ClassVar[float] = 6.0
+    previewable: ClassVar[bool] = True
+
+    expect: Expect = Expect.REQUIRED
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "expect", _expected(self.key, self.expect))
+
+    def instrument(self, backends: Backends) -> Instrument:
+        """What measures.
+
+        Raises:
+            MissingWeights, MissingDependency: the look model is not on this machine.
+        """
+        return _instrument(type(self).__name__, backends)
+
+    def ready(self, identity: Identity, backends: Backends) -> None:
+        """Makes sure that texts are enrolled, and that the look backend reads text.
+
+        Raises:
+            EnrolmentError: they are not, or it does not.
+        """
+        if not backends.look.reads_text:
+            names = ", ".join(m.name for m in backends.look.models) or backends.look.space
+            raise EnrolmentError(
+                f"look_text needs a look backend that reads text, {names} does not: "
+                "use OpenCLIP with a checkpoint, or leave look_text (and --look-text) out"
+            )
+        if TEXTS not in _enrolled(identity, backends, "--look-text TEXT"):
+            raise _lacking(identity, "the look in words was", "--look-text TEXT")
+
+    def frame(self, seen: Observed, identity: Identity) -> FrameMeasurement:
+        """Measures one frame of any content, one flat colour included.
+
+        Raises:
+            EnrolmentError: no text is enrolled, or not with this look backend.
+        """
+        distances = seen.look_distances(TEXTS)
+        furthest = identity.texts[int(distances.argmax())]
+        return _measured(
+            seen, float(distances.mean()), {"texts": list(identity.texts), "furthest": furthest}, distances
+        )
+
+    def join(self, frames: Sequence[FrameMeasurement]) -> Measurement:
+        """The upper 95 % quantile of the frames (:func:`continuity.joining.quantile`)."""
+        return joining.quantile(self, frames)
+
+
+def _expected(key: str, expect: str) -> Expect:
+    try:
+        return Expect(expect)
+    except ValueError:
+        raise UsageError(f"{key}: expect is one of {', '.join(Expect)}; got {expect!r}") from None
+
+
+def _instrument(metric: str, backends: Backends) -> Instrument:
+    """The feature space stands for the preparation of the pictures, as a detector does for faces."""
+    return Instrument(
+        metric=metric,
+        version=VERSION,
+        models=backends.look.models,
+        detector=backends.look.space,
+        join=joining.RULE,
+    )
+
+
+def _enrolled(identity: Identity, backends: Backends, flag: str) -> dict[str, Floats]:
+    if not identity.has("look"):
+        raise _lacking(identity, "a look was", flag)
+    return dict(identity.features(backends.look.space))
+
+
+def _lacking(identity: Identity, wanted: str, flag: str) -> EnrolmentError:
+    folder = identity.folder or "DIR"
+    return EnrolmentError(
+        f"{wanted} wanted, identity {identity.name!r} has none: run `continuity enrol {folder} {flag}`"
+    )
+
+
+def _measured(seen: Observed, value: float, facts: dict[str, Json], distances: Floats) -> FrameMeasurement:
+    evidence: dict[str, Json] = {
+        "cosine": round(1 - value, DIGITS),
+        **facts,
+        "distances": [round(float(d), DIGITS) for d in np.ravel(distances)],
+    }
+    if seen.look_note:
+        evidence["backend"] = seen.look_note
+    return FrameMeasurement(
+        status=Status.MEASURED,
+        value=value,
+        note=seen.look_note,
+        evidence=evidence,
+        index=seen.index,
+        seconds=seen.seconds,
+    )
+
+
+def _source(identity: Identity, number: int) -> str:
+    """The file name of a look reference; its number, from 0, where the identity does not list it."""
+    listed = [r.source for e in identity.enrolled if e.kind == "look" for r in e.references]
+    return listed[number] if number < len(listed) else str(number)

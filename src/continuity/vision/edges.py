@@ -1,0 +1,82 @@
+"""Directions of edges, whatever their colours are: the field on which marks are found and aligned.
+
+The structure tensor of CIELAB at each pixel (Bigun and Granlund 1987, ICCV), as one complex number whose angle is twice
+that of the gradient and whose length saturates with contrast. It is the same for a light mark on dark and a dark one on
+light, on any plate and in any colour.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from continuity.vision.colour import lab_of
+from continuity.vision.homography import Matrix
+
+Field = NDArray[np.complex64]  # h x w
+EDGE = 6.0  # CIELAB units a pixel at which an edge counts half
+
+
+def field_of(lab: NDArray[np.float32], blur: float) -> Field:
+    """Directions of edges of h x w x c channels: double-angle structure tensor of saturating length, then blurred."""
+    right, down = np.empty_like(lab), np.empty_like(lab)
+    right[:, 1:-1] = lab[:, 2:] - lab[:, :-2]
+    down[1:-1] = lab[2:] - lab[:-2]
+    right[:, [0, -1]] = 0
+    down[[0, -1]] = 0
+    real = np.einsum("ijk,ijk->ij", right, right) - np.einsum("ijk,ijk->ij", down, down)
+    imaginary = 2 * np.einsum("ijk,ijk->ij", right, down)
+    length = np.sqrt(np.hypot(real, imaginary))
+    weight = 1 / ((length + 1e-6) * (length + 2 * EDGE))
+    out = np.empty(real.shape, np.complex64)
+    out.real, out.imag = smooth(real * weight, blur), smooth(imaginary * weight, blur)
+    return out
+
+
+def smooth(a: NDArray[np.floating[Any]], sigma: float) -> NDArray[np.float32]:
+    """Blurs an h x w array by about ``sigma`` pixels: a Gaussian, or two boxes of its variance where it is wide."""
+    plane = np.asarray(a, np.float32)
+    if sigma < 2.5:
+        return np.asarray(ndimage.gaussian_filter(plane, sigma, mode="nearest", truncate=2.5), np.float32)
+    width = max(3, round(np.sqrt(6 * sigma**2 + 1)) | 1)
+    once = ndimage.uniform_filter(plane, width, mode="nearest")
+    return np.asarray(ndimage.uniform_filter(once, width, mode="nearest"), np.float32)
+
+
+def channels(patch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """CIELAB and coverage of premultiplied RGBA: the outline is an edge whatever the plate is."""
+    alpha = patch[..., 3:]
+    total = float(alpha.sum())
+    mean = patch[..., :3].sum(axis=(0, 1)) / max(total, 1e-6)
+    colours = np.clip(patch[..., :3] + (1 - alpha) * mean, 0, 1)
+    return np.concatenate([lab_of(colours.astype(np.float32)), 30 * alpha], axis=-1).astype(np.float32)
+
+
+def premultiplied(rgba: NDArray[np.float32], into: Matrix, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Premultiplied RGBA in [0, 1], drawn by ``into`` (plane to patch) with area averaging."""
+    height, width = rgba.shape[:2]
+    over = 2
+    longer = max(height, width)
+    to_plane = np.array([[2 / longer, 0, -width / longer], [0, 2 / longer, -height / longer], [0, 0, 1]])
+    scale = np.diag([over, over, 1.0])
+    back = np.linalg.inv(scale @ into @ to_plane)
+    alpha = rgba[..., 3:] / 255
+    source = np.concatenate([rgba[..., :3] / 255 * alpha, alpha], axis=-1).astype(np.float32)
+    factor = max(1, int(np.hypot(back[0, 0], back[1, 0])))
+    planes = []
+    for channel in range(4):
+        plane = Image.fromarray(np.ascontiguousarray(np.pad(source[..., channel], factor)))
+        plane = plane.reduce(factor) if factor > 1 else plane
+        shifted = np.diag([1 / factor, 1 / factor, 1.0]) @ np.array([[1, 0, factor], [0, 1, factor], [0, 0, 1]]) @ back
+        drawn = plane.transform(
+            (shape[1] * over, shape[0] * over),
+            Image.Transform.PERSPECTIVE,
+            tuple((shifted / shifted[2, 2]).ravel()[:8]),
+            Image.Resampling.BILINEAR,
+        )
+        planes.append(np.asarray(drawn.reduce(over)))
+    return np.stack(planes, axis=-1)
