@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import continuity as ct
 from continuity.errors import EnrolmentError, MissingWeights, ToleranceError, UnknownKey, UsageError
 from continuity.gate import verdict_of
 from continuity.interfaces import Observed
-from continuity.records import Expect, FrameMeasurement, Status, Verdict
+from continuity.records import Expect, FrameMeasurement, Measurement, Status, Verdict
 from continuity.testing import FakeBackends, FakeMetric
 
 Flat = Callable[[int], ct.Image]
@@ -183,3 +184,83 @@ def test_the_enrolled_picture_passes_and_another_person_fails(
     black = judged.inspect(ct.Image.from_array(np.zeros_like(astronaut)))
     assert black["face"].verdict is Verdict.FAIL
     assert black["face"].status is Status.ABSENT
+
+
+def half(levels: Sequence[int]) -> ct.Clip:
+    return ct.Clip.from_arrays([np.full((8, 8, 3), level, dtype=np.uint8) for level in levels], 24)
+
+
+def test_who_is_not_expected_must_be_in_no_frame_at_all() -> None:
+    near = FakeMetric("m", expect=Expect.NOT_EXPECTED)
+    report = gate(near, m=10.0).inspect(half([200] * 8 + [5] + [200] * 7))
+    assert report.verdict is Verdict.FAIL
+    assert report["m"].excess is None  # near is no nearly: it is not ranked among near misses
+    assert gate(near, m=10.0).inspect(half([200] * 16)).verdict is Verdict.PASS
+
+
+def test_words_are_taken_for_what_they_say(flat: Flat) -> None:
+    absent = FakeMetric("m", ABSENT, expect="required")  # type: ignore[arg-type]
+    assert gate(absent).inspect(flat(0)).verdict is Verdict.FAIL
+    there = FakeMetric("m", 0.5, expect="not_expected")  # type: ignore[arg-type]
+    assert gate(there).inspect(flat(0)).verdict is Verdict.FAIL
+    with pytest.raises(UsageError, match="expect is one of"):
+        gate(FakeMetric("m", expect="perhaps"))  # type: ignore[arg-type]
+    found = FrameMeasurement(status="not_measurable", note="too dark")  # type: ignore[arg-type]
+    assert found.status is Status.NOT_MEASURABLE
+
+
+@pytest.mark.parametrize("status", ["not_measurable", "skipped"])
+def test_one_frame_of_sixteen_is_no_clip(status: str) -> None:
+    def measure(seen: Observed) -> FrameMeasurement:
+        if seen.index:
+            return FrameMeasurement(status=Status(status), note="not done")
+        return FrameMeasurement(status=Status.MEASURED, value=0.0)
+
+    assert gate(FakeMetric("m", measure)).inspect(half([1] * 16)).verdict is Verdict.INCONCLUSIVE
+
+
+class Broken(FakeMetric):
+    def join(self, frames: Sequence[FrameMeasurement]) -> Measurement:
+        raise IndexError("list index out of range")
+
+
+class Silent(FakeMetric):
+    def join(self, frames: Sequence[FrameMeasurement]) -> Measurement:
+        return None  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("metric", [Broken("m", 0.0), Silent("m", 0.0), FakeMetric("m", lambda seen: None)])  # type: ignore[arg-type,return-value]
+def test_a_plugin_that_breaks_anywhere_ends_nothing_and_passes_nothing(flat: Flat, metric: FakeMetric) -> None:
+    report = gate(metric).inspect(flat(0))
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert "failed" in report["m"].reason
+
+
+def test_array_scalars_are_numbers(flat: Flat) -> None:
+    report = gate(FakeMetric("m", FrameMeasurement(status=Status.MEASURED, value=np.float32(0.5)))).inspect(flat(0))
+    assert type(report["m"].value) is float
+    assert json.loads(json.dumps(report.to_json()))["verdict"] == "pass"
+
+
+def test_what_is_easily_mistaken_is_a_sentence(flat: Flat) -> None:
+    with pytest.raises(UsageError, match=r"ct\.open_media"):
+        gate(FakeMetric("m")).inspect("a.png")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"ct\.Identity\.open"):
+        ct.Gate.for_identity("identities/mara")  # type: ignore[arg-type]
+    with pytest.raises(ToleranceError, match=r"ct\.Tolerances\.open"):
+        ct.Gate([FakeMetric("m")], identity=NOBODY, tolerances="m.toml", backends=FakeBackends()).check()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "verdict"),
+    [(range(1, 21), "pass"), (range(1, 41, 2), "pass"), ([1, 2, 20], "inconclusive"), ([*range(1, 18), 20], "pass")],
+)
+def test_frames_that_are_missing_were_never_looked_at(tmp_path: Path, numbers: Sequence[int], verdict: str) -> None:
+    from PIL import Image as Pil
+
+    for number in numbers:
+        Pil.new("RGB", (8, 8), (1, 1, 1)).save(tmp_path / f"a.{number:04d}.png")
+    report = gate(FakeMetric("m"), m=64.0).inspect(ct.open_media(tmp_path))
+    assert str(report.verdict) == verdict
+    if verdict != "pass":
+        assert "17 of 20 numbered frames are missing" in report["m"].reason

@@ -50,6 +50,11 @@ def test_the_shot_file_is_one(tmp_path: Path) -> None:
     ct.Budget(**table["budget"])
 
 
+def test_the_tolerance_file_is_one(tmp_path: Path) -> None:
+    (tmp_path / "mara.toml").write_text(blocks("toml")[1])
+    assert ct.Tolerances.open(tmp_path / "mara.toml")["face:mara"].limit == 0.52
+
+
 def test_the_exit_codes_are_those_of_the_errors() -> None:
     codes = {int(c) for c in re.findall(r"^\| (\d+) \|", README, flags=re.MULTILINE)}
     assert codes == {0, 1, 2, 3, 4, 5, 70, 130}

@@ -103,3 +103,23 @@ def test_every_shipped_tolerance_belongs_to_a_metric_that_ships(
         assert shipped is not None, f"no provisional limit ships for {instrument.name}"
         assert not shipped.calibrated
         assert "n = " in shipped.evidence or "n=" in shipped.evidence
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "format = 1",
+        "format = 1\n[limits]\ngrade = 0.001",
+        "format = 1\ngrade = 1",
+        "format = 1\n[[tolerances]]\nkey='a'",
+    ],
+)
+def test_a_file_whose_limits_would_be_overlooked_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.toml").write_text(text)
+    with pytest.raises(FormatError, match="tables with key, limit and scale"):
+        ct.Tolerances.open(tmp_path / "a.toml")
+
+
+def test_a_calibrated_limit_names_its_instrument() -> None:
+    with pytest.raises(ToleranceError, match="belongs to an instrument"):
+        tuned(instrument="")

@@ -16,7 +16,8 @@ from continuity.errors import (
 )
 from continuity.identity import Identity
 from continuity.interfaces import Backends, EnrolledMetric, Metric, Observed
-from continuity.media import Media, Sampling
+from continuity.joining import MIN_COVERAGE
+from continuity.media import Clip, Image, Media, Sampling
 from continuity.observed import ObservedFrame
 from continuity.records import (
     Expect,
@@ -76,6 +77,11 @@ class Gate:
         twice = sorted({k for k in keys if keys.count(k) > 1})
         if twice:
             raise UsageError(f"one metric per key was wanted, got several for {', '.join(twice)}")
+        for metric in metrics:
+            if metric.expect not in list(Expect):
+                raise UsageError(f"{metric.key}: expect is one of {', '.join(Expect)}; got {metric.expect!r}")
+        if not isinstance(identity, Identity):
+            raise UsageError(f"an identity was wanted, got {identity!r}: open it with ct.Identity.open(folder)")
         self.identity = identity
         self.metrics = tuple(sorted(metrics, key=lambda m: (m.cost, m.key)))  # cheap ones first
         self.sampling = sampling or Sampling()
@@ -99,8 +105,13 @@ class Gate:
         """
         from continuity.metrics import metrics_for
 
+        if not isinstance(identity, Identity):
+            raise UsageError(f"an identity was wanted, got {identity!r}: open it with ct.Identity.open(folder)")
         metrics = metrics_for(identity, expects or {})
         return cls(metrics, identity=identity, tolerances=tolerances, backends=backends)
+
+    def __repr__(self) -> str:
+        return f"<Gate of {self.identity.name}: {', '.join(m.key for m in self.metrics)}>"
 
     @property
     def instruments(self) -> Mapping[str, Instrument]:
@@ -151,10 +162,12 @@ class Gate:
         fail is certain before the last frame.
         """
         tolerances = self.check()[2]
-        early = tolerances if stop_early and media.frame_count == 1 else None
+        early = tolerances if stop_early and isinstance(media, Image) else None
         return judge(self._measure(media, early), tolerances)
 
     def _measure(self, media: Media, stop_at: Tolerances | None) -> Measurements:
+        if not isinstance(media, Image | Clip):
+            raise UsageError(f"a picture or a clip was wanted, got {media!r}: open it with ct.open_media(path)")
         backends, instruments, _ = self.check()
         start = time.perf_counter()
         seconds = dict.fromkeys(instruments, 0.0)
@@ -180,6 +193,8 @@ class Gate:
         for metric in self.metrics:
             frames, instrument = series[metric.key], instruments[metric.key]
             one = joined.get(metric.key) or (_joined(metric, frames, instrument) if frames else _skipped(metric))
+            if isinstance(media, Clip):
+                one = _whole(one, media)
             items.append(replace(one, instrument=instrument, seconds=seconds[metric.key]))
         aspects = {m.key.split(":", 1)[0] for m in self.metrics}
         return Measurements(
@@ -235,9 +250,10 @@ def verdict_of(item: Measurement, tolerance: Tolerance) -> tuple[Verdict, str]:
         return Verdict.PASS, f"absent: {item.note}".rstrip(": ")
     within = item.value is not None and item.value <= tolerance.limit
     if item.expect is Expect.NOT_EXPECTED:
-        if within:
+        nearest = min([f.value for f in item.frames if f.value is not None], default=item.value)  # one frame is enough
+        if nearest is None or nearest <= tolerance.limit:
             return Verdict.FAIL, "not expected, but it is there"
-        if item.value is not None and item.value <= tolerance.limit + tolerance.scale:
+        if nearest <= tolerance.limit + tolerance.scale:
             return Verdict.INCONCLUSIVE, "not expected, and what is there comes close to it"
         return Verdict.PASS, "not expected, and what is there is something else"
     return (Verdict.PASS, "") if within else (Verdict.FAIL, "")
@@ -247,6 +263,8 @@ def _one(metric: Metric, seen: Observed, identity: Identity) -> FrameMeasurement
     """One metric on one frame. A metric that fails is not measurable; what a person must mend is raised."""
     try:
         found = metric.frame(seen, identity)
+        if not isinstance(found, FrameMeasurement):
+            raise TypeError(f"a FrameMeasurement was wanted, got {type(found).__name__}")
     except (MissingPiece, EnrolmentError, UsageError, MediaError):
         raise
     except Exception as cause:  # a plugin may raise anything, and a broken metric must not pass or end the night
@@ -258,10 +276,30 @@ def _one(metric: Metric, seen: Observed, identity: Identity) -> FrameMeasurement
 
 
 def _joined(metric: Metric, frames: Sequence[FrameMeasurement], instrument: Instrument) -> Measurement:
-    joined = metric.join(frames)
-    if joined.key != metric.key:
-        raise UsageError(f"metric {metric.key!r} joined its frames under the key {joined.key!r}: they must be the same")
+    try:
+        joined = metric.join(frames)
+        if not isinstance(joined, Measurement) or joined.key != metric.key:
+            raise TypeError(f"a Measurement with key {metric.key!r} was wanted, got {joined!r}")
+    except Exception as cause:  # as above: a plugin may raise anything
+        log.warning("%s failed to join its frames", metric.key, exc_info=True)
+        joined = Measurement(
+            key=metric.key,
+            unit=metric.unit,
+            expect=metric.expect,
+            status=Status.NOT_MEASURABLE,
+            note=f"the metric failed to join its frames: {type(cause).__name__}: {cause}",
+            frames=tuple(frames) if len(frames) > 1 else (),
+        )
     return replace(joined, instrument=instrument, expect=metric.expect)
+
+
+def _whole(item: Measurement, clip: Clip) -> Measurement:
+    """The measurement of a clip, unless too many of its frames are not there: they were never looked at."""
+    there = clip.frame_count / (clip.frame_count + clip.missing)
+    if there >= MIN_COVERAGE or item.status is not Status.MEASURED:
+        return item
+    note = f"{clip.missing} of {clip.missing + clip.frame_count} numbered frames are missing: render them first"
+    return replace(item, status=Status.NOT_MEASURABLE, value=None, note=note, coverage=there)
 
 
 def _skipped(metric: Metric) -> Measurement:

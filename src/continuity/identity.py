@@ -69,6 +69,10 @@ class Identity:
         parts = sorted([e.kind, e.name, [r.digest for r in e.references], e.texts] for e in self.enrolled)
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
 
+    def __repr__(self) -> str:
+        things = ", ".join(f"{e.key} ({len(e.references)})" for e in self.enrolled) or "nothing"
+        return f"<Identity {self.name} [{self.digest}]: {things}>"
+
     @property
     def actors(self) -> tuple[str, ...]:
         """Names of the enrolled actors."""
@@ -110,8 +114,8 @@ class Identity:
         return self.folder / reference.path
 
     @classmethod
-    def open(cls, folder: str | os.PathLike[str]) -> Identity:
-        """Opens an enrolled identity.
+    def open(cls, folder: str | os.PathLike[str], *, features: bool = True) -> Identity:
+        """Opens an enrolled identity; without ``features`` the references alone, to compute them anew.
 
         Raises:
             EnrolmentError: no identity there, or a file of it is missing or was changed.
@@ -136,15 +140,18 @@ class Identity:
                 f"{root / FILE}: format {FORMAT} was wanted, got {found!r}: "
                 + ("update continuity to read it" if newer else "enrol it again")
             )
+        unknown = [key for key in table if key not in ("format", "name", "warnings", "features", *KINDS)]
+        if unknown:
+            raise FormatError(f"{root / FILE}: {', '.join(unknown)} is nothing this version knows: update continuity")
         try:
             enrolled = tuple(_enrolled(root, kind, e) for kind in KINDS for e in table.get(kind, []))
-            features = {f["space"]: _features(root, f) for f in table.get("features", [])}
+            stored = {f["space"]: _features(root, f) for f in table.get("features", [])} if features else {}
             return cls(
                 name=str(table["name"]),
                 enrolled=enrolled,
                 warnings=tuple(map(str, table.get("warnings", []))),
                 folder=root,
-                stored_features=features,
+                stored_features=stored,
             )
         except (KeyError, TypeError, AttributeError) as cause:
             raise FormatError(f"{root / FILE} is damaged ({type(cause).__name__}: {cause}): enrol it again") from None

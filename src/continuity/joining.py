@@ -25,7 +25,7 @@ def quantile(metric: Metric, frames: Sequence[FrameMeasurement]) -> Measurement:
     is not measurable.
     """
     measured = [f for f in frames if f.status is Status.MEASURED]
-    blind = [f for f in frames if f.status is Status.NOT_MEASURABLE]
+    blind = [f for f in frames if f.status not in (Status.MEASURED, Status.ABSENT)]
     present = len(measured) + len(blind)
     series = tuple(frames) if len(frames) > 1 else ()
     if not present:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
+from numbers import Real
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -60,9 +61,11 @@ class Tolerances:
             newer = isinstance(found, int) and found > FORMAT
             hint = "update continuity to read it" if newer else f"write `format = {FORMAT}` in its first line"
             raise FormatError(f"{path}: format {FORMAT} was wanted, got {found!r}: {hint}")
-        rows = table.get("tolerance", [])
-        if not isinstance(rows, list):
-            raise FormatError(f"{path}: [[tolerance]] tables were wanted, got {type(rows).__name__}")
+        unknown = [key for key in table if key not in ("format", "tolerance")]
+        rows = table.get("tolerance")
+        if unknown or not isinstance(rows, list) or not rows:
+            got = ", ".join(unknown) or ("none" if not rows else type(rows).__name__)
+            raise FormatError(f"{path}: [[tolerance]] tables with key, limit and scale were wanted, got {got}")
         return cls(tuple(_tolerance(row, f"{path}: tolerance {i}") for i, row in enumerate(rows, 1)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -89,6 +92,10 @@ def resolve(
         ToleranceError: a metric has neither a given nor a shipped limit.
     """
     given = {} if given is None else given
+    if not isinstance(given, Tolerances | Mapping):
+        raise ToleranceError(
+            f"limits by metric key were wanted, got {given!r}: open a file with ct.Tolerances.open(path)"
+        )
     typed: dict[str, float | Tolerance] = {t.key: t for t in given} if isinstance(given, Tolerances) else dict(given)
     for key in typed:
         if key not in instruments:
@@ -115,15 +122,20 @@ def resolve(
             if entry.identity and identity and entry.identity != identity:
                 warnings.append(f"{key}: the limit was tuned on another identity ({entry.identity})")
         else:
-            if isinstance(entry, bool) or not isinstance(entry, int | float):
-                raise ToleranceError(f"{key}: a limit is a number, got {entry!r}")
-            scale = shipped.scale if shipped else (abs(float(entry)) or 1.0)
-            tolerance = Tolerance(key=key, limit=float(entry), scale=scale, evidence=BY_HAND)
+            limit = _number(entry, key)
+            scale = shipped.scale if shipped else (abs(limit) or 1.0)  # of no matter but to compare misses
+            tolerance = Tolerance(key=key, limit=limit, scale=scale, evidence=BY_HAND)
         if not tolerance.calibrated:
             source = "the provisional default" if tolerance == shipped else tolerance.evidence or BY_HAND
             warnings.append(f"{key}: limit {tolerance.limit:g} is uncalibrated ({source})")
         chosen[key] = tolerance
     return chosen, tuple(warnings)
+
+
+def _number(entry: object, key: str) -> float:
+    if isinstance(entry, bool) or not isinstance(entry, Real):
+        raise ToleranceError(f"{key}: a limit is a number, got {entry!r}")
+    return float(entry)
 
 
 def shipped_tolerance(key: str, instrument: Instrument) -> Tolerance | None:

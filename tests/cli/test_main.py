@@ -209,3 +209,13 @@ def test_the_group_lists_what_it_has() -> None:
     context = click.Context(cli)
     assert tuple(cli.list_commands(context)) == COMMANDS
     assert cli.get_command(context, "weights.cache") is None
+
+
+def test_a_closed_pipe_is_no_verdict(tmp_path: Path) -> None:
+    """A table that nobody reads to its end must not exit with 1, which says fail."""
+    command = f"{sys.executable} -m continuity weights list | head -c 1 >/dev/null; exit ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"}
+    )
+    assert ended.returncode in (0, 141), ended.stderr  # 0 where it was all written before the pipe closed
+    assert "Traceback" not in ended.stderr

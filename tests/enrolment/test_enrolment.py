@@ -128,3 +128,24 @@ def test_refreshing_computes_the_same_features(tmp_path: Path, picture: Path, ba
 def test_the_folder_of_faces_is_for_its_owner_alone(enrolled: ct.Identity) -> None:
     assert enrolled.folder is not None
     assert enrolled.folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_damaged_identity_is_mended_by_refreshing_or_replacing(
+    tmp_path: Path, picture: Path, backends: ct.LocalBackends
+) -> None:
+    enrol(tmp_path / "out", grade=[picture], backends=backends)
+    before = contents(tmp_path / "out")
+    next((tmp_path / "out" / "features").iterdir()).write_bytes(b"damaged")
+    refresh(tmp_path / "out", backends=backends)
+    assert contents(tmp_path / "out") == before
+    for part in ("features", "references"):
+        next((tmp_path / "out" / part).iterdir()).write_bytes(b"damaged")
+    enrol(tmp_path / "out", grade=[picture], backends=backends, replace_existing=True)
+    assert contents(tmp_path / "out") == before
+
+
+def test_one_path_is_no_list_of_paths(tmp_path: Path, picture: Path, backends: ct.LocalBackends) -> None:
+    with pytest.raises(EnrolmentError, match="put it in a list"):
+        enrol(tmp_path / "out", grade=str(picture), backends=backends)
+    with pytest.raises(EnrolmentError, match="put it in a list"):
+        enrol(tmp_path / "out", actors={"a": picture}, backends=backends)  # type: ignore[dict-item]

@@ -36,7 +36,16 @@ def write(folder: Path) -> None:
     )
     report = gate.inspect(ct.Image.from_array(np.full((4, 4, 3), 200, dtype=np.uint8)))
     (folder / "report-1.json").write_text(json.dumps(report.to_json(), indent=1))
-    tolerance = ct.Tolerance(key="face:mara", limit=0.55, scale=0.1, calibrated=True, evidence="n = 149, 0 bad")
+    instrument = gate.instruments["bright"]
+    tolerance = ct.Tolerance(
+        key="face:mara",
+        limit=0.55,
+        scale=0.1,
+        instrument=instrument.digest,
+        instrument_name=instrument.name,
+        calibrated=True,
+        evidence="n = 149, 0 bad",
+    )
     ct.Tolerances((tolerance,)).save(folder / "tolerances-1.toml")
 
 

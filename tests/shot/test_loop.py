@@ -312,3 +312,78 @@ def test_the_main_job_with_real_models(
     assert outcome.kept is not None
     truth = ledger.recipe(outcome.kept.candidate).details["truth"]
     assert truth["acceptable"]  # type: ignore[index,call-overload]
+
+
+def test_a_renderer_that_ends_the_process_ends_its_candidate(ledger: ct.Ledger) -> None:
+    outcome = shot(ledger, NEVER).run(Rude(SystemExit(0)), budget=BUDGET)
+    assert outcome.stopped_by is ct.StoppedBy.FAILURES
+    assert all("SystemExit" in row.error for row in ledger.candidates())
+
+
+def test_what_was_accepted_before_a_crash_is_kept_by_the_next_run(
+    ledger: ct.Ledger, monkeypatch: pytest.MonkeyPatch, flat: Flat
+) -> None:
+    one = shot(ledger, ALWAYS)
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr(ledger, "keep", lambda *_: False)
+        accepted = one.tell(one.ask(), flat(1))
+    assert accepted.row.state is State.ACCEPTED
+    outcome = shot(ledger, ALWAYS).run(PatternGenerator(), budget=BUDGET)
+    assert outcome.rendered == 0
+    assert outcome.kept is not None
+    assert outcome.kept.candidate == accepted.candidate
+
+
+def test_the_first_word_stands_with_its_report(ledger: ct.Ledger, flat: Flat) -> None:
+    one = shot(ledger)
+    ticket = one.ask()
+    first, second = one.tell(ticket, flat(3)), one.tell(ticket, flat(255))
+    assert second.row == ledger.candidate(first.candidate)
+    assert second.report is not None
+    assert second.report.verdict is ct.Verdict.PASS
+    assert second.media is not None
+    assert second.media.digest
+
+
+def test_a_disk_that_fills_up_while_media_are_stored_loses_no_verdict(
+    ledger: ct.Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise StorageFull("no space is left")
+
+    monkeypatch.setattr(type(ledger.media), "put", full)
+    outcome = shot(ledger, NEVER).run(PatternGenerator(), budget=BUDGET)
+    assert outcome.stopped_by is ct.StoppedBy.STORAGE
+    assert [row.state for row in ledger.candidates()] == [State.REJECTED]
+
+
+def test_media_that_somebody_cleaned_up_cost_no_outcome(ledger: ct.Ledger) -> None:
+    import shutil
+
+    first = shot(ledger, ALWAYS).run(PatternGenerator(), budget=BUDGET)
+    assert first.kept is not None
+    shutil.rmtree(ledger.media.root)
+    again = shot(ledger, ALWAYS).run(PatternGenerator(), budget=BUDGET)
+    assert again.kept is not None
+    assert again.kept.media is None
+
+
+def test_an_interrupted_render_is_billed(ledger: ct.Ledger) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        shot(ledger, NEVER).run(Rude(KeyboardInterrupt()), budget=BUDGET)
+    (row,) = ledger.candidates()
+    assert row.state is State.FAILED
+    assert row.cost.render > 0
+
+
+def test_a_limit_that_never_bites_is_said(ledger: ct.Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    outcome = shot(ledger, NEVER).run(PatternGenerator(), budget=ct.Budget(candidates=2, gpu_seconds=1))
+    assert "never bites" in caplog.text
+    assert outcome.cost.device == "cpu"
+
+
+def test_what_is_easily_mistaken_is_a_sentence(ledger: ct.Ledger) -> None:
+    with pytest.raises(UsageError, match=r"ct\.FunctionGenerator"):
+        shot(ledger).run(lambda seed: None, budget=BUDGET)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"ct\.Ledger\.open"):
+        ct.Shot("sc010", gate=gate(NEVER), ledger="show.db")  # type: ignore[arg-type]

@@ -94,6 +94,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         except PipeClosed:
             _drop_stdout()
             return BROKEN_PIPE
+        except SystemExit as cause:
+            _say(f"error: something inside wanted to end the process ({cause.code!r}) instead of raising an error")
+            return INTERNAL
         except (KeyboardInterrupt, click.Abort):
             _say("interrupted")
             return INTERRUPTED

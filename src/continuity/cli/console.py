@@ -36,9 +36,13 @@ def console(*, stderr: bool = False) -> Console:
     """A console on stdout or stderr; NO_COLOR, TERM and COLUMNS are respected, markup in texts is not interpreted."""
     from rich.console import Console
 
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:  # rich would exit with 1, which says "fail" here
+            raise BrokenPipeError
+
     stream = sys.stderr if stderr else sys.stdout
     free = not stream.isatty() and "COLUMNS" not in os.environ
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, width=PIPED_WIDTH if free else None)
+    return Piped(stderr=stderr, markup=False, emoji=False, highlight=False, width=PIPED_WIDTH if free else None)
 
 
 def table(*columns: str, right: tuple[str, ...] = ()) -> Table:

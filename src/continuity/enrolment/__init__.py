@@ -65,6 +65,9 @@ def enrol(
         MissingWeights: a model file is not on this machine.
     """
     target = Path(folder)
+    for given in (*(actors or {}).values(), grade, look, look_texts):
+        if isinstance(given, str | os.PathLike):
+            raise EnrolmentError(f"a list was wanted, got {os.fspath(given)!r} alone: put it in a list")
     people = {actor: tuple(paths) for actor, paths in (actors or {}).items()}
     marks = dict(logos or {})
     graded, looks, texts = tuple(grade), tuple(look), tuple(look_texts)
@@ -112,7 +115,7 @@ def refresh(folder: str | os.PathLike[str], *, backends: Backends | None = None)
     Raises:
         EnrolmentError: as :func:`enrol`.
     """
-    identity = Identity.open(folder)
+    identity = _whole_or_references(folder)
     warnings: list[str] = []
     chosen = [
         (e.kind, e.name, tuple(_reopened(e.kind, identity.reference_file(r)) for r in e.references))
@@ -122,6 +125,14 @@ def refresh(folder: str | os.PathLike[str], *, backends: Backends | None = None)
     identity = replace(identity, warnings=tuple(warnings), stored_features={**identity.stored_features, **fresh})
     write(Path(folder), identity, {_hex(i): i for _, _, images in chosen for i in images})
     return Identity.open(folder)
+
+
+def _whole_or_references(folder: str | os.PathLike[str]) -> Identity:
+    """The identity, without its features where they are damaged: they are what is computed anew."""
+    try:
+        return Identity.open(folder)
+    except EnrolmentError:
+        return Identity.open(folder, features=False)
 
 
 Chosen: TypeAlias = "tuple[str, str, tuple[Image | logo_part.Artwork, ...]]"

@@ -64,8 +64,9 @@ def _fill(folder: Path, identity: Identity, pictures: Mapping[str, Source]) -> N
     for part in ("references", "features"):
         (folder / part).mkdir(exist_ok=True)
     for path, content in files.items():
-        if not (folder / path).exists():
-            write_atomic(folder / path, content)
+        there = folder / path
+        if not there.is_file() or there.read_bytes() != content:  # named by digest, but it may have been damaged since
+            write_atomic(there, content)
     write_atomic(folder / FILE, tomli_w.dumps(table).encode())
     for part in ("references", "features"):
         for file in (folder / part).iterdir():

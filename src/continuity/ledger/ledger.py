@@ -249,6 +249,11 @@ class Ledger:
         with self._database.reading() as connection:
             return queries.kept(connection, shot.id)
 
+    def accepted(self, shot: ShotRow) -> Sequence[int]:
+        """Ids of the accepted candidates, in order of index."""
+        with self._database.reading() as connection:
+            return queries.accepted(connection, shot.id)
+
     def closest(self, shot: ShotRow) -> CandidateRow | None:
         """The rejected candidate whose worst normalised excess is smallest, else one that nobody could judge."""
         with self._database.reading() as connection:

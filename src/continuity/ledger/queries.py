@@ -12,7 +12,7 @@ from sqlalchemy import Connection, LargeBinary, Row, Select, Table, bindparam, f
 from continuity.ledger import rows, schema
 from continuity.ledger.accounting import Totals, totals
 from continuity.ledger.schema import attempts, candidates, measurements, shots
-from continuity.records import Recipe, Report, State, Verdict
+from continuity.records import Recipe, Report, State, Status, Verdict
 
 Reading: TypeAlias = Callable[[], AbstractContextManager[Connection]]
 
@@ -98,6 +98,16 @@ def kept(connection: Connection, shot_id: int) -> rows.CandidateRow | None:
     return _record(connection.execute(_KEPT, {"of": shot_id}).one_or_none())
 
 
+def accepted(connection: Connection, shot_id: int) -> tuple[int, ...]:
+    """Ids of the accepted candidates of a shot, in order of index."""
+    found = connection.execute(
+        select(candidates.c.id)
+        .where(candidates.c.shot == shot_id, candidates.c.state == str(State.ACCEPTED))
+        .order_by(candidates.c.index)
+    )
+    return tuple(int(row.id) for row in found)
+
+
 def closest(connection: Connection, shot_id: int) -> rows.CandidateRow | None:
     """The rejected candidate with the smallest worst excess, else an inconclusive one."""
     for statement, state in (
@@ -159,7 +169,11 @@ def inconclusive(connection: Connection) -> dict[str, int]:
     number = func.count()
     found = connection.execute(
         select(measurements.c.key, number)
-        .where(measurements.c.verdict == str(Verdict.INCONCLUSIVE), measurements.c.attempt == 0)
+        .where(
+            measurements.c.verdict == str(Verdict.INCONCLUSIVE),
+            measurements.c.status != str(Status.SKIPPED),
+            measurements.c.attempt == 0,
+        )
         .group_by(measurements.c.key)
         .order_by(number.desc(), measurements.c.key)
     )

@@ -124,6 +124,11 @@ class Clip:
         return self._reel.frame_count
 
     @property
+    def missing(self) -> int:
+        """How many numbered frames of a folder are not there; 0 for everything else."""
+        return int(getattr(self._reel, "missing", 0))
+
+    @property
     def seconds(self) -> float:
         """How long the clip runs."""
         return self._reel.seconds

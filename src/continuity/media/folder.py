@@ -44,6 +44,7 @@ class FrameFolder:
         self.rate = RATE
         self.frame_count = len(self._files)
         self.seconds = float((self._numbers[-1] - self._numbers[0] + 1) / self.rate)
+        self.missing = _missing(self._numbers)
         self.notes: tuple[str, ...] = (f"a folder has no frame rate: {self.rate} a second assumed",)
         if gaps := _gaps(self._numbers):
             self.notes += (gaps,)
@@ -148,6 +149,12 @@ def _sequence(folder: Path) -> list[tuple[int, Path]]:
                 f"{after}; remove one"
             )
     return frames
+
+
+def _missing(numbers: Sequence[int]) -> int:
+    """How many numbers between the first and the last are not there; none where all steps are alike (on twos, say)."""
+    steps = {b - a for a, b in pairwise(numbers)}
+    return numbers[-1] - numbers[0] + 1 - len(numbers) if len(steps) > 1 else 0
 
 
 def _gaps(numbers: Sequence[int]) -> str | None:

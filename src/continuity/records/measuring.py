@@ -136,6 +136,7 @@ class FrameMeasurement:
     seconds: float | None = None
 
     def __post_init__(self) -> None:
+        _settle(self)
         measured = self.status is Status.MEASURED
         if measured and (self.value is None or not math.isfinite(self.value)):
             raise ValueError(f"a measured frame needs a finite value, got {self.value}: report it as not measurable")
@@ -162,6 +163,8 @@ class Measurement:
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
+        _settle(self)
+        object.__setattr__(self, "expect", Expect(self.expect))
         measured = self.status is Status.MEASURED
         if measured != (self.value is not None) or (self.value is not None and not math.isfinite(self.value)):
             raise ValueError(f"{self.key}: status {self.status} does not go with value {self.value}")
@@ -211,6 +214,8 @@ class Tolerance:
             raise ToleranceError(f"{self.key}: a limit is a finite number of at least 0, got {self.limit}")
         if not (math.isfinite(self.scale) and self.scale > 0):
             raise ToleranceError(f"{self.key}: a scale is a finite number above 0, got {self.scale}")
+        if self.calibrated and not self.instrument:
+            raise ToleranceError(f"{self.key}: a calibrated limit belongs to an instrument, none is named")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,8 +254,8 @@ class Finding:
 
     @property
     def excess(self) -> float | None:
-        """value - limit, in ``unit``; at most 0 passes."""
-        if self.value is None or self.tolerance is None:
+        """value - limit, in ``unit``; at most 0 passes. None where the subject is not expected: near is no nearly."""
+        if self.value is None or self.tolerance is None or self.measurement.expect is Expect.NOT_EXPECTED:
             return None
         return self.value - self.tolerance.limit
 
@@ -306,6 +311,9 @@ class Report:
         }
         return tuple(sorted(cards.values(), key=lambda m: m.role))
 
+    def __repr__(self) -> str:
+        return f"<Report {self.summary()}>"
+
     def to_json(self) -> dict[str, Any]:
         """A plain mapping with ``format = 1``; :func:`continuity.report_from_json` reads it back."""
         from continuity.records.wire import report_to_json
@@ -320,6 +328,13 @@ class Report:
         if worst.value is not None and worst.limit is not None:
             return f"{self.verdict}: {worst.key} {worst.value:.3g}, limit {worst.limit:.3g} {worst.unit}"
         return f"{self.verdict}: {worst.key} {worst.reason or worst.status}"
+
+
+def _settle(measured: FrameMeasurement | Measurement) -> None:
+    """Plugins hand over words and array scalars: a status is a Status, a value is a float."""
+    object.__setattr__(measured, "status", Status(measured.status))
+    if measured.value is not None:
+        object.__setattr__(measured, "value", float(measured.value))
 
 
 def _worst_first(finding: Finding) -> float:

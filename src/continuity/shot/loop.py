@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -59,11 +60,16 @@ class Shot:
         self.proposer: Proposer = proposer or Seeds()
         self.stop = stop or FirstAccepted()
         self.measure_fully = measure_fully
+        if not isinstance(ledger, Ledger):
+            raise UsageError(f"a ledger was wanted, got {ledger!r}: open it with ct.Ledger.open(path)")
         gate.check()
         self._row = ledger.shot(name, self._spec())
         self._beats = Heartbeat(ledger)
         self._generator: Mapping[str, Json] = {"class": "external"}  # until run() is given one
         self._streams: dict[str, str] = {}  # description -> digest, so that it is recorded once and not per candidate
+
+    def __repr__(self) -> str:
+        return f"<Shot {self.name}, revision {self._row.revision}, {self.gate!r}>"
 
     # -- ask and tell: for farms and for loops of one's own --------------------------------------------------------
 
@@ -113,6 +119,9 @@ class Shot:
         if (media is None) == (error is None):
             raise UsageError("tell(ticket, media, cost) or tell(ticket, error=...) was wanted, got both or neither")
         cost = cost or Cost()
+        known = self.ledger.candidate(ticket.candidate)
+        if known.told_at is not None:  # farms deliver twice: the first word stands
+            return Told(row=known, report=self.ledger.report(known.id), media=self._stored(known))
         if error is not None or media is None:
             state = State.ABORTED if isinstance(error, Aborted) else State.FAILED
             if isinstance(error, RenderError):
@@ -155,9 +164,14 @@ class Shot:
         Raises:
             MissingPiece: weights or packages are missing; raised before any render.
         """
+        if not isinstance(generator, Generator):
+            raise UsageError(
+                f"a generator was wanted, got {generator!r}: wrap a function as ct.FunctionGenerator(function)"
+            )
         self._generator = {"generator": _part(generator), "aborts": _part(aborts) if aborts else None}
-        spent = Cost()
+        spent: Cost | None = None
         rendered, streak = 0, Streak()
+        self._keep_what_was_accepted()
         with interruptible() as interrupted:
             while True:
                 if self.ledger.kept(self._row) is not None:
@@ -173,24 +187,32 @@ class Shot:
                     return self._outcome(by, str(cause), rendered, spent)
                 except StorageFull as cause:
                     return self._outcome(StoppedBy.STORAGE, str(cause), rendered, spent)
-                told = self._render(generator, ticket, aborts)
+                try:
+                    told = self._render(generator, ticket, aborts)
+                except StorageFull as cause:  # told all the same, without its media
+                    return self._outcome(StoppedBy.STORAGE, str(cause), rendered + 1, spent)
                 rendered += 1
-                spent = spent + told.row.cost
+                if spent is None:
+                    _warn_of_limits_that_never_bite(budget, told.row.cost)
+                spent = told.row.cost if spent is None else spent + told.row.cost
                 streak = streak.after(told)
                 if on_told is not None:
                     on_told(told)
 
     def _render(self, generator: Generator, ticket: Ticket, aborts: Watch | None) -> Told:
+        began = time.perf_counter()
         try:
             rendered = generator.render(ticket.recipe, aborts)
         except RenderError as cause:
             return self.tell(ticket, error=cause)
-        except Exception as cause:
+        except (Exception, SystemExit) as cause:  # a renderer that wants to end the process ends its candidate
             log.warning("the generator raised on candidate %d", ticket.index, exc_info=True)
-            return self.tell(ticket, error=f"{type(cause).__name__}: {cause}")
-        except KeyboardInterrupt as cause:
-            self._end(ticket, State.FAILED, error="interrupted while it rendered")
-            raise cause
+            cost = Cost(render=time.perf_counter() - began)
+            return self.tell(ticket, cost=cost, error=f"{type(cause).__name__}: {cause}")
+        except KeyboardInterrupt:
+            cost = Cost(render=time.perf_counter() - began)
+            self._end(ticket, State.FAILED, cost=cost, error="interrupted while it rendered")
+            raise
         return self.tell(ticket, rendered.media, rendered.cost, recipe=rendered.recipe)
 
     def _end(
@@ -204,11 +226,14 @@ class Shot:
         media: Media | None = None,
         error: str = "",
     ) -> Told:
-        """Stores media first, then the row that names them."""
-        self._beats.remove(ticket)
-        stored = None
-        if media is not None:  # before the row that names it
-            stored = self.ledger.media.put(media, full=report is not None and worth_keeping(report))
+        """Stores media first, then the row that names them; the row is written also where they cannot be stored."""
+        stored, failed = None, None
+        if media is not None:
+            try:
+                stored = self.ledger.media.put(media, full=report is not None and worth_keeping(report))
+            except ContinuityError as cause:
+                log.warning("the media of candidate %d could not be stored", ticket.index, exc_info=True)
+                failed = cause
         self.ledger.tell(
             ticket,
             state,
@@ -218,10 +243,18 @@ class Shot:
             error=error,
             media=stored,
         )
+        self._beats.remove(ticket)
+        if isinstance(failed, StorageFull):
+            raise failed
         row = self.ledger.candidate(ticket.candidate)
         return Told(row=row, report=report, media=media)
 
-    def _outcome(self, by: StoppedBy, reason: str, rendered: int, spent: Cost) -> Outcome:
+    def _keep_what_was_accepted(self) -> None:
+        """Keeps what an earlier run accepted and was cut off before it could keep."""
+        if self.ledger.kept(self._row) is None:
+            any(self.ledger.keep(self._row, candidate) for candidate in self.ledger.accepted(self._row))
+
+    def _outcome(self, by: StoppedBy, reason: str, rendered: int, spent: Cost | None) -> Outcome:
         kept, closest = self.ledger.kept(self._row), self.ledger.closest(self._row)
         return Outcome(
             shot=self.name,
@@ -231,13 +264,20 @@ class Shot:
             closest=self._recalled(closest) if closest else None,
             rendered=rendered,
             candidates=self.ledger.totals(self._row).candidates,
-            cost=spent,
+            cost=spent or Cost(),
             failing=self.ledger.failures(self._row),
         )
 
     def _recalled(self, row: CandidateRow) -> Told:
-        media = self.ledger.media.open(row.media) if row.media else None
-        return Told(row=row, report=self.ledger.report(row.id), media=media)
+        return Told(row=row, report=self.ledger.report(row.id), media=self._stored(row))
+
+    def _stored(self, row: CandidateRow) -> Media | None:
+        """The full media of a candidate, None where they were not stored or are no longer there."""
+        try:
+            return self.ledger.media.open(row.media) if row.media else None
+        except ContinuityError:
+            log.warning("the media of candidate %d are not there any more", row.index, exc_info=True)
+            return None
 
     def _spec(self) -> dict[str, Json]:
         """What makes this shot another one: prompt, identity, metrics, limits. Not the generator: it may be mended."""
@@ -271,6 +311,14 @@ def worth_keeping(report: Report) -> bool:
         return True
     skipped = any(f.status is Status.SKIPPED for f in report.findings)
     return len(report.failing) == 1 and not skipped
+
+
+def _warn_of_limits_that_never_bite(budget: Budget, cost: Cost) -> None:
+    """Says so where a limit counts something that these renders do not use."""
+    if budget.gpu_seconds is not None and not cost.gpu_seconds:
+        log.warning("gpu_seconds is limited, but candidates are rendered on %s: the limit never bites", cost.device)
+    if budget.cost is not None and not budget.rates.price(cost.device):
+        log.warning("cost is limited, but no rate is given for %s: the limit never bites", cost.device)
 
 
 def _part(part: Any) -> dict[str, Json]:

@@ -51,7 +51,7 @@ class FirstAccepted:
 
     @property
     def settings(self) -> Mapping[str, Json]:
-        """Its part of the shot's spec."""
+        """What it counts to."""
         return {"failures": self.failures, "inconclusive": self.inconclusive}
 
     def reached(self, streak: Streak) -> tuple[StoppedBy, str] | None:
@@ -71,6 +71,10 @@ class Told:
     row: CandidateRow
     report: Report | None
     media: Media | None
+
+    def __repr__(self) -> str:
+        said = self.report.summary() if self.report else self.row.error
+        return f"<Told candidate {self.row.id}: {self.row.state}, {said}>"
 
     @property
     def candidate(self) -> int:
