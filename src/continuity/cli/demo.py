@@ -12,6 +12,9 @@ from continuity.cli.words import counted, plain
 from continuity.errors import UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image as Pil
     from rich.console import Console
     from rich.text import Text
 
@@ -23,11 +26,14 @@ ACCEPTABLE = 1 / 8
 CANDIDATES = 80  # at 1 in 8, all of them are off in 2 of 100,000 demos
 SHOT = "demo"
 ACTOR = "collins"
-ASPECTS = ("face", "grade")  # what this gate measures is what goes wrong here
+LOGO = "acme"
+ASPECTS = ("face", "grade")  # of what this gate measures, these go wrong here
+MARK_AT = (16, 420, 160, 492)  # where the mark lies on the photograph: left, top, right, bottom in pixels
 
 MARK = ".continuity-demo"  # a folder with this file was written by an earlier demo
-PHOTOGRAPH, IDENTITY, LEDGER, KEPT, SHEET = "astronaut.png", "identity", "demo.db", "kept.png", "contact-sheet.png"
-WRITTEN = (PHOTOGRAPH, IDENTITY, LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", "demo.media", KEPT, SHEET)
+PHOTOGRAPH, APPROVED, ARTWORK = "astronaut.png", "approved.png", "acme.png"
+IDENTITY, LEDGER, KEPT, SHEET = "identity", "demo.db", "kept.png", "contact-sheet.png"
+WRITTEN = (PHOTOGRAPH, APPROVED, ARTWORK, IDENTITY, LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", "demo.media", KEPT, SHEET)
 
 
 @click.command()
@@ -101,10 +107,22 @@ def _loop(out: Console, folder: Path) -> Outcome:
     photograph = folder / PHOTOGRAPH
     pixels = np.ascontiguousarray(data.astronaut())  # type: ignore[no-untyped-call]
     Image.from_array(pixels).save(photograph)
-    identity = enrol(folder / IDENTITY, actors={ACTOR: [photograph]}, grade=[photograph], name=ACTOR, backends=backends)
+    mark, approved = _artwork(folder / ARTWORK), folder / APPROVED
+    _composited(pixels, mark).save(approved)
+    identity = enrol(
+        folder / IDENTITY,
+        actors={ACTOR: [approved]},
+        grade=[approved],
+        look=[approved],
+        logos={LOGO: folder / ARTWORK},
+        name=ACTOR,
+        backends=backends,
+    )
     gate = Gate.for_identity(identity, backends=backends)
     _say(
-        out, "enrolled Eileen Collins, photographed by NASA (public domain, from scikit-image): her face and the grade"
+        out,
+        "enrolled Eileen Collins, photographed by NASA (public domain, from scikit-image): her face, the grade, "
+        "the look and a drawn mark",
     )
     for tolerance in gate.tolerances:
         unit = next(m.unit for m in gate.metrics if m.key == tolerance.key)
@@ -115,7 +133,14 @@ def _loop(out: Console, folder: Path) -> Outcome:
     _say(
         out, "simulated from that photograph by real pixel operations: a warped face, another grade, or both", dim=True
     )
-    simulator = Simulator(photograph, acceptable=ACCEPTABLE, aspects=ASPECTS, face=backends.faces.detect)
+    simulator = Simulator(
+        photograph,
+        acceptable=ACCEPTABLE,
+        aspects=ASPECTS,
+        face=backends.faces.detect,
+        mark=np.asarray(mark),
+        mark_at=MARK_AT,
+    )
     tiles: dict[int, Tile] = {}
 
     def tell(told: Told) -> None:
@@ -144,6 +169,30 @@ def _loop(out: Console, folder: Path) -> Outcome:
     _say(out, f"ledger         {plain(folder / LEDGER)}  (continuity ledger show {plain(folder / LEDGER)})")
     _say(out, f"The gate agrees with what was simulated on {agree} of {outcome.candidates} candidates.", dim=True)
     return outcome
+
+
+def _artwork(path: Path) -> Pil.Image:
+    """Draws a mark, writes it as a designer would deliver it (PNG with alpha), and returns it."""
+    from PIL import Image as Pil
+    from PIL import ImageDraw, ImageFont
+
+    mark = Pil.new("RGBA", (240, 120))
+    pen = ImageDraw.Draw(mark)
+    pen.rounded_rectangle((0, 0, 239, 119), 24, fill=(20, 40, 120, 255))
+    pen.ellipse((16, 20, 96, 100), fill=(250, 190, 30, 255))
+    pen.text((112, 34), LOGO.upper(), fill=(255, 255, 255, 255), font=ImageFont.load_default(44))
+    mark.save(path)
+    return mark
+
+
+def _composited(pixels: NDArray[np.uint8], mark: Pil.Image) -> Pil.Image:
+    """The photograph with the mark on it: the frame that everybody approved."""
+    from PIL import Image as Pil
+
+    frame = Pil.fromarray(pixels)
+    small = mark.resize((MARK_AT[2] - MARK_AT[0], MARK_AT[3] - MARK_AT[1]), Pil.Resampling.LANCZOS)
+    frame.paste(small, MARK_AT[:2], small)
+    return frame
 
 
 def _agrees(simulator: Simulator, row: CandidateRow) -> bool:
