@@ -30,6 +30,7 @@ from continuity.records import (
     Status,
     Tolerance,
     Verdict,
+    expectation,
 )
 from continuity.tolerances import Given, Tolerances, resolve
 
@@ -78,8 +79,7 @@ class Gate:
         if twice:
             raise UsageError(f"one metric per key was wanted, got several for {', '.join(twice)}")
         for metric in metrics:
-            if metric.expect not in list(Expect):
-                raise UsageError(f"{metric.key}: expect is one of {', '.join(Expect)}; got {metric.expect!r}")
+            expectation(metric.key, metric.expect)
         if not isinstance(identity, Identity):
             raise UsageError(f"an identity was wanted, got {identity!r}: open it with ct.Identity.open(folder)")
         self.identity = identity

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from continuity.errors import UnknownKey, UsageError
+from continuity.errors import UnknownKey
 from continuity.identity import Identity
 from continuity.interfaces import Metric
 from continuity.metrics.face import FaceDistance
@@ -13,7 +13,7 @@ from continuity.metrics.grade import GradeDrift
 from continuity.metrics.hands import HandDefects
 from continuity.metrics.logo import LogoDrift
 from continuity.metrics.look import LookDistance, LookTextDistance
-from continuity.records import Expect
+from continuity.records import Expect, expectation
 
 __all__ = [
     "FaceDistance",
@@ -51,8 +51,4 @@ def metrics_for(identity: Identity, expects: Mapping[str, str]) -> tuple[Metric,
     for key in expects:
         if key not in makers:
             raise UnknownKey(f"an expectation is given for {key!r}, but the metrics here are: {', '.join(makers)}")
-    try:
-        wanted = {key: Expect(word) for key, word in expects.items()}
-    except ValueError as cause:
-        raise UsageError(f"an expectation is one of {', '.join(Expect)}: {cause}") from None
-    return tuple(make(wanted.get(key, Expect.REQUIRED)) for key, make in makers.items())
+    return tuple(make(expectation(key, expects.get(key, Expect.REQUIRED))) for key, make in makers.items())

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from continuity import joining
-from continuity.errors import EnrolmentError, UsageError
+from continuity.errors import EnrolmentError
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Observed
-from continuity.records import Expect, FrameMeasurement, Instrument, Measurement, Rectangle, Status
+from continuity.records import Expect, FrameMeasurement, Instrument, Measurement, Rectangle, Status, expectation
 from continuity.vision import matching
 
 VERSION = 1  # raised when golden values move
@@ -40,10 +40,7 @@ class FaceDistance:
     expect: Expect = Expect.REQUIRED
 
     def __post_init__(self) -> None:
-        try:
-            object.__setattr__(self, "expect", Expect(self.expect))
-        except ValueError:
-            raise UsageError(f"{self.key}: expect is one of {', '.join(Expect)}; got {self.expect!r}") from None
+        object.__setattr__(self, "expect", expectation(self.key, self.expect))
 
     @property
     def key(self) -> str:

@@ -15,10 +15,20 @@ import numpy as np
 
 from continuity import joining
 from continuity.enrolment.grade import QUANTILES, SKIN, references, skin_of
-from continuity.errors import UsageError
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Floats, Observed
-from continuity.records import Expect, FrameMeasurement, Instrument, Json, Measurement, Rectangle, Shape, Status, Wheel
+from continuity.records import (
+    Expect,
+    FrameMeasurement,
+    Instrument,
+    Json,
+    Measurement,
+    Rectangle,
+    Shape,
+    Status,
+    Wheel,
+    expectation,
+)
 from continuity.vision.colour import GradeChange, quantiles, skin_distance, wasserstein
 
 VERSION = 1  # raised when golden values move
@@ -50,11 +60,7 @@ class GradeDrift:
     expect: Expect = Expect.REQUIRED
 
     def __post_init__(self) -> None:
-        try:
-            object.__setattr__(self, "expect", Expect(self.expect))
-        except ValueError:
-            known = ", ".join(Expect)
-            raise UsageError(f"grade: expect is one of {known}; got {self.expect!r}") from None
+        object.__setattr__(self, "expect", expectation(self.key, self.expect))
 
     def instrument(self, backends: Backends) -> Instrument:
         """What measures: the face models take part wherever an actor is enrolled.

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from continuity import joining
-from continuity.errors import UsageError
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Observed
 from continuity.records import (
@@ -21,6 +20,7 @@ from continuity.records import (
     Shape,
     Skeleton,
     Status,
+    expectation,
 )
 from continuity.vision import hands
 
@@ -60,10 +60,7 @@ class HandDefects:
     expect: Expect = Expect.IF_PRESENT
 
     def __post_init__(self) -> None:
-        try:
-            object.__setattr__(self, "expect", Expect(self.expect))
-        except ValueError:
-            raise UsageError(f"hands: expect is one of {', '.join(Expect)}; got {self.expect!r}") from None
+        object.__setattr__(self, "expect", expectation(self.key, self.expect))
 
     def instrument(self, backends: Backends) -> Instrument:
         """What measures.

@@ -11,10 +11,20 @@ import numpy as np
 
 from continuity import joining
 from continuity.enrolment.logo import SPACE
-from continuity.errors import EnrolmentError, UsageError
+from continuity.errors import EnrolmentError
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Floats, Observed
-from continuity.records import Expect, FrameMeasurement, Heat, Instrument, Json, Measurement, Outline, Status
+from continuity.records import (
+    Expect,
+    FrameMeasurement,
+    Heat,
+    Instrument,
+    Json,
+    Measurement,
+    Outline,
+    Status,
+    expectation,
+)
 from continuity.records.shapes import Point
 from continuity.vision import mark_drift, marks
 
@@ -54,10 +64,7 @@ class LogoDrift:
     expect: Expect = Expect.REQUIRED
 
     def __post_init__(self) -> None:
-        try:
-            object.__setattr__(self, "expect", Expect(self.expect))
-        except ValueError:
-            raise UsageError(f"{self.key}: expect is one of {', '.join(Expect)}; got {self.expect!r}") from None
+        object.__setattr__(self, "expect", expectation(self.key, self.expect))
 
     @property
     def key(self) -> str:

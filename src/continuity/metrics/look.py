@@ -10,10 +10,10 @@ import numpy as np
 
 from continuity import joining
 from continuity.enrolment.look import PICTURES, TEXTS
-from continuity.errors import EnrolmentError, UsageError
+from continuity.errors import EnrolmentError
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Floats, Observed
-from continuity.records import Expect, FrameMeasurement, Instrument, Json, Measurement, Status
+from continuity.records import Expect, FrameMeasurement, Instrument, Json, Measurement, Status, expectation
 
 VERSION = 1  # raised when golden values move
 DIGITS = 4  # of the evidence; the value is not rounded
@@ -38,7 +38,7 @@ class LookDistance:
     expect: Expect = Expect.REQUIRED
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "expect", _expected(self.key, self.expect))
+        object.__setattr__(self, "expect", expectation(self.key, self.expect))
 
     def instrument(self, backends: Backends) -> Instrument:
         """What measures.
@@ -91,7 +91,7 @@ class LookTextDistance:
     expect: Expect = Expect.REQUIRED
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "expect", _expected(self.key, self.expect))
+        object.__setattr__(self, "expect", expectation(self.key, self.expect))
 
     def instrument(self, backends: Backends) -> Instrument:
         """What measures.
@@ -131,13 +131,6 @@ class LookTextDistance:
     def join(self, frames: Sequence[FrameMeasurement]) -> Measurement:
         """The upper 95 % quantile of the frames (:func:`continuity.joining.quantile`)."""
         return joining.quantile(self, frames)
-
-
-def _expected(key: str, expect: str) -> Expect:
-    try:
-        return Expect(expect)
-    except ValueError:
-        raise UsageError(f"{key}: expect is one of {', '.join(Expect)}; got {expect!r}") from None
 
 
 def _instrument(metric: str, backends: Backends) -> Instrument:

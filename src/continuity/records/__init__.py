@@ -1,9 +1,9 @@
 """The frozen records that pass between the parts: what was measured, what was rendered, what it cost."""
 
+from continuity.records.judging import Finding, Report, Tolerance
 from continuity.records.measuring import (
     Expect,
     Face,
-    Finding,
     FrameMeasurement,
     Hand,
     Instrument,
@@ -11,10 +11,9 @@ from continuity.records.measuring import (
     Measurement,
     Measurements,
     ModelCard,
-    Report,
     Status,
-    Tolerance,
     Verdict,
+    expectation,
 )
 from continuity.records.rendering import (
     Budget,
@@ -70,5 +69,6 @@ __all__ = [
     "Trial",
     "Verdict",
     "Wheel",
+    "expectation",
     "report_from_json",
 ]

@@ -8,17 +8,15 @@ from dataclasses import asdict
 from typing import Any
 
 from continuity.errors import FormatError
+from continuity.records.judging import Finding, Report, Tolerance
 from continuity.records.measuring import (
     Expect,
-    Finding,
     FrameMeasurement,
     Instrument,
     Measurement,
     Measurements,
     ModelCard,
-    Report,
     Status,
-    Tolerance,
     Verdict,
 )
 from continuity.records.shapes import KINDS, Box, Shape
