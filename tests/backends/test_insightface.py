@@ -21,8 +21,6 @@ from continuity.errors import MissingDependency, MissingWeights, ModelError, Usa
 from continuity.interfaces import FaceBackend
 from continuity.records import Box, Face
 
-pytest.importorskip("insightface", reason="the extra insightface is not installed")
-
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:

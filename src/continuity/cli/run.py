@@ -39,9 +39,27 @@ class Plan:
 
 @click.command()
 @click.argument("shot_file", metavar="SHOT.toml", type=click.Path(path_type=Path))
-@click.option("--identity", metavar="DIR", envvar="CONTINUITY_IDENTITY", type=click.Path(path_type=Path))
-@click.option("--tolerances", metavar="FILE", envvar="CONTINUITY_TOLERANCES", type=click.Path(path_type=Path))
-@click.option("--ledger", metavar="SHOW.db", envvar="CONTINUITY_LEDGER", type=click.Path(path_type=Path))
+@click.option(
+    "--identity",
+    metavar="DIR",
+    envvar="CONTINUITY_IDENTITY",
+    type=click.Path(path_type=Path),
+    help="An enrolled identity, instead of the file's.",
+)
+@click.option(
+    "--tolerances",
+    metavar="FILE",
+    envvar="CONTINUITY_TOLERANCES",
+    type=click.Path(path_type=Path),
+    help="A tolerance file, instead of the file's.",
+)
+@click.option(
+    "--ledger",
+    metavar="SHOW.db",
+    envvar="CONTINUITY_LEDGER",
+    type=click.Path(path_type=Path),
+    help="The ledger, instead of the file's.",
+)
 @click.option("--candidates", type=int, envvar="CONTINUITY_CANDIDATES", help="At most so many, over all runs.")
 @click.option("--seconds", type=float, envvar="CONTINUITY_SECONDS", help="At most so many, of all kinds.")
 @click.option("--gpu-seconds", type=float, envvar="CONTINUITY_GPU_SECONDS", help="At most so many on a GPU.")
@@ -187,7 +205,7 @@ def _path(told: Told) -> str:
 def _show(outcome: Outcome) -> None:
     from rich.text import Text
 
-    from continuity.cli.console import console, told
+    from continuity.cli.console import console, footer, told
 
     out = console()
     if outcome.kept:
@@ -204,6 +222,10 @@ def _show(outcome: Outcome) -> None:
         out.print(
             f"closest: candidate {outcome.closest.candidate}, {near}{f', {where}' if where else ''}", soft_wrap=True
         )
+    judged = outcome.kept or outcome.closest
+    if judged and judged.report:
+        for line in footer(judged.report):
+            out.print(Text(line, style="dim"), soft_wrap=True)
 
 
 def sentence(outcome: Outcome) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from continuity.cli.console import console, footer, table, told, word
 from continuity.cli.words import counted, duration, number, plain
+from continuity.records import Verdict
 
 if TYPE_CHECKING:
     from continuity.cli.score import Scored
@@ -89,6 +90,8 @@ def remarks(finding: Finding) -> Iterator[str]:
         yield f"worst at frame {seen.worst_frame}"
     if seen.coverage is not None and seen.coverage < 1 and seen.frames:
         yield f"measured in {seen.coverage:.0%} of the frames"
+    if finding.verdict is Verdict.PASS:
+        return  # numbers behind a pass are for --json
     items = list(flat(seen.evidence))
     yield from (f"{plain(name)} {text}" for name, text in items[:SHOWN_EVIDENCE])
     if len(items) > SHOWN_EVIDENCE:
