@@ -80,9 +80,7 @@ class Gate:
             raise UsageError(f"one metric per key was wanted, got several for {', '.join(twice)}")
         for metric in metrics:
             expectation(metric.key, metric.expect)
-        if not isinstance(identity, Identity):
-            raise UsageError(f"an identity was wanted, got {identity!r}: open it with ct.Identity.open(folder)")
-        self.identity = identity
+        self.identity = _opened(identity)
         self.metrics = tuple(sorted(metrics, key=lambda m: (m.cost, m.key)))  # cheap ones first
         self.sampling = sampling or Sampling()
         self._given = tolerances
@@ -105,9 +103,7 @@ class Gate:
         """
         from continuity.metrics import metrics_for
 
-        if not isinstance(identity, Identity):
-            raise UsageError(f"an identity was wanted, got {identity!r}: open it with ct.Identity.open(folder)")
-        metrics = metrics_for(identity, expects or {})
+        metrics = metrics_for(_opened(identity), expects or {})
         return cls(metrics, identity=identity, tolerances=tolerances, backends=backends)
 
     def __repr__(self) -> str:
@@ -209,6 +205,13 @@ class Gate:
             frame_count=media.frame_count,
             seconds=time.perf_counter() - start,
         )
+
+
+def _opened(identity: Identity) -> Identity:
+    """The identity, if it is one: the name of its folder is easily mistaken for it."""
+    if not isinstance(identity, Identity):
+        raise UsageError(f"an identity was wanted, got {identity!r}: open it with ct.Identity.open(folder)")
+    return identity
 
 
 def judge(measurements: Measurements, tolerances: Given) -> Report:

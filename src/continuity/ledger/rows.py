@@ -13,7 +13,7 @@ from typing import Any
 from continuity.errors import FormatError, UsageError
 from continuity.ledger.accounting import Totals
 from continuity.records import Cost, Json, Origin, Recipe, Report, State, Verdict
-from continuity.records.wire import report_from_json
+from continuity.records.wire import plain, report_from_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +90,11 @@ def dump(value: Any, what: str = "") -> str:
         UsageError: ``what`` is given and the value is no JSON.
     """
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"), default=_plain if not what else _mapping)
+        return json.dumps(value, allow_nan=False, separators=(",", ":"), default=_mapping if what else plain)
     except (TypeError, ValueError) as cause:
         if what:
             raise UsageError(f"{what}: plain JSON values with finite numbers were wanted: {cause}") from None
-    return json.dumps(_clean(value), allow_nan=False, separators=(",", ":"))
+    return json.dumps(plain(value), allow_nan=False, separators=(",", ":"))
 
 
 def digest(value: Mapping[str, Json], what: str) -> tuple[str, str]:
@@ -151,25 +151,3 @@ def _mapping(value: Any) -> Any:
     if isinstance(value, Sequence):
         return list(value)
     raise TypeError(f"{type(value).__name__} is no JSON")
-
-
-def _plain(value: Any) -> Any:
-    """Evidence comes from plugins too: arrays and array scalars become lists and numbers, the rest becomes text."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    try:
-        return _mapping(value)
-    except TypeError:
-        return str(value)
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, float):
-        return finite(float(value))
-    if value is None or isinstance(value, str | int):
-        return value
-    if isinstance(value, Mapping):
-        return {str(k): _clean(v) for k, v in value.items()}
-    if isinstance(value, Sequence):
-        return [_clean(v) for v in value]
-    return _clean(_plain(value))
