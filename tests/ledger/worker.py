@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from continuity.errors import BudgetSpent, ContinuityError, StorageFull
 from continuity.ledger import Ledger, MediaStore
 from continuity.media import Image
 from continuity.records import Budget, Cost, State
+
+RENDER = 0.003  # seconds a candidate: a worker that never renders never lets go of the lock, and no other gets a turn
 
 
 def say(*words: object) -> None:
@@ -29,6 +32,7 @@ def work(path: Path, candidates: int) -> None:
                 budget = Budget(candidates=candidates)
                 ticket = ledger.ask(shot, stream=stream, budget=budget, prompt="p", measure_fully=0.5)
                 say("asked", ticket.candidate, ticket.seed)
+                time.sleep(RENDER)
                 ledger.tell(ticket, State.FAILED, cost=Cost(render=1), error="no picture")
                 say("told", ticket.candidate, ticket.seed)
         except BudgetSpent as spent:
