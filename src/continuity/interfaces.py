@@ -7,7 +7,7 @@ repairs have ``settings``, plain JSON values; with class name and version they a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from continuity.records import (
     Face,
     FrameMeasurement,
     Hand,
+    InputMedium,
     Instrument,
     Json,
     Measurement,
@@ -271,6 +272,19 @@ class BatchGenerator(Generator, Protocol):
 
     def render_batch(self, recipes: Sequence[Recipe]) -> Sequence[Rendered | RenderFailed]:
         """In the order of the recipes; never watched."""
+
+
+@runtime_checkable
+class InputGenerator(Generator, Protocol):
+    """A generator that reads media or files besides the recipe: start frame, mask, control video, adapter."""
+
+    def inputs(self, recipe: Recipe) -> Mapping[str, InputMedium]:
+        """What a render of this recipe reads, by role. The loop stores them before it renders; the completed recipe
+        names their digests under the same roles."""
+
+    def with_inputs(self, inputs: Mapping[str, InputMedium]) -> Self:
+        """The same generator, reading these instead of its own in the roles given. Raises UsageError for a role that
+        it does not have, or a medium that it cannot read."""
 
 
 @runtime_checkable

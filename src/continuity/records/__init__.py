@@ -1,5 +1,6 @@
 """The frozen records that pass between the parts: what was measured, what was rendered, what it cost."""
 
+from continuity.records.inputs import InputMedium
 from continuity.records.judging import Finding, Report, Tolerance
 from continuity.records.measuring import (
     Expect,
@@ -45,6 +46,7 @@ __all__ = [
     "FrameMeasurement",
     "Hand",
     "Heat",
+    "InputMedium",
     "Instrument",
     "Json",
     "Measurement",
