@@ -25,6 +25,7 @@ from .errors import UnknownKey as UnknownKey
 from .errors import UsageError as UsageError
 from .gate import Gate as Gate
 from .gate import judge as judge
+from .generators import DiffusersGenerator as DiffusersGenerator
 from .generators import FolderGenerator as FolderGenerator
 from .generators import FunctionGenerator as FunctionGenerator
 from .generators import Simulator as Simulator
@@ -41,6 +42,7 @@ from .metrics import LogoDrift as LogoDrift
 from .metrics import LookDistance as LookDistance
 from .metrics import LookTextDistance as LookTextDistance
 from .proposers import Seeds as Seeds
+from .proposers import Variations as Variations
 from .records import Budget as Budget
 from .records import Cost as Cost
 from .records import Decision as Decision
@@ -63,7 +65,12 @@ from .records import Tolerance as Tolerance
 from .records import Trial as Trial
 from .records import Verdict as Verdict
 from .records import report_from_json as report_from_json
+from .replaying import Replay as Replay
+from .replaying import ReplayOutcome as ReplayOutcome
+from .replaying import replay as replay
+from .shot import BestOf as BestOf
 from .shot import FirstAccepted as FirstAccepted
+from .shot import Futility as Futility
 from .shot import Outcome as Outcome
 from .shot import Shot as Shot
 from .shot import StoppedBy as StoppedBy

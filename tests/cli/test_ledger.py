@@ -79,6 +79,88 @@ def test_json_has_the_numbers(show: Path, rates: Path, run: Run) -> None:
     assert [(row["id"], row["state"], row["kept"]) for row in rows] == [(1, "rejected", False), (2, "accepted", True)]
 
 
+@pytest.fixture
+def priced(tmp_path: Path) -> Path:
+    """A ledger with costs of every kind, a candidate nobody could judge, and two revisions of one shot."""
+    from continuity.interfaces import Observed
+    from continuity.testing import FakeBackends, FakeMetric
+
+    def brightness(seen: Observed) -> float | ct.FrameMeasurement:
+        dark = ct.FrameMeasurement(status=ct.Status.NOT_MEASURABLE, note="it was too dark")
+        return float(seen.pixels.mean()) if seen.pixels.any() else dark
+
+    nobody = ct.Identity(name="nobody", enrolled=())
+    path = tmp_path / "priced.db"
+
+    def gate(limit: float) -> ct.Gate:
+        metric = FakeMetric("bright", measures=brightness)
+        return ct.Gate([metric], identity=nobody, tolerances={"bright": limit}, backends=FakeBackends())
+
+    cost = ct.Cost(render=10, decode=2, preview=1, device="cuda:H100")
+    with ct.Ledger.open(path) as ledger:
+        old = ct.Shot("sc010", gate=gate(10), ledger=ledger)
+        old.tell(old.ask(), flat(200), cost)
+        new = ct.Shot("sc010", gate=gate(64), ledger=ledger)
+        new.tell(new.ask(), flat(30), cost)
+        none = ct.Shot("all", gate=gate(64), ledger=ledger)
+        half = ct.Cost(render=4, device="cpu", steps_run=5, steps_planned=10)
+        none.tell(none.ask(), error=ct.Aborted("stopped", cost=half))
+        none.tell(none.ask(), flat(0), cost)
+    return path
+
+
+def test_the_price_of_a_shot(priced: Path, rates: Path, run: Run) -> None:
+    code, out, err = run("ledger", "ratio", priced, "--rates", rates, "--json")
+    assert (code, err) == (0, "")
+    one, none, bill = map(json.loads, out.splitlines())
+    assert (one["shot"], one["kept"], one["candidates"], one["generation_ratio"]) == ("sc010", 1, 2, 2.0)
+    assert (none["shot"], none["kept"], none["renders"], none["per_kept"]) == ("all", 0, 1.5, None)
+    assert (bill["generation_ratio"], bill["renders_per_kept"], bill["kept"]) == (4.0, 3.5, 1)
+    kinds = {"render": 34, "decode": 6, "preview": 3, "repair": 0}
+    assert {kind: bill["seconds_by_kind"][kind] for kind in kinds} == kinds
+    assert bill["cost_by_kind"]["render"] == 60.0, "30 seconds on the GPU; 4 on the CPU have no price"
+    assert bill["cost"] == pytest.approx(sum(bill["cost_by_kind"].values()))
+    assert bill["per_kept"]["cost"] == bill["cost"]
+    assert (none["states"].get("inconclusive"), none["inconclusive"]) == (1, {"bright": 1})
+    assert one["inconclusive"] == {}
+
+
+def test_the_price_of_a_shot_in_words(priced: Path, rates: Path, run: Run) -> None:
+    _, out, _ = run("ledger", "ratio", priced, "--rates", rates)
+    seconds, prices = out.split("\n\n")[:2]
+    header, first, second, every, each = seconds.splitlines()
+    kinds = "render decode preview score"
+    assert header.split() == f"shot kept candidates renders {kinds} seconds inconclusive".split()
+    assert first.split()[:7] == ["sc010", "yes", "2", "2.0", "20.0", "4.0", "2.0"]
+    assert second.split()[:5] == ["all", "-", "2", "1.5", "14.0"]
+    assert second.rstrip().endswith("1 (bright 1)")
+    assert every.split()[:5] == ["all", "1", "4", "3.5", "34.0"]
+    assert each.split()[:6] == ["per", "shot", "kept", "4.0", "3.5", "34.0"]
+    assert prices.splitlines()[0].split() == ["shot", "render", "decode", "preview", "score", "CHF"]
+    assert prices.splitlines()[-1].split()[:4] == ["per", "shot", "kept", "60.00"]
+    assert "generation ratio 4.0 candidates per shot kept, 3.5 full renders" in out
+    _, out, _ = run("ledger", "ratio", priced)
+    assert "CHF" not in out and "EUR" not in out
+    assert "a kept shot took 43 s" in out
+
+
+def test_the_help_shows_a_file_of_rates(run: Run, tmp_path: Path) -> None:
+    from continuity.cli.shot_file import read_rates
+
+    _, out, _ = run("ledger", "ratio", "--help")
+    lines = [line.strip() for line in out.splitlines()]
+    first = lines.index("format = 1")
+    (tmp_path / "rates.toml").write_text("\n".join(lines[first : first + 4]))
+    assert read_rates(tmp_path / "rates.toml").price("cuda:NVIDIA H100 80GB") == 0.0011
+
+
+def test_an_empty_ledger_has_no_price(tmp_path: Path, run: Run) -> None:
+    ct.Ledger.open(tmp_path / "new.db").close()
+    assert run("ledger", "ratio", tmp_path / "new.db") == (0, "no shot yet\n", "")
+    _, out, _ = run("ledger", "ratio", tmp_path / "new.db", "--json")
+    assert json.loads(out)["generation_ratio"] is None
+
+
 def test_export_has_every_row(show: Path, run: Run) -> None:
     code, out, err = run("ledger", "export", show)
     assert (code, err) == (0, "")
@@ -91,6 +173,7 @@ def test_looking_writes_nothing(show: Path, run: Run) -> None:
     before = {p.name: p.read_bytes() for p in show.parent.iterdir() if p.is_file()}
     run("ledger", "show", show)
     run("ledger", "export", show)
+    run("ledger", "ratio", show)
     assert {p.name: p.read_bytes() for p in show.parent.iterdir() if p.is_file()} == before
 
 
@@ -103,7 +186,7 @@ def test_an_empty_ledger_says_so(tmp_path: Path, run: Run) -> None:
 def test_what_is_no_ledger_is_a_sentence(name: str, tmp_path: Path, run: Run) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "text.db").write_text("no ledger at all, only text")
-    for command in ("show", "export"):
+    for command in ("show", "export", "ratio"):
         code, out, err = run("ledger", command, tmp_path / name)
         assert (code, out) == (2, "")
         assert err.startswith("error: ")

@@ -69,6 +69,12 @@ def test_a_terminal_gets_a_board_that_goes_away(
     assert err.count("\x1b[?25l") == err.count("\x1b[?25h") == 1, "the cursor comes back"
 
 
+def test_the_board_says_where_in_a_campaign_it_is(tmp_path: Path) -> None:
+    with ct.Ledger.open(tmp_path / "show.db") as ledger:
+        shown = text_of(View(ledger, "sc010", ct.Budget(), "shot 3 of 20"))
+        assert shown.index("shot 3 of 20") < shown.index("sc010")
+
+
 def test_a_line_says_what_failed(tmp_path: Path, bright_gate: ct.Gate) -> None:
     with ct.Ledger.open(tmp_path / "show.db") as ledger:
         shot = ct.Shot("sc010", gate=bright_gate, ledger=ledger)

@@ -219,3 +219,19 @@ def test_a_closed_pipe_is_no_verdict(tmp_path: Path) -> None:
     )
     assert ended.returncode in (0, 141), ended.stderr  # 0 where it was all written before the pipe closed
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("continuity ", "run"), ("continuity ledger ", "ratio"), ("continuity ledger ratio --r", "--rates")],
+)
+def test_a_shell_is_offered_commands_and_options(words: str, offered: str) -> None:
+    place = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from continuity.cli import main; sys.exit(main())"],
+        env={**os.environ, **place, "_CONTINUITY_COMPLETE": "bash_complete"},
+        capture_output=True,
+        text=True,
+    )
+    assert f"plain,{offered}" in done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (0, "")

@@ -281,6 +281,62 @@ def test_keyword_arguments_from_the_file(shot: Callable[..., Path], run: Run) ->
 
 
 @pytest.mark.parametrize(
+    ("proposer", "said"),
+    [
+        ('kind = "variation"', "did you mean 'variations'?"),
+        ("vary = { level = [1] }", "no kind ''"),
+        ('kind = "variations"', "variations needs 'vary'"),
+        ('kind = "variations"\nvary = 3', "a table was wanted"),
+        ('kind = "variations"\nvary = { level = 3 }', "a list of values"),
+        ('kind = "variations"\nvary = { level = { low = 1, high = 2 } }', "order = 'random'"),
+        ('kind = "variations"\nvary = { level = [1979-05-27] }', "no plain JSON"),
+        ('kind = "variations"\nvary = { level = [1] }\nrepeat = 2', "did you mean 'repeats'?"),
+        ('kind = "seeds"\nvary = { level = [1] }', "there is no key 'vary'"),
+        ('kind = "plugin"\nname = "none-such"', "none-such"),
+    ],
+)
+def test_a_wrong_proposer_is_a_sentence(proposer: str, said: str, shot: Callable[..., Path], run: Run) -> None:
+    code, out, err = run("run", shot(more=f"[proposer]\n{proposer}\n"), "--dry-run")
+    assert (code, out) == (2, ""), err
+    assert said in err
+
+
+def test_variations_from_the_file(shot: Callable[..., Path], run: Run) -> None:
+    module = next(shot().parent.glob("renderer_*.py")).stem
+    vary = '[proposer]\nkind = "variations"\nvary = { level = [0.3, 0.5, 1.0] }\n'
+    file = shot(generator=f'kind = "function"\nfunction = "{module}:gain"', more=vary)
+    code, out, err = run("run", file)
+    assert code == 0, err
+    assert "kept candidate 3" in out
+    with ct.Ledger.open(file.parent / "show.db") as ledger:
+        assert [ledger.recipe(row.id).changes for row in ledger.candidates()] == [
+            {"level": 0.3},
+            {"level": 0.5},
+            {"level": 1.0},
+        ]
+
+
+def test_a_folder_is_its_own_proposer(shot: Callable[..., Path], run: Run) -> None:
+    file = shot(generator='kind = "folder"\nfolder = "."', more='[proposer]\nkind = "seeds"\n')
+    code, _, err = run("run", file, "--dry-run")
+    assert code == 2
+    assert "leave [proposer] out" in err
+
+
+def test_the_best_of_several(shot: Callable[..., Path], run: Run) -> None:
+    module = next(shot().parent.glob("renderer_*.py")).stem
+    more = (
+        '[proposer]\nkind = "variations"\nvary = { level = [0.98, 1.0, 0.99] }\n'
+        '[stop]\nk = 3\n[limits]\ngrade = 100\n"face:collins" = 2.0\n'
+    )
+    file = shot(generator=f'kind = "function"\nfunction = "{module}:gain"', more=more)
+    code, out, err = run("run", file)
+    assert code == 0, err
+    assert "kept candidate 2" in out
+    assert "3 candidates in all" in out
+
+
+@pytest.mark.parametrize(
     ("change", "said"),
     [
         (("ledger = ", "#"), "write ledger ="),

@@ -6,6 +6,7 @@ import pytest
 
 from continuity.cli.shot_file import read, read_rates
 from continuity.errors import FormatError, UsageError
+from continuity.shot import BestOf, FirstAccepted, Futility
 
 LEAST = """format = 1
 name = "sc042_010"
@@ -55,6 +56,22 @@ per_second = { cuda = 0.0007 }
     assert file.rates.price("cuda:NVIDIA H100") == 0.0007
 
 
+@pytest.mark.parametrize(
+    ("stop", "rule"),
+    [
+        ("", FirstAccepted()),
+        ("rule = 'first'", FirstAccepted()),
+        ("futility = true", FirstAccepted()),
+        ("futility = false\ninconclusive = 9", FirstAccepted(inconclusive=9, futility=None)),
+        ("rule = 'best'\nk = 3\nfailures = 2", BestOf(3, failures=2)),
+        ("k = 2\nfutility = { chance = 0.1 }", BestOf(2, futility=Futility(chance=0.1))),
+        ("futility = { past_shots = 20 }", FirstAccepted(futility=Futility(past_shots=20))),
+    ],
+)
+def test_stop_rules(tmp_path: Path, stop: str, rule: FirstAccepted | BestOf) -> None:
+    assert read(written(tmp_path, f"{LEAST}[stop]\n{stop}\n")).stop == rule
+
+
 def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
     file = read(written(tmp_path, LEAST))
     assert (file.prompt, file.identity, file.ledger, file.tolerances, file.budget) == ("", None, None, None, {})
@@ -83,6 +100,16 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
         ("[rates]\ncurrency = 'euro'", "ISO 4217"),
         ("[stop]\nfailures = 0", "from 1 up"),
         ("measure_fully = '1'", "a number was wanted"),
+        ("batch = 0", "from 1 up"),
+        ("batch = 2.0", "a whole number was wanted"),
+        ("proposer = 'seeds'", "a table was wanted"),
+        ("[stop]\nrule = 'bets'", "did you mean 'best'?"),
+        ("[stop]\nrule = 'best'", "needs k"),
+        ("[stop]\nrule = 'first'\nk = 3", "leave it out"),
+        ("[stop]\nk = 0", "from 1 up"),
+        ("[stop]\nfutility = 3", "a table was wanted"),
+        ("[stop]\nfutility = { chance = 2.0 }", "a probability"),
+        ("[stop]\nfutility = { chanse = 0.1 }", "did you mean 'chance'?"),
     ],
 )
 def test_a_wrong_key_or_value_is_named(tmp_path: Path, line: str, said: str) -> None:

@@ -148,6 +148,14 @@ class TestSimulator(GeneratorContract):
         return ct.Simulator(ct.Image.from_array(astronaut), size=128)
 
 
+class TestDiffusersGenerator(GeneratorContract):
+    @pytest.fixture
+    def generator(self) -> Generator:
+        from continuity.testing.pipelines import tiny_pipeline
+
+        return ct.DiffusersGenerator(tiny_pipeline("sd"), num_inference_steps=3)
+
+
 class TestFolderGenerator(GeneratorContract):
     @pytest.fixture
     def generator(self, tmp_path: Path, astronaut: np.ndarray) -> Generator:
@@ -170,6 +178,16 @@ class TestSeeds(ProposerContract):
     @pytest.fixture
     def proposer(self) -> Proposer:
         return ct.Seeds()
+
+
+class TestVariations(ProposerContract):
+    @pytest.fixture(params=["grid", "random", "an ending grid"])
+    def proposer(self, request: pytest.FixtureRequest) -> Proposer:
+        vary: dict[str, list[Json]] = {"guidance_scale": [4, 6.5], "prompt": ["one", "two"]}
+        if request.param == "random":
+            scale: dict[str, Json] = {"low": 3, "high": 9}
+            return ct.Variations({**vary, "guidance_scale": scale}, order="random")
+        return ct.Variations(vary, repeats=1 if request.param == "an ending grid" else None)
 
 
 class TestWatch(WatchContract):

@@ -14,7 +14,9 @@ import numpy as np
 from PIL import Image as Pil
 
 import continuity as ct
-from continuity.cli import shot_file
+from continuity.cli import campaign_file, shot_file
+from continuity.cli.proposing import proposer_of
+from continuity.cli.tables import opened
 from continuity.testing import FakeBackends, FakeMetric
 
 HERE = Path(__file__).parent
@@ -71,3 +73,24 @@ def test_shot_1() -> None:
     shot = shot_file.read(HERE / "shot-1.toml")
     assert shot.name == "sc042_010"
     assert shot.budget["candidates"] == 100
+
+
+def test_shot_1_with_every_key() -> None:
+    shot = shot_file.read(HERE / "shot-1-full.toml")
+    assert shot.stop == ct.BestOf(3)
+    assert shot.batch == 4
+    assert shot.generator["inputs"]["control"] == ["a.png", "b.png"]
+    proposer = proposer_of(shot, None)
+    assert proposer is not None
+    changes = proposer.propose((), 0).changes
+    assert changes["prompt"] in ("Mara at the bar, 85mm", "Mara at the bar, 85mm, overcast")
+    assert set(changes) == {"prompt", "guidance_scale", "adapter:mara", "num_inference_steps"}
+
+
+def test_campaign_1() -> None:
+    path = HERE / "campaign-1.toml"
+    campaign = campaign_file.campaign_of(opened(path), path)
+    one, two = campaign.shots
+    assert (one.name, one.budget["candidates"], one.generator["kind"]) == ("sc042_010", 100, "diffusers")
+    assert (two.budget["candidates"], two.generator["kind"], two.limits) == (20, "function", {"face:mara": 0.55})
+    assert campaign.rates.price("cuda") == 0.0011

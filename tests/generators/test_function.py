@@ -97,6 +97,16 @@ def test_changes_arrive_by_name() -> None:
     assert int(first(FunctionGenerator(render), Recipe(seed=1, changes={"strength": 0.5}))[0, 0, 0]) == 50
 
 
+def test_a_changed_prompt_replaces_the_one_of_the_recipe() -> None:
+    def render(seed: int, prompt: str) -> Pixels:
+        return grey(len(prompt))
+
+    changed = Recipe(prompt="at the bar", changes={"prompt": "overcast"})
+    assert int(first(FunctionGenerator(render), changed)[0, 0, 0]) == len("overcast")
+    with pytest.raises(RenderFailed, match="the recipe changes prompt"):
+        FunctionGenerator(lambda seed: grey()).render(changed)
+
+
 @pytest.mark.parametrize("changes", [{"strenght": 1}, {"seed": 3}, {"watch": 1}])
 def test_changes_that_the_function_does_not_take_fail_by_name(changes: dict[str, Json]) -> None:
     generator = FunctionGenerator(lambda seed, strength=1.0: grey())

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from continuity.ledger.accounting import Totals, bill, reached
+from continuity.ledger.accounting import Totals, bill, reached, together
 from continuity.records import Budget, Cost, Rates, State
 
 if TYPE_CHECKING:
@@ -54,6 +54,27 @@ def test_money_is_by_device_and_gpu_seconds_leave_out_scoring() -> None:
     assert (spent.total_seconds, spent.gpu_seconds, spent.score_seconds) == (169, 100, 19)
 
 
+def test_seconds_and_money_by_kind() -> None:
+    spent = Totals(seconds={("cuda:A", "render"): 100, ("cpu", "render"): 50, ("cpu", "score"): 10})
+    assert spent.by_kind == {"render": 150, "decode": 0, "preview": 0, "score": 10, "repair": 0}
+    assert spent.money_by_kind(RATES)["render"] == pytest.approx(0.1 + 0.005)
+    assert sum(spent.money_by_kind(RATES).values()) == pytest.approx(spent.money(RATES))
+
+
+def test_bills_together_are_the_bill_of_all() -> None:
+    one = bill([("a", 7, totals(3, render=1))], {State.REJECTED: 2, State.LOST: 1}, {"face": 1}, RATES)
+    two = bill([("b", None, totals(5, render=4))], {State.REJECTED: 5}, {"face": 1, "grade": 3}, Rates())
+    both = bill(
+        [("a", 7, totals(3, render=1)), ("b", None, totals(5, render=4))],
+        {State.REJECTED: 7, State.LOST: 1},
+        {"grade": 3, "face": 2},
+        RATES,
+    )
+    assert together([one, two], RATES) == both
+    assert list(together([one, two], RATES).inconclusive) == ["grade", "face"]
+    assert together([], RATES).generation_ratio is None
+
+
 def test_totals_add_up() -> None:
     both = totals(2, render=1, score=2) + totals(3, render=4) + Totals()
     assert both == Totals(candidates=5, seconds={("cuda:A", "render"): 5, ("cuda:A", "score"): 2}, renders=5)
@@ -89,6 +110,10 @@ def test_the_bill_of_a_ledger(loop: Loop, begin: Callable[..., Loop]) -> None:
     found = loop.ledger.bill(RATES)
     assert (found.shots, found.kept, found.generation_ratio, found.renders) == (2, 1, 6.0, 4.5)
     assert found.inconclusive == {"face": 2, "grade": 1}
+    each = loop.ledger.bills(RATES)
+    assert list(each) == [loop.shot.name, "another"]
+    assert (each["another"].kept, each["another"].totals.candidates) == (0, 3)
+    assert together(each.values(), RATES) == found
     assert found.totals.seconds == {("cuda:A", "render"): 5, ("cuda:A", "score"): 1, ("cpu", "render"): 6}
     assert found.money == pytest.approx(6 * 0.001 + 6 * 0.0001)
     assert found.states[State.ABORTED] == found.states[State.ACCEPTED] == found.states[State.ASKED] == 1

@@ -19,7 +19,8 @@ from continuity._version import __version__
 from continuity.cli.words import nearest, plain
 from continuity.errors import ContinuityError, UsageError
 
-COMMANDS = ("enrol", "score", "run", "ledger", "sheet", "weights", "demo", "completion")
+COMMANDS = ("enrol", "score", "run", "ledger", "replay", "sheet", "weights", "demo", "completion")
+COMPLETING = "_CONTINUITY_COMPLETE"  # set by the completion script of a shell
 USAGE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 2, 70, 130, 141
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             _drop_stdout()
             return BROKEN_PIPE
         except SystemExit as cause:
+            if COMPLETING in os.environ:  # how click ends when it has told a shell what there is
+                return int(cause.code or 0)
             _say(f"error: something inside wanted to end the process ({cause.code!r}) instead of raising an error")
             return INTERNAL
         except (KeyboardInterrupt, click.Abort):

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from continuity.cli.words import counted, plain
-from continuity.errors import LedgerError
-from continuity.ledger import Ledger, MediaStore
+from continuity.proposers import Seeds
+from continuity.shot import BestOf
 
 if TYPE_CHECKING:
-    from continuity.cli.run import Plan
+    from continuity.cli.planning import Plan
 
 FORMAT = 1
+NOTHING = "nothing was rendered, nothing was written"
 
 
 def show(plan: Plan, *, as_json: bool) -> None:
     """Checks the place of the ledger too, then says what would run; writes nothing.
 
     Raises:
-        LedgerError, StorageFull: the ledger could not be opened, or its disk is nearly full.
+        ContinuityError: the ledger could not be opened, its disk is nearly full, or the generator cannot be made.
     """
-    so_far = _so_far(plan)
+    so_far = plan.so_far()
     found = described(plan, so_far)
     if as_json:
         click.echo(json.dumps(found, allow_nan=False))
@@ -36,8 +38,6 @@ def show(plan: Plan, *, as_json: bool) -> None:
     rows.add_column(style="dim")
     rows.add_column(overflow="fold")
     limits = ", ".join(f"{key} {t['limit']:g} {t['unit']}" for key, t in found["limits"].items())
-    names = {"cost": found["currency"], "gpu_seconds": "GPU seconds"}
-    budget = ", ".join(f"{value:,g} {names.get(name, name)}" for name, value in found["budget"].items())
     rows.add_row("shot", plain(found["shot"]))
     rows.add_row("prompt", plain(found["prompt"]) or "-")
     rows.add_row("identity", plain(f"{found['identity']['name']} ({found['identity']['folder']})"))
@@ -47,19 +47,20 @@ def show(plan: Plan, *, as_json: bool) -> None:
         rows.add_row("", f"not calibrated: {plain(', '.join(by_hand))}")
     rows.add_row("models", models_line(m for i in plan.gate.instruments.values() for m in i.models) or "-")
     rows.add_row("generator", plain(found["generator"]))
+    rows.add_row("proposer", plain(found["proposer"]))
     rows.add_row("ledger", plain(found["ledger"]))
     rows.add_row(
         "", "there is none yet" if so_far is None else f"has {counted(so_far, 'candidate')} of this shot so far"
     )
-    rows.add_row("stops at", f"the first one kept, or {budget}")
+    rows.add_row("stops at", _stops_at(plan, found))
     out = console()
     out.print(rows)
-    out.print("everything needed is there; nothing was rendered, nothing was written")
+    out.print(f"everything needed is there; {NOTHING}")
 
 
 def described(plan: Plan, so_far: int | None) -> dict[str, Any]:
     """The plan as plain JSON values."""
-    identity, gate, budget = plan.gate.identity, plan.gate, plan.budget
+    identity, gate, budget, generator = plan.gate.identity, plan.gate, plan.budget, plan.generator()
     units = {metric.key: metric.unit for metric in gate.metrics}
     limits = {name: getattr(budget, name) for name in ("candidates", "seconds", "gpu_seconds", "cost")}
     return {
@@ -70,8 +71,11 @@ def described(plan: Plan, so_far: int | None) -> dict[str, Any]:
         "limits": {
             t.key: {"limit": t.limit, "unit": units[t.key], "calibrated": t.calibrated} for t in gate.tolerances
         },
-        "generator": repr(plan.generator),
-        "settings": dict(plan.generator.settings),
+        "generator": repr(generator),
+        "settings": dict(generator.settings),
+        "proposer": repr(plan.proposer(generator) or Seeds()),
+        "stop": repr(plan.file.stop),
+        "batch": plan.file.batch,
         "ledger": str(plan.ledger),
         "candidates_so_far": so_far,
         "budget": {name: value for name, value in limits.items() if value is not None},
@@ -79,13 +83,34 @@ def described(plan: Plan, so_far: int | None) -> dict[str, Any]:
     }
 
 
-def _so_far(plan: Plan) -> int | None:
-    """Candidates of this shot in the ledger, over all revisions; None where there is no ledger yet."""
-    if not plan.ledger.exists():
-        if not plan.ledger.parent.is_dir():
-            raise LedgerError(f"a ledger was wanted in {str(plan.ledger.parent)!r}, there is no such folder: make it")
-        MediaStore.beside(plan.ledger).check_space()
-        return None
-    with Ledger.open(plan.ledger, create=False) as opened:
-        opened.check_space()
-        return sum(shot.totals.candidates for shot in opened.shots() if shot.name == plan.file.name)
+def show_several(plans: Sequence[Plan], *, as_json: bool) -> None:
+    """What a campaign would run, a line a shot; its plans are checked."""
+    from continuity.cli.console import console, table
+
+    shown = table("shot", "so far", "identity", "generator", "proposer", "stops at", right=("so far",))
+    for plan in plans:
+        so_far = plan.so_far()
+        found = described(plan, so_far)
+        if as_json:
+            click.echo(json.dumps(found, allow_nan=False))
+            continue
+        shown.add_row(
+            plain(found["shot"]),
+            f"{so_far or 0:,}",
+            plain(found["identity"]["name"]),
+            plain(found["generator"]),
+            plain(found["proposer"]),
+            _stops_at(plan, found),
+        )
+    if not as_json:
+        out = console()
+        out.print(shown)
+        out.print(f"everything needed for {counted(len(plans), 'shot')} is there; {NOTHING}")
+
+
+def _stops_at(plan: Plan, found: Mapping[str, Any]) -> str:
+    names = {"cost": found["currency"], "gpu_seconds": "GPU seconds"}
+    budget = ", ".join(f"{value:,g} {names.get(name, name)}" for name, value in found["budget"].items())
+    rule = plan.file.stop
+    first = f"the best of {rule.k} accepted" if isinstance(rule, BestOf) else "the first accepted"
+    return f"{first}, or {budget}"

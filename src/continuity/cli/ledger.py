@@ -1,4 +1,4 @@
-"""``continuity ledger show | export SHOW.db``: what was made, what was kept, what it cost."""
+"""``continuity ledger show | ratio | export SHOW.db``: what was made, what was kept, what it cost."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from continuity.cli.words import counted, duration, nearest, plain
+from continuity.cli.bills import FORMAT, RATES_FILE, bill_json, bill_lines, money, rates_of, spent_json
+from continuity.cli.ratio import ratio
+from continuity.cli.words import nearest, plain
 from continuity.errors import UsageError
 
 if TYPE_CHECKING:
-    from continuity.ledger import Bill, Ledger, ShotRow
+    from continuity.ledger import Ledger, ShotRow
     from continuity.records import Rates, State
-
-FORMAT = 1
 
 
 @click.group()
@@ -26,27 +26,23 @@ def ledger() -> None:
     """What was made, what was kept, what it cost."""
 
 
+ledger.add_command(ratio)
+
+
 @ledger.command()
 @click.argument("path", metavar="SHOW.db", type=click.Path(path_type=Path))
 @click.option("--shot", metavar="NAME", help="The candidates of this shot instead of all shots.")
-@click.option(
-    "--rates", "rates_file", metavar="FILE", type=click.Path(path_type=Path), help="A TOML file with [rates]."
-)
+@RATES_FILE
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout and nothing else.")
 def show(path: Path, shot: str | None, rates_file: Path | None, as_json: bool) -> None:
     """Shows the shots of a ledger with their candidates, or the candidates of one shot.
 
     The generation ratio counts all candidates of all shots, also of those that kept none, per shot kept. Renders count
-    an aborted one by the steps it ran.
+    an aborted one by the steps it ran. `continuity ledger ratio` has the price of a shot, by kind of work.
     """
     from continuity.ledger import Ledger
-    from continuity.records import Rates
 
-    rates = Rates()
-    if rates_file is not None:
-        from continuity.cli.shot_file import read_rates
-
-        rates = read_rates(rates_file)
+    rates = rates_of(rates_file)
     with Ledger.open(path, create=False) as opened:
         if shot is not None:
             for revision in revisions(opened, shot):
@@ -79,18 +75,13 @@ def revisions(opened: Ledger, name: str) -> Sequence[ShotRow]:
     return found
 
 
-def money(amount: float, rates: Rates) -> str:
-    """An amount with its currency, or a dash where nothing has a price."""
-    return f"{amount:,.2f} {rates.currency}" if any(rates.per_second.values()) else "-"
-
-
 def _shots(opened: Ledger, rates: Rates, as_json: bool) -> None:
     rows = [(one, Counter(c.state for c in opened.candidates(one))) for one in opened.shots()]
     bill = opened.bill(rates)
     if as_json:
         for one, states in rows:
             click.echo(json.dumps(_shot_json(one, states, opened.failures(one), rates), allow_nan=False))
-        click.echo(json.dumps(_bill_json(bill), allow_nan=False))
+        click.echo(json.dumps(bill_json(bill), allow_nan=False))
         return
     from continuity.cli.console import console, table
     from continuity.records import State
@@ -119,21 +110,6 @@ def _shots(opened: Ledger, rates: Rates, as_json: bool) -> None:
     out.print(shown)
     for line in bill_lines(bill):
         out.print(line, soft_wrap=True)
-
-
-def bill_lines(bill: Bill) -> list[str]:
-    """What all shots came to, in sentences."""
-    lines = [f"{counted(bill.totals.candidates, 'candidate')} of {counted(bill.shots, 'shot')}, {bill.kept} kept"]
-    if bill.generation_ratio is not None and bill.renders_per_kept is not None:
-        lines.append(
-            f"generation ratio {bill.generation_ratio:.1f} candidates per shot kept, "
-            f"{bill.renders_per_kept:.1f} full renders per shot kept"
-        )
-    spent = f"{duration(bill.totals.total_seconds)} in all, {duration(bill.totals.score_seconds)} of it scoring"
-    lines.append(spent + (f", {money(bill.money, bill.rates)}" if money(0, bill.rates) != "-" else ""))
-    if bill.inconclusive:
-        lines.append("inconclusive: " + ", ".join(f"{plain(key)} {n}" for key, n in bill.inconclusive.items()))
-    return lines
 
 
 def _candidates(opened: Ledger, shot: ShotRow, rates: Rates, as_json: bool) -> None:
@@ -176,28 +152,7 @@ def _shot_json(
         "candidates": one.totals.candidates,
         "states": {str(state): count for state, count in states.items()},
         "failing": dict(failures),
-        **_spent_json(one.totals.renders, one.totals.total_seconds, one.totals.gpu_seconds, one.totals.score_seconds),
+        **spent_json(one.totals.renders, one.totals.total_seconds, one.totals.gpu_seconds, one.totals.score_seconds),
         "cost": one.totals.money(rates),
         "currency": rates.currency,
     }
-
-
-def _bill_json(bill: Bill) -> Mapping[str, Any]:
-    spent = bill.totals
-    return {
-        "format": FORMAT,
-        "shots": bill.shots,
-        "kept": bill.kept,
-        "candidates": spent.candidates,
-        "generation_ratio": bill.generation_ratio,
-        "renders_per_kept": bill.renders_per_kept,
-        "states": {str(state): count for state, count in bill.states.items()},
-        "inconclusive": dict(bill.inconclusive),
-        **_spent_json(bill.renders, spent.total_seconds, spent.gpu_seconds, spent.score_seconds),
-        "cost": bill.money,
-        "currency": bill.rates.currency,
-    }
-
-
-def _spent_json(renders: float, seconds: float, gpu: float, score: float) -> Mapping[str, float]:
-    return {"renders": renders, "seconds": seconds, "gpu_seconds": gpu, "score_seconds": score}

@@ -21,16 +21,17 @@ if TYPE_CHECKING:
 
 
 class View:
-    """Shows a run on stderr. Give :meth:`tell` to ``shot.run(on_told=...)``.
+    """Shows a run on stderr. Give :meth:`tell` to ``shot.run(on_told=...)``. ``place`` is where the shot stands in a
+    campaign, such as ``shot 3 of 20``.
 
     The board counts verdicts and failing metrics of this run; candidates, seconds and cost are of the shot over all
     runs, since that is what the budget is about.
     """
 
-    def __init__(self, ledger: Ledger, name: str, budget: Budget) -> None:
+    def __init__(self, ledger: Ledger, name: str, budget: Budget, place: str = "") -> None:
         from rich.live import Live
 
-        self._ledger, self._name, self._budget = ledger, name, budget
+        self._ledger, self._name, self._budget, self._place = ledger, name, budget, place
         self._states: Counter[State] = Counter()
         self._failing: Counter[str] = Counter()
         self._best: Told | None = None
@@ -80,6 +81,8 @@ class View:
         rows.add_column(style="dim")
         rows.add_column()
         waited = duration(time.monotonic() - self._since)
+        if self._place:
+            rows.add_row(self._place, "")
         rows.add_row(plain(self._name), Text(f"rendering and measuring for {waited}", style="cyan"))
         verdicts = Text("  ").join(
             Text(f"{count:,} {state}", style=STYLES[state]) for state, count in self._states.items()

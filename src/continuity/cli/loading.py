@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from continuity.cli.shot_file import NUMBER, ShotFile, check
-from continuity.cli.words import nearest, path_of, plain
-from continuity.errors import ContinuityError, MissingDependency, PluginError, UsageError
+from continuity.cli import pipes
+from continuity.cli.importing import imported
+from continuity.cli.pipes import Pipes
+from continuity.cli.shot_file import ShotFile
+from continuity.cli.tables import NUMBER, Keys, check
+from continuity.cli.words import nearest, path_of
+from continuity.errors import ContinuityError, PluginError, UsageError
 from continuity.interfaces import Backends, Generator
 
 if TYPE_CHECKING:
     from continuity.generators import Simulator
 
-Types = tuple[type, ...]
-KIND: Mapping[str, Types] = {"kind": (str,)}
-FUNCTION: Mapping[str, Types] = {
+KIND: Keys = {"kind": (str,)}
+FUNCTION: Keys = {
     **KIND,
     "function": (str,),
     "settings": (dict,),  # keyword arguments of every call
@@ -27,9 +27,9 @@ FUNCTION: Mapping[str, Types] = {
     "steps": (int,),
     "rate": NUMBER,
 }
-FOLDER: Mapping[str, Types] = {**KIND, "folder": (str,), "pattern": (str,)}
-PLUGIN: Mapping[str, Types] = {**KIND, "name": (str,), "settings": (dict,)}
-SIMULATOR: Mapping[str, Types] = {
+FOLDER: Keys = {**KIND, "folder": (str,), "pattern": (str,)}
+PLUGIN: Keys = {**KIND, "name": (str,), "settings": (dict,)}
+SIMULATOR: Keys = {
     **KIND,
     "source": (str, list),
     "acceptable": NUMBER,
@@ -42,80 +42,91 @@ SIMULATOR: Mapping[str, Types] = {
     "device": (str,),
     "salt": (int,),
 }
+DIFFUSERS: Keys = {
+    **KIND,
+    "function": (str,),  # returns the pipe
+    "settings": (dict,),  # keyword arguments of the function
+    "arguments": (dict,),  # of every call of the pipe
+    "inputs": (dict,),
+    "files": (dict,),
+    "rate": NUMBER,
+}
+KINDS: Mapping[str, tuple[Keys, str]] = {  # its keys, and the one that must be given
+    "diffusers": (DIFFUSERS, "function"),
+    "function": (FUNCTION, "function"),
+    "folder": (FOLDER, "folder"),
+    "simulator": (SIMULATOR, "source"),
+    "plugin": (PLUGIN, "name"),
+}
+FOR_PIPES = 'write kind = "diffusers"'
 
 
-def generator_of(file: ShotFile, backends: Backends) -> Generator:
-    """The generator of a shot file.
+class Loader:
+    """Makes the generators of shot files, each once for as many shots as say the same of it."""
 
-    Raises:
-        UsageError: a key that does not exist or is missing, or a function that cannot be imported.
-        MediaError, PluginError: as the generator says.
-    """
-    table, where = file.generator, f"{plain(file.path)} [generator]"
-    kind = table.get("kind")
-    makers: dict[str, tuple[Mapping[str, Types], str, Callable[[], Generator]]] = {
-        "function": (FUNCTION, "function", lambda: _function(file, where)),
-        "folder": (FOLDER, "folder", lambda: _folder(file)),
-        "simulator": (SIMULATOR, "source", lambda: _simulator(file, backends)),
-        "plugin": (PLUGIN, "name", lambda: _plugin(file, where)),
-    }
-    if kind not in makers:
-        raise UsageError(f"{where}: {nearest('kind', str(kind or ''), makers)}")
-    keys, needed, make = makers[kind]
-    check(table, keys, where)
-    if needed not in table:
-        raise UsageError(f"{where}: a {kind} needs {needed!r}")
-    return make()
+    def __init__(self) -> None:
+        self._made: dict[str, Generator] = {}
+        self._pipes = Pipes()
+
+    def check(self, file: ShotFile, backends: Backends) -> Generator | None:
+        """The generator; or None after all that can be checked of one without dropping a pipe that is loaded already.
+
+        Raises:
+            ContinuityError: as :meth:`generator` does.
+        """
+        if file.generator.get("kind") != "diffusers" or self._pipes.has(file):
+            return self.generator(file, backends)
+        pipes.checked(file, _checked_table(file))
+        return None
+
+    def generator(self, file: ShotFile, backends: Backends) -> Generator:
+        """The generator of a shot file.
+
+        Raises:
+            UsageError: a key that does not exist or is missing, or a function that cannot be imported.
+            MediaError, PluginError, MissingDependency: as the generator says.
+        """
+        where, kind = _checked_table(file), file.generator["kind"]
+        if kind == "diffusers":
+            return self._pipes.generator(file, where)
+        key = pipes.key(file.generator, *file.folders, file.folder)
+        if key not in self._made:
+            if kind == "simulator":
+                self._made[key] = _simulator(file, backends)
+            else:
+                self._made[key] = {"function": _function, "folder": _folder, "plugin": _plugin}[kind](file, where)
+        return self._made[key]
+
+
+def _checked_table(file: ShotFile) -> str:
+    """Where the generator stands in its file, as sentences say it, after a look at its keys."""
+    where, kind = f"{file.where} [generator]", str(file.generator.get("kind", ""))
+    if kind not in KINDS:
+        raise UsageError(f"{where}: {nearest('kind', kind, KINDS)}")
+    keys, wanted = KINDS[kind]
+    check(file.generator, keys, where)
+    if wanted not in file.generator:
+        raise UsageError(f"{where}: a {kind} needs {wanted!r}")
+    return where
 
 
 def _function(file: ShotFile, where: str) -> Generator:
     from continuity.generators import FunctionGenerator
 
-    found = imported(file.generator["function"], file.folder, where)
+    found = imported(file.generator["function"], (file.folder, *file.folders), where)
     settings = file.generator.get("settings", {})
+    if pipes.is_pipe(found):
+        raise UsageError(f"{where}: {file.generator['function']} is a diffusers pipe: {FOR_PIPES}")
     if callable(getattr(found, "render", None)):  # a generator of one's own, or its class
         return _made(found, settings, where) if isinstance(found, type) else _checked(found, where)
     named = {key: file.generator[key] for key in ("device", "steps", "rate") if key in file.generator}
-    return FunctionGenerator(partial(found, **settings) if settings else found, **named)
-
-
-def imported(name: str, folder: Path, where: str) -> Any:
-    """The object behind ``module:name``; the module may lie in ``folder``.
-
-    Raises:
-        UsageError: no such module or name, or an import that fails.
-        MissingDependency: the module needs a package that is not installed.
-    """
-    module_name, colon, attribute = name.partition(":")
-    if not (module_name and colon and attribute):
-        raise UsageError(f'{where}: function = "module:name" was wanted, got {name!r}')
-    if str(folder.resolve()) not in sys.path:
-        sys.path.insert(0, str(folder.resolve()))
     try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as cause:
-        if cause.name and cause.name != module_name and not module_name.startswith(f"{cause.name}."):
-            raise MissingDependency(
-                f"{where}: {module_name} needs the package {cause.name!r}, which is not installed here"
-            ) from cause
-        raise UsageError(
-            f"{where}: the module {module_name!r} was wanted in {str(folder)!r} or among the installed packages"
-        ) from None
-    except ContinuityError:
-        raise
-    except Exception as cause:  # an import may raise anything
-        raise UsageError(f"{where}: {module_name} cannot be imported ({type(cause).__name__}: {cause})") from cause
-    for part in attribute.split("."):
-        if not hasattr(found, part):
-            known = [n for n in vars(found) if not n.startswith("_")] if hasattr(found, "__dict__") else []
-            raise UsageError(f"{where}: in {module_name} {nearest('name', part, known)}")
-        found = getattr(found, part)
-    if not callable(found) and not callable(getattr(found, "render", None)):
-        raise UsageError(f"{where}: {name} is no function and no generator, it is {type(found).__name__}")
-    return found
+        return FunctionGenerator(partial(found, **settings) if settings else found, **named)
+    except UsageError as cause:
+        raise UsageError(f"{where}: {cause}; where it returns a diffusers pipe, {FOR_PIPES}") from cause
 
 
-def _folder(file: ShotFile) -> Generator:
+def _folder(file: ShotFile, where: str) -> Generator:
     from continuity.generators import FolderGenerator
 
     pattern = {key: file.generator[key] for key in ("pattern",) if key in file.generator}

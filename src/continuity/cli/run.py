@@ -1,4 +1,4 @@
-"""``continuity run SHOT.toml``: renders candidates until one is within tolerance."""
+"""``continuity run SHOT.toml``: renders candidates until one is within tolerance; of a campaign, shot by shot."""
 
 from __future__ import annotations
 
@@ -6,39 +6,23 @@ import json
 import sys
 from collections import Counter
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from continuity.cli.words import counted, duration, plain
-from continuity.errors import UsageError
 
 if TYPE_CHECKING:
-    from continuity.cli.shot_file import ShotFile
-    from continuity.gate import Gate
-    from continuity.interfaces import Generator, Proposer
-    from continuity.records import Budget
+    from continuity.cli.planning import Plan
+    from continuity.ledger import Ledger
     from continuity.shot import Outcome, Told
 
 FORMAT = 1
-DEFAULT_CANDIDATES = 100  # where nobody sets a limit: a night must end
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """Everything a run needs, checked, before the first render."""
-
-    file: ShotFile
-    gate: Gate
-    generator: Generator
-    ledger: Path
-    budget: Budget
 
 
 @click.command()
-@click.argument("shot_file", metavar="SHOT.toml", type=click.Path(path_type=Path))
+@click.argument("shot_file", metavar="SHOT.toml|CAMPAIGN.toml", type=click.Path(path_type=Path))
 @click.option(
     "--identity",
     metavar="DIR",
@@ -65,7 +49,7 @@ class Plan:
 @click.option("--gpu-seconds", type=float, envvar="CONTINUITY_GPU_SECONDS", help="At most so many on a GPU.")
 @click.option("--cost", type=float, envvar="CONTINUITY_COST", help="At most so much, in the currency of [rates].")
 @click.option("--dry-run", is_flag=True, help="Check everything, say what would run, render and write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a shot on stdout and nothing else.")
 def run(
     shot_file: Path,
     identity: Path | None,
@@ -83,19 +67,26 @@ def run(
     Goes on where an earlier run stopped. Options win over the environment (CONTINUITY_LEDGER and so on), that over
     SHOT.toml. Ctrl-C stops after the running candidate. Ends with 0 when a candidate is kept, 4 when the budget is
     spent, 3 when too many in a row could not be judged, else 1.
+
+    A file with [[shots]] is a campaign: its shots run in order, those that have a kept candidate are passed over, and
+    a bill of all of them comes last. Everything is checked for all shots before the first render. Ends with the first
+    that any shot ended with of 130, 70, 5, 2, 1, 4, 3, 0.
     """
-    from continuity.cli.shot_file import read
+    from continuity.cli.planning import Planner, Typed
+    from continuity.cli.shot_file import shot_of
+    from continuity.cli.tables import opened
 
     given = {"candidates": candidates, "seconds": seconds, "gpu_seconds": gpu_seconds, "cost": cost}
-    file = read(shot_file)
+    limits = {name: value for name, value in given.items() if value is not None}
+    planner = Planner(Typed(identity=identity, tolerances=tolerances, ledger=ledger, limits=limits))
+    table = opened(shot_file)
+    if "shots" in table:
+        from continuity.cli import campaign
+
+        return campaign.run(table, shot_file, planner, dry_run=dry_run, as_json=as_json)
+    file = shot_of(table, shot_file, plain(shot_file))
     with redirect_stdout(sys.stderr):  # what a render function prints must not get between the results
-        plan = planned(
-            file,
-            identity=identity or file.identity,
-            tolerances=tolerances or file.tolerances,
-            ledger=ledger or file.ledger,
-            limits={name: value for name, value in given.items() if value is not None},
-        )
+        plan = planner.plan(file)
         outcome = None if dry_run else _run(plan)
     if outcome is None:
         from continuity.cli.dry import show
@@ -109,54 +100,21 @@ def run(
     return exit_code(outcome)
 
 
-def planned(
-    file: ShotFile, *, identity: Path | None, tolerances: Path | None, ledger: Path | None, limits: dict[str, float]
-) -> Plan:
-    """Checks everything that can be checked without rendering: identity, limits, weights, generator, budget.
-
-    Raises:
-        ContinuityError: whatever is missing or wrong, in one sentence.
-    """
-    from continuity.cli.gates import gate_for
-    from continuity.cli.loading import generator_of
-    from continuity.records import Budget
-
-    if identity is None:
-        raise UsageError(f'{plain(file.path)}: write identity = "FOLDER" in it, or give --identity FOLDER')
-    if ledger is None:
-        raise UsageError(f'{plain(file.path)}: write ledger = "show.db" in it, or give --ledger show.db')
-    budget: dict[str, Any] = {**file.budget, **limits} or {"candidates": DEFAULT_CANDIDATES}
-    checked = Budget(**budget, rates=file.rates)
-    gate = gate_for(identity, tolerances=tolerances, limits=file.limits, expects=file.expects)
-    return Plan(
-        file=file, gate=gate, generator=generator_of(file, gate.check()[0]), ledger=ledger.absolute(), budget=checked
-    )
-
-
 def _run(plan: Plan) -> Outcome:
-    from continuity.cli.live import View
     from continuity.ledger import Ledger
-    from continuity.shot import Shot
 
     with Ledger.open(plan.ledger) as opened:
-        shot = Shot(
-            plan.file.name,
-            gate=plan.gate,
-            ledger=opened,
-            prompt=plan.file.prompt,
-            proposer=proposer_of(plan.generator),
-            stop=plan.file.stop,
-            measure_fully=plan.file.measure_fully,
-        )
-        with View(opened, plan.file.name, plan.budget) as view:
-            return shot.run(plan.generator, budget=plan.budget, on_told=view.tell)
+        return run_plan(plan, opened)
 
 
-def proposer_of(generator: Generator) -> Proposer | None:
-    """The generator itself where it proposes too, as a folder does: it alone knows what is left to render."""
-    from continuity.interfaces import Proposer
+def run_plan(plan: Plan, opened: Ledger, place: str = "") -> Outcome:
+    """Runs one shot in an open ledger. ``place`` is shown beside its name, such as ``shot 3 of 20``."""
+    from continuity.cli.live import View
 
-    return generator if isinstance(generator, Proposer) else None
+    generator = plan.generator()
+    shot = plan.shot(opened, plan.proposer(generator))
+    with View(opened, plan.file.name, plan.budget, place) as view:
+        return shot.run(generator, budget=plan.budget, batch=plan.file.batch, on_told=view.tell)
 
 
 def exit_code(outcome: Outcome) -> int:
@@ -183,6 +141,8 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "candidates": outcome.candidates,
         "cost": outcome.cost.to_json(),
         "failing": dict(outcome.failing),
+        "fails_most": outcome.says_most(),
+        "advice": outcome.advice,
         "exit_code": exit_code(outcome),
     }
 
@@ -216,6 +176,8 @@ def _show(outcome: Outcome) -> None:
         head = Text("").append("nothing kept: ", style="bold yellow")
         out.print(head.append(plain(outcome.reason)), soft_wrap=True)
     out.print(sentence(outcome), soft_wrap=True)
+    if outcome.says_most() and not outcome.kept:
+        out.print(f"fails most on {plain(outcome.says_most())}", soft_wrap=True)
     if outcome.closest and not outcome.kept:
         near = told(outcome.closest.report.worst if outcome.closest.report else None)
         where = plain(_path(outcome.closest))

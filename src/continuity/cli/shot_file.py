@@ -7,6 +7,7 @@ identity = "identities/mara"        # paths are relative to this file
 ledger = "show.db"
 tolerances = "mara.toml"            # optional; [limits] win over it
 measure_fully = 0.1                 # optional: share of candidates measured with every metric
+batch = 1                           # candidates a render call; more than one where the generator can
 
 [limits]
 "face:mara" = 0.55
@@ -14,8 +15,23 @@ measure_fully = 0.1                 # optional: share of candidates measured wit
 "grade" = "if_present"
 
 [generator]
-kind = "function"                   # or "folder", "simulator", "plugin"
-function = "render:render"          # module:name, importable from the folder of this file
+kind = "diffusers"                  # or "function", "folder", "simulator", "plugin"
+function = "render:pipe"            # module:name, importable from the folder of this file; returns the pipe
+rate = 16                           # frames a second of clips
+[generator.arguments]               # of every call
+num_inference_steps = 30
+[generator.inputs]                  # arguments that are pictures or clips, or lists of pictures
+image = "start.png"
+[generator.files]                   # what the pipe was made of, for the recipe
+"adapter:mara" = "mara.safetensors"
+
+[proposer]                          # new seeds alone if left out
+kind = "variations"                 # or "seeds", "plugin"
+order = "grid"                      # or "random", which takes ranges { low = 3, high = 9, log = true, whole = true }
+repeats = 2                         # of each combination; without end if left out
+[proposer.vary]
+guidance_scale = [4, 6.5]
+prompt = ["{prompt}", "{prompt}, overcast"]
 
 [budget]                            # the first one reached stops; 100 candidates if nothing is given
 candidates = 100
@@ -28,28 +44,27 @@ currency = "EUR"
 per_second = { "cuda" = 0.0007 }
 
 [stop]
+rule = "best"                       # or "first", which keeps the first accepted
+k = 3                               # best of so many accepted
 failures = 3                        # failed renders in a row
 inconclusive = 5                    # in a row, for one cause
+futility = { chance = 0.05 }        # or false: never give up before the budget is spent
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from continuity.cli.words import nearest, path_of, plain
-from continuity.errors import FormatError, UsageError
+from continuity.cli.tables import NUMBER, Keys, beside, check, each, needed, opened, said_of, typed
+from continuity.cli.words import nearest, plain
+from continuity.errors import UsageError
 from continuity.records import Rates
-from continuity.shot import FirstAccepted
+from continuity.shot import BestOf, FirstAccepted, Futility, StopRule
 
-FORMAT = 1
-NUMBER = (int, float)
-MOST = 1e15  # what is not between -MOST and MOST is no quantity of this world, nan included
-KEYS: Mapping[str, tuple[type, ...]] = {
+KEYS: Keys = {
     "format": (int,),
     "name": (str,),
     "prompt": (str,),
@@ -57,40 +72,49 @@ KEYS: Mapping[str, tuple[type, ...]] = {
     "ledger": (str,),
     "tolerances": (str,),
     "measure_fully": NUMBER,
+    "batch": (int,),
     "limits": (dict,),
     "expect": (dict,),
     "generator": (dict,),
+    "proposer": (dict,),
     "budget": (dict,),
     "rates": (dict,),
     "stop": (dict,),
 }
-BUDGET: Mapping[str, tuple[type, ...]] = {
-    "candidates": (int,),
-    "seconds": NUMBER,
-    "gpu_seconds": NUMBER,
-    "cost": NUMBER,
+BUDGET: Keys = {"candidates": (int,), "seconds": NUMBER, "gpu_seconds": NUMBER, "cost": NUMBER}
+RATES: Keys = {"currency": (str,), "per_second": (dict,)}
+STOP: Keys = {
+    "rule": (str,),
+    "k": (int,),
+    "failures": (int,),
+    "inconclusive": (int,),
+    "futility": (bool, dict),
 }
-RATES: Mapping[str, tuple[type, ...]] = {"currency": (str,), "per_second": (dict,)}
-STOP: Mapping[str, tuple[type, ...]] = {"failures": (int,), "inconclusive": (int,)}
+FUTILITY: Keys = {"chance": NUMBER, "past_shots": (int,)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShotFile:
-    """What the file says; None or empty where it says nothing. ``generator`` is its table, checked by its loader."""
+    """What the file says; None or empty where it says nothing. ``generator`` and ``proposer`` are tables, checked by
+    what loads them."""
 
     path: Path
+    where: str  # what sentences call it
     name: str
     generator: Mapping[str, Any]
+    folders: tuple[Path, ...] = ()  # where modules are looked for besides the folder of the file
+    proposer: Mapping[str, Any] = field(default_factory=dict)
     prompt: str = ""
     identity: Path | None = None
     ledger: Path | None = None
     tolerances: Path | None = None
     measure_fully: float = 0.1
+    batch: int = 1
     limits: Mapping[str, float] = field(default_factory=dict)
     expects: Mapping[str, str] = field(default_factory=dict)
     budget: Mapping[str, float] = field(default_factory=dict)
     rates: Rates = field(default_factory=Rates)
-    stop: FirstAccepted = field(default_factory=FirstAccepted)
+    stop: StopRule = field(default_factory=FirstAccepted)
 
     @property
     def folder(self) -> Path:
@@ -105,108 +129,75 @@ def read(path: Path) -> ShotFile:
         FormatError: not readable, no TOML, or of another format.
         UsageError: a key that does not exist, is missing or has a value of the wrong type.
     """
-    table, where = opened(path), plain(path)
+    return shot_of(opened(path), path, plain(path))
+
+
+def shot_of(table: Mapping[str, Any], path: Path, where: str, folders: tuple[Path, ...] = ()) -> ShotFile:
+    """The shot of a table that stands in the file ``path``; ``where`` names it in sentences.
+
+    Raises:
+        UsageError: a key that does not exist, is missing or has a value of the wrong type.
+    """
     check(table, KEYS, where)
-    for key in ("name", "generator"):
-        if key not in table:
-            raise UsageError(f"{where}: {key!r} must be given")
+    needed(table, "name", "generator", where=where)
     if not table["name"].strip():
         raise UsageError(f"{where}: a shot needs a name, got {table['name']!r}")
     if not 0 <= table.get("measure_fully", 0.1) <= 1:
         raise UsageError(f"{where}: measure_fully is a share from 0 to 1, got {table['measure_fully']}")
-    stop = check(table.get("stop", {}), STOP, f"{where} [stop]")
-    with said_of(where):
-        rule = FirstAccepted(**stop)
+    if table.get("batch", 1) < 1:
+        raise UsageError(f"{where}: batch is a whole number from 1 up, got {table['batch']}")
+    paths = {key: beside(path, table[key]) for key in ("identity", "ledger", "tolerances") if key in table}
     return ShotFile(
         path=path,
+        where=where,
         name=table["name"],
         generator=table["generator"],
+        folders=folders,
+        proposer=table.get("proposer", {}),
         prompt=table.get("prompt", ""),
-        identity=_beside(path, table.get("identity")),
-        ledger=_beside(path, table.get("ledger")),
-        tolerances=_beside(path, table.get("tolerances")),
         measure_fully=float(table.get("measure_fully", 0.1)),
+        batch=table.get("batch", 1),
         limits=each(table.get("limits", {}), NUMBER, f"{where} [limits]"),
         expects=each(table.get("expect", {}), (str,), f"{where} [expect]"),
         budget=check(table.get("budget", {}), BUDGET, f"{where} [budget]"),
-        rates=_rates(table, where),
-        stop=rule,
+        rates=rates_in(table, where),
+        stop=_stop(table.get("stop", {}), f"{where} [stop]"),
+        **paths,
     )
 
 
-@contextmanager
-def said_of(where: str) -> Iterator[None]:
-    """Puts the file in front of a sentence about a value in it."""
-    try:
-        yield
-    except UsageError as cause:
-        raise UsageError(f"{where}: {cause}") from cause
+def _stop(table: Mapping[str, Any], where: str) -> StopRule:
+    check(table, STOP, where)
+    given: dict[str, Any] = {key: table[key] for key in ("failures", "inconclusive") if key in table}
+    futility = table.get("futility", True)
+    rule = table.get("rule", "best" if "k" in table else "first")
+    with said_of(where):
+        if futility is False:
+            given["futility"] = None
+        elif futility is not True:
+            given["futility"] = Futility(**check(futility, FUTILITY, "futility"))
+        if rule == "best":
+            if "k" not in table:
+                raise UsageError('rule = "best" needs k, the number of accepted candidates to choose from')
+            return BestOf(table["k"], **given)
+        if rule != "first":
+            raise UsageError(nearest("rule", rule, ("first", "best")))
+        if "k" in table:
+            raise UsageError('k is of rule = "best": leave it out, or change the rule')
+        return FirstAccepted(**given)
 
 
-def opened(path: Path) -> Mapping[str, Any]:
-    """The table of a TOML file of ours, its keys not yet checked.
-
-    Raises:
-        FormatError: not readable, no TOML, or of another format.
-    """
-    where = plain(path)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as cause:
-        raise FormatError(f"a TOML file was wanted, {where} cannot be read: {cause}") from None
-    found = table.get("format")
-    if type(found) is not int or found != FORMAT:
-        newer = isinstance(found, int) and found > FORMAT
-        hint = "update continuity to read it" if newer else f"write `format = {FORMAT}` in its first line"
-        raise FormatError(f"{where}: format {FORMAT} was wanted, got {found!r}: {hint}")
-    return table
-
-
-def check(table: Mapping[str, Any], keys: Mapping[str, tuple[type, ...]], where: str) -> Mapping[str, Any]:
-    """The table, if it has only these keys with values of these types.
+def rates_in(table: Mapping[str, Any], where: str) -> Rates:
+    """The rates of a table, none where it has none.
 
     Raises:
-        UsageError: names the key, and the nearest one that exists.
+        UsageError: rates that cannot be used.
     """
-    for key, value in table.items():
-        if key not in keys:
-            raise UsageError(f"{where}: {nearest('key', key, keys)}")
-        _typed(key, value, keys[key], where)
-    return table
-
-
-def each(table: Mapping[str, Any], types: tuple[type, ...], where: str) -> Mapping[str, Any]:
-    """The table, if all its values are of these types.
-
-    Raises:
-        UsageError: names the key.
-    """
-    for key, value in table.items():
-        _typed(key, value, types, where)
-    return table
-
-
-def _rates(table: Mapping[str, Any], where: str) -> Rates:
-    _typed("rates", table.get("rates", {}), (dict,), where)
+    typed("rates", table.get("rates", {}), (dict,), where)
     rates = check(table.get("rates", {}), RATES, f"{where} [rates]")
     prices = each(rates.get("per_second", {}), NUMBER, f"{where} [rates] per_second")
     with said_of(where):
         return Rates(**{**rates, "per_second": prices})
-
-
-def _typed(key: str, value: Any, types: tuple[type, ...], where: str) -> None:
-    if type(value) not in types:  # a bool is an int to isinstance, and no number to a person
-        names = {str: "text", int: "a whole number", float: "a number", dict: "a table", list: "a list"}
-        raise UsageError(f"{where}: {key} = {value!r}: {names[types[-1]]} was wanted")
-    if isinstance(value, int | float) and not -MOST <= value <= MOST:
-        raise UsageError(f"{where}: {key}: a number between -{MOST:g} and {MOST:g} was wanted")
-
-
-def _beside(file: Path, path: str | None) -> Path | None:
-    if path is None:
-        return None
-    with said_of(plain(file)):
-        return file.parent / path_of(path)
 
 
 def read_rates(path: Path) -> Rates:
@@ -219,4 +210,4 @@ def read_rates(path: Path) -> Rates:
     table = opened(path)
     if "rates" not in table:
         raise UsageError(f"{plain(path)}: a [rates] table with currency and per_second was wanted, there is none")
-    return _rates(table, plain(path))
+    return rates_in(table, plain(path))

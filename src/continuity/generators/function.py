@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-import os
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -16,11 +15,9 @@ from typing import Any
 import numpy as np
 
 from continuity.errors import MediaError, RenderError, RenderFailed, UsageError
-from continuity.interfaces import Pixels, Watch
-from continuity.media import Clip, Image, Media, open_media
+from continuity.interfaces import Watch
+from continuity.media import media_of
 from continuity.records import Cost, Json, Recipe, Rendered
-
-WANTED = "a path, an Image or Clip, an H x W x 3 uint8 array, a PIL image, or a list of such pictures"
 
 
 class FunctionGenerator:
@@ -28,8 +25,9 @@ class FunctionGenerator:
 
     The function is called in the way that its signature asks for: ``function(recipe)`` where it has a parameter
     ``recipe`` or a single one of another name; else ``function(seed=..., prompt=..., **changes)``, with the prompt only
-    if it names it. It must take the recipe or the seed, or nobody could render a candidate again. With a parameter
-    ``watch`` it is given the :class:`Watch` (or None) and may raise :class:`Aborted`; without, nothing looks into it.
+    if it names it, and the recipe's own where no change replaces it. It must take the recipe or the seed, or nobody
+    could render a candidate again. With a parameter ``watch`` it is given the :class:`Watch` (or None) and may raise
+    :class:`Aborted`; without, nothing looks into it.
 
     It returns a path, an :class:`Image` or :class:`Clip`, an H x W x 3 uint8 sRGB array, a PIL image, or a list of
     pictures, which becomes a clip (a list of one: a still). Anything else is a failed candidate with a sentence, and so
@@ -96,7 +94,7 @@ class FunctionGenerator:
             return Cost(render=seconds, device=self._device, steps_run=steps, steps_planned=self._steps)
 
         try:
-            media = _media(self._call(recipe, watch), self._rate)
+            media = media_of(self._call(recipe, watch), self._rate)
         except RenderError as cause:  # the function's own word, completed with what it left out
             cause.cost = cause.cost or cost()
             cause.recipe = cause.recipe or done
@@ -130,11 +128,11 @@ def _caller(function: Callable[..., Any]) -> Callable[[Recipe, Watch | None], An
     def by_name(recipe: Recipe, watch: Watch | None) -> Any:
         given = {"seed": recipe.seed, "prompt": recipe.prompt}
         given = {key: value for key, value in given.items() if key in named or any_name}
-        strange = [key for key in recipe.changes if key in (*given, "watch") or not (key in named or any_name)]
+        strange = [key for key in recipe.changes if key in ("seed", "watch") or not (key in named or any_name)]
         if strange:
             wanted = ", ".join(sorted(named - {"seed", "prompt", "watch"})) or "none"
             raise UsageError(f"the function takes these changes: {wanted}; the recipe changes {', '.join(strange)}")
-        return function(**given, **recipe.changes, **watching(watch))
+        return function(**{**given, **recipe.changes}, **watching(watch))
 
     if "recipe" in named:
         return lambda recipe, watch: function(recipe=recipe, **watching(watch))
@@ -146,48 +144,6 @@ def _caller(function: Callable[..., Any]) -> Callable[[Recipe, Watch | None], An
         f"{_qualified(function)} must take the recipe, or the seed by name, or nobody could render a candidate again; "
         f"it takes ({', '.join(p.name for p in parameters)})"
     )
-
-
-def _media(result: object, rate: Fraction | float) -> Media:
-    if isinstance(result, str | os.PathLike):
-        result = open_media(result)
-    if isinstance(result, list | tuple):
-        frames = [_pixels(one, f"frame {k}") for k, one in enumerate(result)]
-        if not frames:
-            raise UsageError(f"it returned an empty list; wanted was {WANTED}")
-        if not any(frame.any() for frame in frames):
-            raise UsageError("every frame is black all over")
-        return Image.from_array(frames[0]) if len(frames) == 1 else Clip.from_arrays(frames, rate)
-    if isinstance(result, Clip):
-        next(result.frames())  # opened by its header alone so far: damage at the start shows now
-        return result
-    media = result if isinstance(result, Image) else Image.from_array(_pixels(result, "the picture"))
-    if not media.pixels.any():
-        raise UsageError("the picture is black all over")
-    return media
-
-
-def _pixels(result: object, what: str) -> Pixels:
-    """The pixels of one picture, or a sentence on what it is instead."""
-    if isinstance(result, Image):
-        return result.pixels
-    if _is_pillow(result):
-        return np.asarray(result.convert("RGB"))  # type: ignore[attr-defined]
-    if not isinstance(result, np.ndarray):
-        raise UsageError(f"{what} is {type(result).__name__}; wanted was {WANTED}")
-    if np.issubdtype(result.dtype, np.floating) and not np.isfinite(result).all():
-        raise UsageError(
-            f"{what} has values that are no numbers (NaN or infinite), as an overflow in half precision leaves them"
-        )
-    return result  # type and shape are checked, with a sentence, where media are made
-
-
-def _is_pillow(result: object) -> bool:
-    """Told without importing Pillow: who returns one has imported it."""
-    import sys
-
-    pillow = sys.modules.get("PIL.Image")
-    return pillow is not None and isinstance(result, pillow.Image)
 
 
 def _qualified(function: object) -> str:

@@ -1,9 +1,22 @@
 """The ledger and the media store beside it: everything that happened to every candidate of every shot."""
 
 from continuity.ledger.accounting import Bill, Totals
+from continuity.ledger.courses import Course, Standing
 from continuity.ledger.leases import Machine
 from continuity.ledger.ledger import Ledger
 from continuity.ledger.rows import CandidateRow, Nearest, ShotRow
 from continuity.ledger.store import MediaStore, StoredMedia
 
-__all__ = ["Bill", "CandidateRow", "Ledger", "Machine", "MediaStore", "Nearest", "ShotRow", "StoredMedia", "Totals"]
+__all__ = [
+    "Bill",
+    "CandidateRow",
+    "Course",
+    "Ledger",
+    "Machine",
+    "MediaStore",
+    "Nearest",
+    "ShotRow",
+    "Standing",
+    "StoredMedia",
+    "Totals",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -34,6 +35,16 @@ class Totals:
     def score_seconds(self) -> float:
         """Seconds spent on measuring."""
         return sum(s for (_, kind), s in self.seconds.items() if kind == "score")
+
+    @property
+    def by_kind(self) -> Mapping[str, float]:
+        """Seconds on all devices by kind, in the order render, decode, preview, score, repair."""
+        return {kind: sum(s for (_, of), s in self.seconds.items() if of == kind) for kind in KINDS}
+
+    def money_by_kind(self, rates: Rates) -> Mapping[str, float]:
+        """The price of the seconds of each kind, in the currency of the rates."""
+        priced = [(kind, s * rates.price(device)) for (device, kind), s in self.seconds.items()]
+        return {kind: sum(price for of, price in priced if of == kind) for kind in KINDS}
 
     def money(self, rates: Rates) -> float:
         """The price of all seconds, in the currency of the rates."""
@@ -137,5 +148,24 @@ def bill(
         renders=spent.renders + states.get(State.LOST, 0),
         states=states,
         inconclusive=inconclusive,
+        rates=rates,
+    )
+
+
+def together(bills: Iterable[Bill], rates: Rates) -> Bill:
+    """One bill of several, each of other shots, priced by ``rates``; what was most often inconclusive comes first."""
+    each = list(bills)
+    states: Counter[State] = Counter()
+    inconclusive: Counter[str] = Counter()
+    for one in each:
+        states.update(one.states)
+        inconclusive.update(one.inconclusive)
+    return Bill(
+        shots=sum(one.shots for one in each),
+        kept=sum(one.kept for one in each),
+        totals=sum((one.totals for one in each), Totals()),
+        renders=sum(one.renders for one in each),
+        states=dict(states),
+        inconclusive=dict(sorted(inconclusive.items(), key=lambda item: (-item[1], item[0]))),
         rates=rates,
     )

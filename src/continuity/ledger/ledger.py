@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -11,8 +12,9 @@ from typing import Any, TypeVar
 from sqlalchemy import insert, select
 
 from continuity.errors import BudgetSpent, LedgerError, UsageError
-from continuity.ledger import accounting, asking, queries, rows, telling
+from continuity.ledger import accounting, asking, courses, queries, rows, telling
 from continuity.ledger.accounting import Bill, Totals
+from continuity.ledger.courses import Course, Standing
 from continuity.ledger.database import Database
 from continuity.ledger.history import History
 from continuity.ledger.leases import Machine, stamp
@@ -175,6 +177,19 @@ class Ledger:
             asking.propose(connection, filled)
         return filled
 
+    def reads(self, ticket: Ticket, inputs: Mapping[str, str]) -> Ticket:
+        """The ticket whose render reads these inputs (role -> SHA-256), stored before anyone renders it.
+
+        Raises:
+            LedgerError: the candidate was told already.
+        """
+        if not inputs:
+            return ticket
+        filled = replace(ticket, recipe=replace(ticket.recipe, inputs={**ticket.recipe.inputs, **inputs}))
+        with self._database.writing() as connection:
+            asking.propose(connection, filled)
+        return filled
+
     def beat(self, ticket: Ticket, lease_seconds: float = LEASE_SECONDS) -> bool:
         """Renews the lease of a running candidate; False when it was told meanwhile. May be called from any thread."""
         with self._database.writing() as connection:
@@ -249,10 +264,20 @@ class Ledger:
         with self._database.reading() as connection:
             return queries.kept(connection, shot.id)
 
-    def accepted(self, shot: ShotRow) -> Sequence[int]:
-        """Ids of the accepted candidates, in order of index."""
+    def accepted(self, shot: ShotRow, *, best_first: bool = False) -> Sequence[int]:
+        """Ids of the accepted candidates that no person rejected, in order of index or of their worst excess."""
         with self._database.reading() as connection:
-            return queries.accepted(connection, shot.id)
+            return queries.accepted(connection, shot.id, best_first=best_first)
+
+    def standing(self, shot: ShotRow) -> Standing:
+        """Where a shot stands: candidates that ended, accepted ones, the nearest of the rejected."""
+        with self._database.reading() as connection:
+            return courses.standing(connection, shot.id)
+
+    def courses(self, shot: ShotRow) -> Sequence[Course]:
+        """How the shots of other names went, one by one: all that is known of them, read at once."""
+        with self._database.reading() as connection:
+            return courses.courses(connection, shot.name)
 
     def closest(self, shot: ShotRow) -> CandidateRow | None:
         """The rejected candidate whose worst normalised excess is smallest, else one that nobody could judge."""
@@ -300,12 +325,36 @@ class Ledger:
         with self._database.reading() as connection:
             return self._found(queries.recipe(connection, candidate), candidate)
 
+    def description(self, stream: str) -> Mapping[str, Json]:
+        """What candidates of a stream come out of, as :meth:`stream` was given it.
+
+        Raises:
+            UsageError: there is none of this digest.
+        """
+        with self._database.reading() as connection:
+            return self._found(queries.description(connection, stream), stream)
+
+    def bills(self, rates: Rates | None = None) -> Mapping[str, Bill]:
+        """The bill of each shot by its name, over all its revisions, in the order in which they began."""
+        with self._database.reading() as connection:
+            every = queries.every_shot(connection)
+            states, inconclusive = queries.states(connection), queries.inconclusive(connection)
+        shots: dict[str, list[ShotRow]] = {}
+        for one in every:
+            shots.setdefault(one.name, []).append(one)
+        return {
+            name: accounting.bill(
+                [(name, one.kept, one.totals) for one in revisions],
+                states.get(name, {}),
+                inconclusive.get(name, {}),
+                rates or Rates(),
+            )
+            for name, revisions in shots.items()
+        }
+
     def bill(self, rates: Rates | None = None) -> Bill:
         """What everything cost, per kept shot, with all that was discarded."""
-        with self._database.reading() as connection:
-            shots = [(one.name, one.kept, one.totals) for one in queries.every_shot(connection)]
-            states, inconclusive = queries.states(connection), queries.inconclusive(connection)
-        return accounting.bill(shots, states, inconclusive, rates or Rates())
+        return accounting.together(self.bills(rates).values(), rates or Rates())
 
     def export(self) -> Iterator[dict[str, Any]]:
         """Every row of every table as JSON values, each with ``format`` and ``table``, as of one moment."""

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, LargeBinary, Row, Select, Table, bindparam, f
 
 from continuity.ledger import rows, schema
 from continuity.ledger.accounting import Totals, totals
-from continuity.ledger.schema import attempts, candidates, measurements, shots
+from continuity.ledger.schema import attempts, candidates, decisions, measurements, shots, streams
 from continuity.records import Recipe, Report, State, Status, Verdict
 
 Reading: TypeAlias = Callable[[], AbstractContextManager[Connection]]
@@ -64,6 +64,13 @@ _REPORT = (
     .order_by(attempts.c.attempt.desc())
     .limit(1)
 )
+_LAST_WORD = (  # of a person
+    select(decisions.c.accept)
+    .where(decisions.c.candidate == candidates.c.id)
+    .order_by(decisions.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
 _RECIPE = select(candidates.c.recipe).where(candidates.c.id == bindparam("of"))
 
 
@@ -98,12 +105,15 @@ def kept(connection: Connection, shot_id: int) -> rows.CandidateRow | None:
     return _record(connection.execute(_KEPT, {"of": shot_id}).one_or_none())
 
 
-def accepted(connection: Connection, shot_id: int) -> tuple[int, ...]:
-    """Ids of the accepted candidates of a shot, in order of index."""
+def accepted(connection: Connection, shot_id: int, *, best_first: bool) -> tuple[int, ...]:
+    """Ids of the accepted candidates of a shot that no person rejected, in order of index or of their worst excess."""
+    best = (candidates.c.worst_excess.is_(None), candidates.c.worst_excess) if best_first else ()
     found = connection.execute(
         select(candidates.c.id)
-        .where(candidates.c.shot == shot_id, candidates.c.state == str(State.ACCEPTED))
-        .order_by(candidates.c.index)
+        .where(
+            candidates.c.shot == shot_id, candidates.c.state == str(State.ACCEPTED), _LAST_WORD.is_distinct_from(False)
+        )
+        .order_by(*best, candidates.c.index)
     )
     return tuple(int(row.id) for row in found)
 
@@ -147,6 +157,12 @@ def recipe(connection: Connection, number: int) -> Recipe | None:
     return None if text is None else rows.recipe(text)
 
 
+def description(connection: Connection, stream: str) -> dict[str, Any] | None:
+    """What a stream was described as."""
+    text = connection.execute(select(streams.c.description).where(streams.c.digest == stream)).scalar()
+    return None if text is None else dict(json.loads(text))
+
+
 def failures(connection: Connection, shot_id: int) -> dict[str, rows.Nearest]:
     """What fails, by metric key, the most frequent first.
 
@@ -164,26 +180,37 @@ def failures(connection: Connection, shot_id: int) -> dict[str, rows.Nearest]:
     return {row.key: rows.Nearest(count=row[1], value=row.value, limit=row.limit, unit=row.unit) for row in found}
 
 
-def inconclusive(connection: Connection) -> dict[str, int]:
-    """Candidates that a metric could not judge, by metric key, the most frequent first."""
-    number = func.count()
+def inconclusive(connection: Connection) -> dict[str, dict[str, int]]:
+    """Candidates that a metric could not judge, by name of the shot and metric key."""
     found = connection.execute(
-        select(measurements.c.key, number)
+        select(shots.c.name, measurements.c.key, func.count())
+        .select_from(measurements)
+        .join(candidates, candidates.c.id == measurements.c.candidate)
+        .join(shots, shots.c.id == candidates.c.shot)
         .where(
             measurements.c.verdict == str(Verdict.INCONCLUSIVE),
             measurements.c.status != str(Status.SKIPPED),
             measurements.c.attempt == 0,
         )
-        .group_by(measurements.c.key)
-        .order_by(number.desc(), measurements.c.key)
+        .group_by(shots.c.name, measurements.c.key)
     )
-    return {str(key): int(count) for key, count in found}
+    counts: dict[str, dict[str, int]] = {}
+    for name, key, count in found:
+        counts.setdefault(name, {})[key] = count
+    return counts
 
 
-def states(connection: Connection) -> dict[State, int]:
-    """Candidates by state."""
-    found = connection.execute(select(candidates.c.state, func.count()).group_by(candidates.c.state))
-    return {State(state): count for state, count in found}
+def states(connection: Connection) -> dict[str, dict[State, int]]:
+    """Candidates by name of the shot and state."""
+    found = connection.execute(
+        select(shots.c.name, candidates.c.state, func.count())
+        .join(shots, shots.c.id == candidates.c.shot)
+        .group_by(shots.c.name, candidates.c.state)
+    )
+    counts: dict[str, dict[State, int]] = {}
+    for name, state, count in found:
+        counts.setdefault(name, {})[State(state)] = count
+    return counts
 
 
 def export(connection: Connection) -> Iterator[dict[str, Any]]:

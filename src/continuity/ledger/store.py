@@ -3,25 +3,33 @@
 show.db
 show.media/thumbnails/3f/b2-3f07....jpg     256 px, of every finished candidate
 show.media/full/3f/b2-3f07....mp4           the untouched source, of what is worth keeping
+show.media/inputs/9a/9a41....png            what a render read besides its recipe, by SHA-256
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from continuity.errors import LedgerError, MediaError, StorageFull
 from continuity.media import Frame, Media, Sampling, open_media, thumbnail, write_atomic
-from continuity.media.files import sync_folder
+from continuity.media.files import PIECE, replacing, shown, sync_folder, translated
+from continuity.records import InputMedium
 
 FLOOR = 512 * 2**20  # bytes that have to be free before the next render
 FULL = {errno.ENOSPC, errno.EDQUOT}
-THUMBNAILS, WHOLE = "thumbnails", "full"
+THUMBNAILS, WHOLE, INPUTS = "thumbnails", "full", "inputs"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SUFFIX = re.compile(r"(\.[^./\\\x00-\x1f]{1,32})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,39 @@ class MediaStore:
                 self._save(media, self.root / whole)
         return StoredMedia(str(small), None if whole is None else str(whole), digest)
 
+    def put_input(self, medium: InputMedium) -> None:
+        """Stores the bytes of an input, copied in pieces. What is there already is neither read nor written again.
+
+        Raises:
+            StorageFull: the disk is full; no half-written file is left.
+            MediaError: its bytes cannot be read, or are no longer those of its digest.
+            LedgerError: the folder cannot be written.
+        """
+        if self._input(medium.digest) is not None:
+            return
+        if not _SUFFIX.fullmatch(medium.suffix):
+            raise MediaError(f"an input with a suffix such as .png was wanted, got {medium.suffix!r}: give it another")
+        place = PurePosixPath(INPUTS, medium.digest[:2], medium.digest + medium.suffix)
+        with _room(self.root):
+            self._folder(place)
+            with replacing(self.root / place) as out:
+                if _copied(medium, out) != medium.digest:
+                    raise MediaError(_changed(medium))
+
+    def input(self, digest: str) -> InputMedium:
+        """What ``put_input`` stored; its bytes are read and compared with the digest.
+
+        Raises:
+            MediaError: it is not there, or damaged; names the digest.
+        """
+        path = self._input(digest)
+        if path is None:
+            raise MediaError(f"input {digest} is not in {self.root.name}: bring its file back")
+        medium = InputMedium(digest=digest, suffix=path.name.removeprefix(digest), path=path)
+        if _copied(medium, None) != digest:
+            raise MediaError(f"input {digest} is damaged: {shown(path)} has other bytes; bring the file back")
+        return medium
+
     def open(self, relative: str) -> Media:
         """Opens what ``put`` stored.
 
@@ -99,6 +140,12 @@ class MediaStore:
                     f"{free / 2**20:.0f} MiB are left on {folder}: free some space and run again"
                 )
 
+    def _input(self, digest: str) -> Path | None:
+        """Where an input lies, whatever its suffix."""
+        if not _SHA256.fullmatch(digest):
+            raise MediaError(f"an input is named by a SHA-256 of 64 hexadecimal digits, got {digest!r}")
+        return next(iter(sorted((self.root / INPUTS / digest[:2]).glob(digest + "*"))), None)
+
     @staticmethod
     def _place(part: str, digest: str, suffix: str) -> PurePosixPath:
         return PurePosixPath(part, digest.rpartition("-")[2][:2], digest + suffix)
@@ -116,6 +163,37 @@ class MediaStore:
         except MediaError:
             if not target.exists():  # else another worker has just stored the same media
                 raise
+
+
+def _copied(medium: InputMedium, out: IO[bytes] | None) -> str:
+    """Reads an input to its end, into ``out`` if there is one; returns the SHA-256 of what was read."""
+    sink = hashlib.sha256()
+    for piece in _pieces(medium):
+        sink.update(piece)
+        if out is not None:
+            out.write(piece)
+    return sink.hexdigest()
+
+
+def _pieces(medium: InputMedium) -> Iterator[bytes]:
+    if medium.path is None:
+        yield medium.data or b""
+        return
+    reading = partial(translated, "read", medium.path, "check the path and its permissions")
+    with reading():
+        file = medium.path.open("rb")
+    with file:
+        while True:
+            with reading():
+                piece = file.read(PIECE)
+            if not piece:
+                return
+            yield piece
+
+
+def _changed(medium: InputMedium) -> str:
+    where = f"input {shown(medium.path)}" if medium.path else "an input"
+    return f"{where} changed since its digest {medium.digest} was taken: leave input files as they are during a run"
 
 
 def _middle(media: Media) -> Frame:

@@ -9,5 +9,6 @@ from continuity.media.clip import Clip, Media, open_media
 from continuity.media.files import write_atomic
 from continuity.media.frames import Frame, Sampling
 from continuity.media.image import Image, thumbnail
+from continuity.media.returned import media_of
 
-__all__ = ["Clip", "Frame", "Image", "Media", "Sampling", "open_media", "thumbnail", "write_atomic"]
+__all__ = ["Clip", "Frame", "Image", "Media", "Sampling", "media_of", "open_media", "thumbnail", "write_atomic"]

@@ -1,5 +1,6 @@
 """Proposers: history -> the next recipe."""
 
 from continuity.proposers.seeds import Seeds
+from continuity.proposers.variations import Variations
 
-__all__ = ["Seeds"]
+__all__ = ["Seeds", "Variations"]

@@ -4,6 +4,17 @@ A Shot is single-threaded. Several processes may work on one shot through one le
 """
 
 from continuity.shot.loop import Shot, worth_keeping
-from continuity.shot.outcome import FirstAccepted, Outcome, StoppedBy, Told
+from continuity.shot.outcome import Outcome, StoppedBy, Told
+from continuity.shot.stopping import BestOf, FirstAccepted, Futility, StopRule
 
-__all__ = ["FirstAccepted", "Outcome", "Shot", "StoppedBy", "Told", "worth_keeping"]
+__all__ = [
+    "BestOf",
+    "FirstAccepted",
+    "Futility",
+    "Outcome",
+    "Shot",
+    "StopRule",
+    "StoppedBy",
+    "Told",
+    "worth_keeping",
+]

@@ -1,22 +1,23 @@
-"""Ask, render, inspect, tell, stop."""
+"""A shot: ask and tell; the loop on top of them is in running.py."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from continuity.errors import Aborted, BudgetSpent, ContinuityError, MissingPiece, RenderError, StorageFull, UsageError
+from continuity.errors import Aborted, ContinuityError, MissingPiece, RenderError, StorageFull, UsageError
 from continuity.gate import Gate
 from continuity.interfaces import Generator, Proposer, Watch
 from continuity.ledger import CandidateRow, Ledger
 from continuity.media import Media
 from continuity.proposers import Seeds
 from continuity.records import Budget, Cost, Json, Recipe, Report, State, Status, Ticket, Verdict
-from continuity.shot.alive import LEASE_SECONDS, Heartbeat, interruptible
-from continuity.shot.outcome import FirstAccepted, Outcome, StoppedBy, Streak, Told
+from continuity.shot.alive import LEASE_SECONDS, Heartbeat
+from continuity.shot.outcome import Outcome, Told, recalled
+from continuity.shot.running import Run
+from continuity.shot.stopping import FirstAccepted, StopRule
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Shot:
         ledger: Ledger,
         prompt: str = "",
         proposer: Proposer | None = None,
-        stop: FirstAccepted | None = None,
+        stop: StopRule | None = None,
         measure_fully: float = 0.1,
     ) -> None:
         if not name.strip():
@@ -58,18 +59,18 @@ class Shot:
         self.ledger = ledger
         self.prompt = prompt
         self.proposer: Proposer = proposer or Seeds()
-        self.stop = stop or FirstAccepted()
+        self.stop: StopRule = stop or FirstAccepted()
         self.measure_fully = measure_fully
         if not isinstance(ledger, Ledger):
             raise UsageError(f"a ledger was wanted, got {ledger!r}: open it with ct.Ledger.open(path)")
         gate.check()
-        self._row = ledger.shot(name, self._spec())
+        self.row = ledger.shot(name, self._spec())
         self._beats = Heartbeat(ledger)
         self._generator: Mapping[str, Json] = {"class": "external"}  # until run() is given one
         self._streams: dict[str, str] = {}  # description -> digest, so that it is recorded once and not per candidate
 
     def __repr__(self) -> str:
-        return f"<Shot {self.name}, revision {self._row.revision}, {self.gate!r}>"
+        return f"<Shot {self.name}, revision {self.row.revision}, {self.gate!r}>"
 
     # -- ask and tell: for farms and for loops of one's own --------------------------------------------------------
 
@@ -81,10 +82,10 @@ class Shot:
             StorageFull: there is too little disk to record another one.
         """
         self.ledger.check_space()
-        index = self.ledger.totals(self._row).candidates
-        proposal = self.proposer.propose(self.ledger.history(self._row), index)  # before a row says it was asked
+        index = self.ledger.totals(self.row).candidates
+        proposal = self.proposer.propose(self.ledger.history(self.row), index)  # before a row says it was asked
         ticket = self.ledger.ask(
-            self._row,
+            self.row,
             stream=self._stream(),
             budget=budget or Budget(),
             prompt=self.prompt,
@@ -94,7 +95,7 @@ class Shot:
         self._beats.add(ticket)
         try:
             if ticket.index != index:  # another worker was faster: this is another candidate
-                proposal = self.proposer.propose(self.ledger.history(self._row), ticket.index)
+                proposal = self.proposer.propose(self.ledger.history(self.row), ticket.index)
             return self.ledger.propose(ticket, proposal)
         except BaseException as cause:
             self._end(ticket, State.FAILED, error=f"the proposer: {cause}")
@@ -121,7 +122,7 @@ class Shot:
         cost = cost or Cost()
         known = self.ledger.candidate(ticket.candidate)
         if known.told_at is not None:  # farms deliver twice: the first word stands
-            return Told(row=known, report=self.ledger.report(known.id), media=self._stored(known))
+            return recalled(self.ledger, known)
         if error is not None or media is None:
             state = State.ABORTED if isinstance(error, Aborted) else State.FAILED
             if isinstance(error, RenderError):
@@ -137,8 +138,19 @@ class Shot:
         cost = replace(cost, score=cost.score + report.measurements.seconds)
         told = self._end(ticket, STATES[report.verdict], recipe=recipe, cost=cost, report=report, media=media)
         if told.row.state is State.ACCEPTED:
-            self.ledger.keep(self._row, ticket.candidate)
+            self.keep(self.stop.wanted)
         return told
+
+    def keep(self, at_least: int = 1) -> CandidateRow | None:
+        """Keeps one of the accepted candidates by the stop rule, once there are ``at_least`` so many; the kept one.
+
+        ``tell`` and ``run`` do this by themselves. Who asks and tells at a farm calls it where no more will come.
+        What is kept stays kept, and what a person rejected is not.
+        """
+        accepted = self.ledger.accepted(self.row, best_first=self.stop.wanted > 1)
+        if len(accepted) >= at_least:
+            any(self.ledger.keep(self.row, candidate) for candidate in accepted)
+        return self.ledger.kept(self.row)
 
     # -- the loop --------------------------------------------------------------------------------------------------
 
@@ -148,17 +160,20 @@ class Shot:
         *,
         budget: Budget,
         aborts: Watch | None = None,
+        batch: int = 1,
         on_told: Callable[[Told], None] | None = None,
     ) -> Outcome:
         """Renders and judges until a candidate is kept, a limit of the budget is reached or nothing more makes sense.
 
-        Goes on where an earlier run stopped, however it stopped. Ctrl-C ends it after the running candidate, a second
+        Goes on where an earlier run stopped, however it stopped. Ctrl-C ends it after the running render, a second
         Ctrl-C at once; either way the ledger is whole.
 
         Args:
             generator: renders.
             budget: belongs to the shot over all runs and workers.
-            aborts: looks into each render and may stop it.
+            aborts: looks into each render and may stop it; never into a batch.
+            batch: so many candidates are rendered in one call, fewer where the budget allows no more; by a generator
+                without ``render_batch`` one after another. All of them are judged, in order of index.
             on_told: called after each candidate, for a live view; it must not touch the shot.
 
         Raises:
@@ -168,52 +183,8 @@ class Shot:
             raise UsageError(
                 f"a generator was wanted, got {generator!r}: wrap a function as ct.FunctionGenerator(function)"
             )
-        self._generator = {"generator": _part(generator), "aborts": _part(aborts) if aborts else None}
-        spent: Cost | None = None
-        rendered, streak = 0, Streak()
-        self._keep_what_was_accepted()
-        with interruptible() as interrupted:
-            while True:
-                if self.ledger.kept(self._row) is not None:
-                    return self._outcome(StoppedBy.ACCEPTED, "a candidate is kept", rendered, spent)
-                if ended := self.stop.reached(streak):
-                    return self._outcome(*ended, rendered, spent)
-                if interrupted():
-                    return self._outcome(StoppedBy.INTERRUPTED, "interrupted", rendered, spent)
-                try:
-                    ticket = self.ask(budget)
-                except BudgetSpent as cause:
-                    by = StoppedBy.EXHAUSTED if cause.limit == "proposals" else StoppedBy(cause.limit)
-                    return self._outcome(by, str(cause), rendered, spent)
-                except StorageFull as cause:
-                    return self._outcome(StoppedBy.STORAGE, str(cause), rendered, spent)
-                try:
-                    told = self._render(generator, ticket, aborts)
-                except StorageFull as cause:  # told all the same, without its media
-                    return self._outcome(StoppedBy.STORAGE, str(cause), rendered + 1, spent)
-                rendered += 1
-                if spent is None:
-                    _warn_of_limits_that_never_bite(budget, told.row.cost)
-                spent = told.row.cost if spent is None else spent + told.row.cost
-                streak = streak.after(told)
-                if on_told is not None:
-                    on_told(told)
-
-    def _render(self, generator: Generator, ticket: Ticket, aborts: Watch | None) -> Told:
-        began = time.perf_counter()
-        try:
-            rendered = generator.render(ticket.recipe, aborts)
-        except RenderError as cause:
-            return self.tell(ticket, error=cause)
-        except (Exception, SystemExit) as cause:  # a renderer that wants to end the process ends its candidate
-            log.warning("the generator raised on candidate %d", ticket.index, exc_info=True)
-            cost = Cost(render=time.perf_counter() - began)
-            return self.tell(ticket, cost=cost, error=f"{type(cause).__name__}: {cause}")
-        except KeyboardInterrupt:
-            cost = Cost(render=time.perf_counter() - began)
-            self._end(ticket, State.FAILED, cost=cost, error="interrupted while it rendered")
-            raise
-        return self.tell(ticket, rendered.media, rendered.cost, recipe=rendered.recipe)
+        self._generator = {"generator": part_of(generator), "aborts": part_of(aborts) if aborts else None}
+        return Run(self, generator, budget=budget, aborts=aborts, batch=batch, on_told=on_told).outcome()
 
     def _end(
         self,
@@ -234,50 +205,23 @@ class Shot:
             except ContinuityError as cause:
                 log.warning("the media of candidate %d could not be stored", ticket.index, exc_info=True)
                 failed = cause
-        self.ledger.tell(
-            ticket,
-            state,
-            recipe=recipe or ticket.recipe,
-            cost=cost or Cost(),
-            report=report,
-            error=error,
-            media=stored,
-        )
-        self._beats.remove(ticket)
+        recipe = recipe or ticket.recipe
+        try:
+            self.ledger.tell(
+                ticket,
+                state,
+                recipe=replace(recipe, inputs={**ticket.recipe.inputs, **recipe.inputs}),
+                cost=cost or Cost(),
+                report=report,
+                error=error,
+                media=stored,
+            )
+        finally:
+            self._beats.remove(ticket)
         if isinstance(failed, StorageFull):
             raise failed
         row = self.ledger.candidate(ticket.candidate)
         return Told(row=row, report=report, media=media)
-
-    def _keep_what_was_accepted(self) -> None:
-        """Keeps what an earlier run accepted and was cut off before it could keep."""
-        if self.ledger.kept(self._row) is None:
-            any(self.ledger.keep(self._row, candidate) for candidate in self.ledger.accepted(self._row))
-
-    def _outcome(self, by: StoppedBy, reason: str, rendered: int, spent: Cost | None) -> Outcome:
-        kept, closest = self.ledger.kept(self._row), self.ledger.closest(self._row)
-        return Outcome(
-            shot=self.name,
-            stopped_by=by,
-            reason=reason,
-            kept=self._recalled(kept) if kept else None,
-            closest=self._recalled(closest) if closest else None,
-            rendered=rendered,
-            candidates=self.ledger.totals(self._row).candidates,
-            cost=spent or Cost(),
-            failing=self.ledger.failures(self._row),
-        )
-
-    def _recalled(self, row: CandidateRow) -> Told:
-        return Told(row=row, report=self.ledger.report(row.id), media=self._stored(row))
-
-    def _stored(self, row: CandidateRow) -> Media | None:
-        """The full media of a candidate, None where they were not stored or are no longer there."""
-        try:
-            return self.ledger.media.open(row.media) if row.media else None
-        except ContinuityError:
-            log.warning("the media of candidate %d are not there any more", row.index, exc_info=True)
-            return None
 
     def _spec(self) -> dict[str, Json]:
         """What makes this shot another one: prompt, identity, metrics, limits. Not the generator: it may be mended."""
@@ -291,7 +235,7 @@ class Shot:
     def _stream(self) -> str:
         description = {
             **self._generator,
-            "proposer": _part(self.proposer),
+            "proposer": part_of(self.proposer),
             "instruments": sorted(i.digest for i in self.gate.instruments.values()),
             "identity": self.gate.identity.digest,
         }
@@ -313,15 +257,8 @@ def worth_keeping(report: Report) -> bool:
     return len(report.failing) == 1 and not skipped
 
 
-def _warn_of_limits_that_never_bite(budget: Budget, cost: Cost) -> None:
-    """Says so where a limit counts something that these renders do not use."""
-    if budget.gpu_seconds is not None and not cost.gpu_seconds:
-        log.warning("gpu_seconds is limited, but candidates are rendered on %s: the limit never bites", cost.device)
-    if budget.cost is not None and not budget.rates.price(cost.device):
-        log.warning("cost is limited, but no rate is given for %s: the limit never bites", cost.device)
-
-
-def _part(part: Any) -> dict[str, Json]:
+def part_of(part: Any) -> dict[str, Json]:
+    """What a stream says of a generator, proposer, watch or repair: class, version, settings."""
     kind = type(part)
     return {
         "class": f"{kind.__module__}.{kind.__qualname__}",

@@ -1,15 +1,18 @@
-"""How a run ends: the stop rule, the named reasons, and what became of it."""
+"""How a run ends: the named reasons, and what became of it."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from continuity.errors import UsageError
-from continuity.ledger import CandidateRow
+from continuity.errors import ContinuityError
+from continuity.ledger import CandidateRow, Ledger, Nearest
 from continuity.media import Media
-from continuity.records import Cost, Json, Report, State, Verdict
+from continuity.records import Cost, Report
+
+log = logging.getLogger(__name__)
 
 
 class StoppedBy(StrEnum):
@@ -23,6 +26,7 @@ class StoppedBy(StrEnum):
     EXHAUSTED = "exhausted"  # the proposer has nothing left to propose
     INCONCLUSIVE = "inconclusive"  # too many in a row that nobody could judge, for one cause
     FAILURES = "failures"  # too many failed renders in a row
+    FUTILITY = "futility"  # past shots say that going on is hopeless
     STORAGE = "storage"  # the disk is nearly full
     INTERRUPTED = "interrupted"
 
@@ -31,37 +35,10 @@ class StoppedBy(StrEnum):
         """Whether a limit of the budget was reached."""
         return self in (StoppedBy.CANDIDATES, StoppedBy.SECONDS, StoppedBy.GPU_SECONDS, StoppedBy.COST)
 
-
-@dataclass(frozen=True, slots=True)
-class FirstAccepted:
-    """The stop rule: keep the first candidate that the gate passes.
-
-    A run also stops after ``failures`` failed renders in a row, and after ``inconclusive`` candidates in a row that
-    could not be judged for one cause.
-    """
-
-    failures: int = 3
-    inconclusive: int = 5
-
-    def __post_init__(self) -> None:
-        if self.failures < 1 or self.inconclusive < 1:
-            raise UsageError(
-                f"a stop rule counts from 1 up, got {self.failures} failures, {self.inconclusive} inconclusive"
-            )
-
     @property
-    def settings(self) -> Mapping[str, Json]:
-        """What it counts to."""
-        return {"failures": self.failures, "inconclusive": self.inconclusive}
-
-    def reached(self, streak: Streak) -> tuple[StoppedBy, str] | None:
-        """Why to stop after this streak, and in words; None to go on."""
-        if streak.failures >= self.failures:
-            return StoppedBy.FAILURES, f"{streak.failures} renders in a row failed"
-        if streak.inconclusive >= self.inconclusive:
-            reason = f"{streak.inconclusive} candidates in a row could not be judged: {streak.cause}"
-            return StoppedBy.INCONCLUSIVE, reason
-        return None
+    def is_final(self) -> bool:
+        """Whether no more candidates can be expected: a rule that wants several keeps the best it has."""
+        return self.is_budget or self in (StoppedBy.EXHAUSTED, StoppedBy.FUTILITY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,22 +59,14 @@ class Told:
         return self.row.id
 
 
-@dataclass(frozen=True, slots=True)
-class Streak:
-    """What has happened without a break up to now."""
-
-    failures: int = 0
-    inconclusive: int = 0
-    cause: str = ""  # the metrics that could not judge
-
-    def after(self, told: Told) -> Streak:
-        """The streak with one more candidate."""
-        if told.row.state is State.FAILED:
-            return Streak(failures=self.failures + 1)
-        if told.row.state is not State.INCONCLUSIVE or told.report is None:
-            return Streak()
-        cause = ", ".join(f.key for f in told.report if f.verdict is Verdict.INCONCLUSIVE)
-        return Streak(inconclusive=self.inconclusive + 1 if cause == self.cause else 1, cause=cause)
+def recalled(ledger: Ledger, row: CandidateRow) -> Told:
+    """A candidate as the ledger has it; without its full media where they were not stored or are no longer there."""
+    media = None
+    try:
+        media = ledger.media.open(row.media) if row.media else None
+    except ContinuityError:
+        log.warning("the media of candidate %d are not there any more", row.index, exc_info=True)
+    return Told(row=row, report=ledger.report(row.id), media=media)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +81,28 @@ class Outcome:
     rendered: int  # candidates of this run
     candidates: int  # candidates of the shot over all runs
     cost: Cost  # of this run
-    failing: Mapping[str, int]  # candidates of the shot that failed, by metric key, the most frequent first
+    nearest: Mapping[str, Nearest]  # what fails in the shot, by metric key, the most frequent first
+    advice: str = ""  # what past shots say about going on, where they say anything
+
+    @property
+    def failing(self) -> Mapping[str, int]:
+        """Candidates of the shot that failed, by metric key, the most frequent first."""
+        return {key: found.count for key, found in self.nearest.items()}
+
+    def says_most(self) -> str:
+        """What fails most, and how near it came: ``41 of 50: face:mara; nearest 0.61, limit 0.55 Euclidean``.
+
+        Empty where no metric fails.
+        """
+        for key, found in self.nearest.items():
+            far = ""
+            if found.value is not None and found.limit is not None:
+                far = f"; nearest {found.value:.3g}, limit {found.limit:.3g} {found.unit}".rstrip()
+            return f"{found.count} of {self.candidates}: {key}{far}"
+        return ""
 
     def __repr__(self) -> str:
+        most = self.says_most()
         end = f"kept candidate {self.kept.candidate}" if self.kept else f"stopped by {self.stopped_by}"
+        end += f" ({most})" if most and not self.kept else ""
         return f"<Outcome of {self.shot}: {end}, {self.rendered} rendered now, {self.candidates} in all>"

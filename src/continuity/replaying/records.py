@@ -1,0 +1,174 @@
+"""What a replay finds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from continuity.ledger import CandidateRow
+from continuity.media import Media
+from continuity.records import Cost, Finding, Json, Report, Verdict
+from continuity.records.wire import plain
+from continuity.replaying.comparing import PixelDifference
+
+FORMAT = 1
+
+
+class ReplayOutcome(StrEnum):
+    """What a replay came to."""
+
+    IDENTICAL = "identical"  # every pixel equal; or a failed candidate fails in the same words
+    CLOSE = "close"  # within the tolerance, or all that is stored to compare with looks alike
+    DIFFERENT = "different"
+    INCONCLUSIVE = "inconclusive"  # nothing was recorded that it could be compared with
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One thing that is not as it was recorded; None where it was not recorded, or is not there now."""
+
+    name: str  # a dotted path
+    recorded: Json
+    now: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredAgain:
+    """One metric, as recorded and as measured now; None where a gate did not have it or was not asked."""
+
+    key: str
+    recorded: Finding | None
+    now: Finding | None
+
+    @property
+    def unit(self) -> str:
+        """Unit of the values."""
+        found = self.now or self.recorded
+        return found.unit if found else ""
+
+    @property
+    def difference(self) -> float | None:
+        """Value now - value recorded; None where one of them is missing or another instrument measured."""
+        if self.recorded is None or self.now is None or not self.same_instrument:
+            return None
+        if self.recorded.value is None or self.now.value is None:
+            return None
+        return self.now.value - self.recorded.value
+
+    @property
+    def same_instrument(self) -> bool:
+        """Whether both values come from one instrument: else they cannot be compared."""
+        then, now = (_instrument(f) for f in (self.recorded, self.now))
+        return then is not None and then == now
+
+    @property
+    def same_limit(self) -> bool:
+        """Whether both were judged by one limit and one expectation."""
+        if self.recorded is None or self.now is None:
+            return False
+        expects = [f.measurement.expect for f in (self.recorded, self.now)]
+        return self.recorded.limit == self.now.limit and expects[0] is expects[1]
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain mapping."""
+        return {
+            "key": self.key,
+            "unit": self.unit,
+            "recorded": _finding_json(self.recorded),
+            "now": _finding_json(self.now),
+            "difference": self.difference,
+            "same_instrument": self.same_instrument,
+            "same_limit": self.same_limit,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """A candidate rendered again, beside what the ledger has of it.
+
+    ``error`` says why nothing was rendered now. ``recorded`` is the stored picture that it was compared with, perhaps
+    a thumbnail; ``media`` what was rendered now. ``environment`` (versions, device, threads) and ``settings`` (the
+    generator, its pipeline, inputs) list what is not as it was. ``notes`` say what could not be compared.
+    """
+
+    row: CandidateRow
+    outcome: ReplayOutcome
+    reason: str
+    tolerance: float  # 8-bit steps
+    pixels: PixelDifference | None = None
+    error: str = ""
+    report: Report | None = None  # measured now
+    measurements: tuple[MeasuredAgain, ...] = ()
+    environment: tuple[Difference, ...] = ()
+    settings: tuple[Difference, ...] = ()
+    notes: tuple[str, ...] = ()
+    cost: Cost
+    recorded: Media | None = None
+    media: Media | None = None
+
+    def __repr__(self) -> str:
+        return f"<Replay of candidate {self.row.id}: {self.outcome}, {self.reason}>"
+
+    @property
+    def candidate(self) -> int:
+        """Its number in the ledger."""
+        return self.row.id
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict on what was rendered now; None without a gate or a picture."""
+        return self.report.verdict if self.report else None
+
+    @property
+    def same_verdict(self) -> bool | None:
+        """Whether the verdict is the recorded one; None where there is none to compare."""
+        if self.verdict is None or self.row.verdict is None:
+            return None
+        return self.verdict is self.row.verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain mapping with ``format = 1``."""
+        return {
+            "format": FORMAT,
+            "candidate": self.row.id,
+            "shot": self.row.shot,
+            "revision": self.row.revision,
+            "seed": self.row.seed,
+            "outcome": str(self.outcome),
+            "reason": self.reason,
+            "tolerance": self.tolerance,
+            "pixels": plain(asdict(self.pixels)) if self.pixels else None,
+            "state": str(self.row.state),
+            "error": {"recorded": self.row.error, "now": self.error},
+            "digest": {"recorded": self.row.digest, "now": self.media.digest if self.media else ""},
+            "verdict": {"recorded": _text(self.row.verdict), "now": _text(self.verdict), "same": self.same_verdict},
+            "measurements": [one.to_json() for one in self.measurements],
+            "environment": [plain(asdict(one)) for one in self.environment],
+            "settings": [plain(asdict(one)) for one in self.settings],
+            "notes": list(self.notes),
+            "cost": self.cost.to_json(),
+        }
+
+
+def _instrument(finding: Finding | None) -> str | None:
+    instrument = finding.measurement.instrument if finding else None
+    return instrument.digest if instrument else None
+
+
+def _finding_json(finding: Finding | None) -> Mapping[str, Json] | None:
+    if finding is None:
+        return None
+    instrument = finding.measurement.instrument
+    return {
+        "status": str(finding.status),
+        "value": finding.value,
+        "limit": finding.limit,
+        "verdict": str(finding.verdict),
+        "instrument": instrument.name if instrument else None,
+    }
+
+
+def _text(verdict: Verdict | None) -> str | None:
+    return str(verdict) if verdict else None
