@@ -27,7 +27,7 @@ from PIL import Image as Pil
 from PIL import ImageDraw, ImageFont
 
 import continuity as ct
-from continuity.backends import dlib_faces, mobilenet, sessions, tflite
+from continuity.backends import dlib_faces, dlib_net, mobilenet, sessions, tflite
 
 Call = Callable[[], object]
 
@@ -93,21 +93,16 @@ class Trace:
         return traced
 
     def _embedding(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        import dlib
-
         @functools.wraps(function)
         def traced(backend: Any, pixels: Any, face: Any) -> Any:
             found = function(backend, pixels, face)
             levelled = dlib_faces.upright(pixels, face)
-            with (
-                sessions.session(dlib_faces.LANDMARKS, dlib_faces._load_predictor) as predictor,
-                sessions.session(dlib_faces.EMBEDDING, dlib_faces._load_embedder) as embedder,
-            ):
+            chips = dlib_faces.views(levelled)
+            with sessions.session(dlib_faces.EMBEDDING, dlib_faces._load_embedder, "onnx") as embedder:
 
                 def bare() -> None:
-                    shape = predictor(levelled, dlib.rectangle(*dlib_faces.START))
-                    chip = dlib.get_face_chip(levelled, shape, size=dlib_faces.CHIP, padding=dlib_faces.PADDING)
-                    np.asarray(embedder.compute_face_descriptor(chip))
+                    dlib_faces.views(levelled)
+                    embedder.run([dlib_net.OUTPUT], {dlib_net.INPUT: chips})
 
             self.calls.append(("model: face alignment and embedding", bare))
             return found

@@ -52,7 +52,7 @@ def test_the_shot_file_is_one(tmp_path: Path) -> None:
 
 def test_the_tolerance_file_is_one(tmp_path: Path) -> None:
     (tmp_path / "mara.toml").write_text(blocks("toml")[2])
-    assert ct.Tolerances.open(tmp_path / "mara.toml")["face:mara"].limit == 0.52
+    assert ct.Tolerances.open(tmp_path / "mara.toml")["face:mara"].limit == 0.36
 
 
 def test_the_exit_codes_are_those_of_the_errors() -> None:

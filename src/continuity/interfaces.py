@@ -172,7 +172,7 @@ class Observed(Protocol):
         """The embedding of one of :attr:`faces`."""
 
     def distances(self, face: Face, actor: str) -> Floats:
-        """Distances (n) of a face to the n enrolled references of an actor."""
+        """Distances of a face to the n enrolled references of an actor and, where n > 1, to their mean: n + 1."""
 
     @property
     def look(self) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,11 +42,11 @@ def test_golden_values_hold_the_version(measure: Measure, astronaut: np.ndarray)
     assert (blurred, mirrored) == pytest.approx((GOLDEN_BLURRED, GOLDEN_MIRRORED), abs=2e-3)
 
 
-GOLDEN_BLURRED, GOLDEN_MIRRORED = 0.3725, 0.1987
+GOLDEN_BLURRED, GOLDEN_MIRRORED = 0.2225, 0.0365
 
 
 @pytest.mark.parametrize(
-    ("edit", "most"), [("mirror", 0.35), ("warm", 0.2), ("dark", 0.2), ("grey", 0.25), ("jpeg", 0.2)]
+    ("edit", "most"), [("mirror", 0.1), ("warm", 0.15), ("dark", 0.15), ("grey", 0.2), ("jpeg", 0.15)]
 )
 def test_harmless_edits_stay_well_within_one_person(
     measure: Measure, astronaut: np.ndarray, edit: str, most: float
@@ -113,7 +114,42 @@ def test_two_faces_one_actor(measure: Measure, astronaut: np.ndarray, footage: P
         assert found.evidence["other_faces"] == 1
     alone = measure(np.asarray(stranger))
     assert alone.value is not None
-    assert alone.value > 0.6
+    assert alone.value > 0.4
+
+
+def test_two_people_who_swap_faces_in_mid_shot_are_found(
+    tmp_path: Path, footage: Path, backends: ct.LocalBackends, astronaut: np.ndarray
+) -> None:
+    """Both are in every frame all the time, so that matching alone finds nothing wrong."""
+    stranger = Pil.open(footage / "clips/generated_identity/lm/reference.png").convert("RGB")
+    heads = []
+    for picture in (Pil.fromarray(astronaut), stranger):
+        (box,) = (f.box for f in backends.faces.detect(np.asarray(picture))[:1])
+        (x, y), reach = box.centre, 0.9 * box.width
+        heads.append(np.asarray(picture.crop((x - reach, y - reach, x + reach, y + reach)).resize((400, 400))))
+    astronaut, other = heads
+    before, after = np.concatenate([astronaut, other], axis=1), np.concatenate([other, astronaut], axis=1)
+    Pil.fromarray(astronaut).save(tmp_path / "collins.png")
+    Pil.fromarray(other).save(tmp_path / "lm.png")
+    actors = {"collins": [tmp_path / "collins.png"], "lm": [tmp_path / "lm.png"]}
+    identity = ct.enrol(tmp_path / "two", actors=actors, backends=backends)
+    metric = ct.FaceDistance("collins")
+
+    def joined(frames: list[np.ndarray]) -> ct.Measurement:
+        seen = [
+            ObservedFrame(np.ascontiguousarray(f), index=n, seconds=n / 2, identity=identity, backends=backends)
+            for n, f in enumerate(frames)
+        ]
+        return metric.join([replace(metric.frame(s, identity), index=s.index) for s in seen])
+
+    whole = joined([before, before, before])
+    assert whole.value is not None
+    assert whole.value < 0.1
+    swapped = joined([before, before, after])
+    assert swapped.value is not None
+    assert swapped.value > 0.4
+    assert swapped.worst_frame == 2
+    assert "swapped" in swapped.note
 
 
 def test_expectations_and_actors(enrolled: ct.Identity, backends: ct.LocalBackends) -> None:

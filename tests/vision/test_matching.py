@@ -6,13 +6,14 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from continuity.errors import EnrolmentError
 from continuity.vision.matching import assign, references, to_template
 
 
+@settings(deadline=None)  # the first call imports scipy
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 10_000))
 def test_the_match_has_the_least_total_of_all(rows: int, columns: int, seed: int) -> None:
     costs = np.random.default_rng(seed).random((rows, columns))

@@ -10,7 +10,7 @@ measure_fully = 0.1                 # optional: share of candidates measured wit
 batch = 1                           # candidates a render call; more than one where the generator can
 
 [limits]
-"face:mara" = 0.55
+"face:mara" = 0.38
 [expect]
 "grade" = "if_present"
 

@@ -25,11 +25,23 @@ def references(features: Mapping[str, NDArray[np.float32]], actor: str, identity
         ) from None
 
 
-def to_template(distances: NDArray[np.float32]) -> float:
-    """The smallest of the distances (n) to the references: 0 for an enrolled picture, however many there are.
+def with_mean(references: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The reference embeddings (n x d), and where they are several their mean, as long as they are: (n + 1) x d."""
+    if len(references) < 2:
+        return references
+    mean = references.mean(axis=0)
+    length = np.linalg.norm(mean)
+    if not length:
+        return references
+    return np.vstack([references, mean * (np.linalg.norm(references, axis=1).mean() / length)]).astype(np.float32)
 
-    On 1,264 photographs of 158 people with 5 references it parts them as well as the mean of the two smallest (balanced
-    accuracy .992), which gives an enrolled picture .19.
+
+def to_template(distances: NDArray[np.float32]) -> float:
+    """The smallest of the distances to the references and their mean: 0 for an enrolled picture.
+
+    On 948 photographs of 158 people with 2 references each, against 73,000 of others, .980 of the same lie within the
+    distance that lets in one other in 1,000; without the mean .977, with the mean alone .978, which gives an enrolled
+    picture .14.
     """
     return float(distances.min())
 
