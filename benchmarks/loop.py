@@ -2,6 +2,7 @@
 
     python benchmarks/loop.py                   100,000 candidates of one shot, about six minutes
     python benchmarks/loop.py --candidates 5000
+    python benchmarks/loop.py --pipeline sd     200 renders of a tiny diffusers pipeline, bare and in the loop in turn
 
 Prints milliseconds a candidate and resident memory in windows along the run, and the share that the bare disk takes:
 the same number of fsynced commits on an empty SQLite file in the same folder.
@@ -16,6 +17,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -38,24 +40,68 @@ def bare_commits(folder: Path, count: int = 1000) -> float:
     return (time.perf_counter() - began) * 1000 / count
 
 
+def around_a_pipeline(name: str, count: int = 200) -> dict[str, float]:
+    """Milliseconds that the loop adds to a call of a tiny pipeline, the metric's own seconds left out (medians)."""
+    from continuity.testing.pipelines import tiny_pipeline
+
+    pipe = tiny_pipeline(name)
+    pipe.set_progress_bar_config(disable=True)
+    import torch
+
+    asked: dict[str, Any] = {"num_inference_steps": 4, "height": 64, "width": 64}
+    bare: list[float] = []
+    looped: list[float] = []
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder, ct.Ledger.open(Path(folder) / "show.db") as ledger:
+        shot = ct.Shot("loop", prompt="mara at the bar", gate=never(), ledger=ledger)
+        mark = time.perf_counter()
+
+        def note(told: ct.Told) -> None:
+            nonlocal mark
+            ended = time.perf_counter()
+            pipe("mara at the bar", generator=torch.Generator("cpu").manual_seed(told.row.seed), **asked)
+            looped.append((ended - mark - told.row.cost.score) * 1000)
+            mark = time.perf_counter()
+            bare.append((mark - ended) * 1000)
+
+        shot.run(ct.DiffusersGenerator(pipe, **asked), budget=ct.Budget(candidates=count + 10), on_told=note)
+        del bare[:10], looped[:10]  # the first ones read the weights and fill caches
+    return {
+        "bare_ms": statistics.median(bare),
+        "in_the_loop_ms": statistics.median(looped),
+        "added_ms": statistics.median(b - a for a, b in zip(bare, looped, strict=True)),
+        "renders": count,
+    }
+
+
+def never() -> ct.Gate:
+    """A gate that costs nothing and accepts nothing."""
+    return ct.Gate(
+        [FakeMetric("never", 99.0)],
+        identity=ct.Identity(name="nobody", enrolled=()),
+        tolerances={"never": 1.0},
+        backends=FakeBackends(),
+    )
+
+
 def main() -> None:
     """Runs the loop and prints one row a window."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--candidates", type=int, default=100_000)
     arguments.add_argument("--json", type=Path, help="write the rows to this file as well")
+    arguments.add_argument("--pipeline", metavar="NAME", help="a tiny pipeline of continuity.testing.pipelines")
     chosen = arguments.parse_args()
+    if chosen.pipeline:
+        found = around_a_pipeline(chosen.pipeline)
+        print("  ".join(f"{k} {v:.2f}" for k, v in found.items()))
+        if chosen.json:
+            chosen.json.write_text(json.dumps(found, indent=1))
+        return
     memory = psutil.Process().memory_info
     rows: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
         folder = Path(name)
         commit = bare_commits(folder)
         print(f"one bare commit on this disk: {commit:.2f} ms; a candidate takes two (asked, told)")
-        gate = ct.Gate(
-            [FakeMetric("never", 99.0)],
-            identity=ct.Identity(name="nobody", enrolled=()),
-            tolerances={"never": 1.0},
-            backends=FakeBackends(),
-        )
         marks = [time.perf_counter()]
         spent: list[float] = []
 
@@ -78,7 +124,7 @@ def main() -> None:
                 spent.clear()
 
         with ct.Ledger.open(folder / "show.db") as ledger:
-            shot = ct.Shot("loop", gate=gate, ledger=ledger)
+            shot = ct.Shot("loop", gate=never(), ledger=ledger)
             shot.run(PatternGenerator(), budget=ct.Budget(candidates=chosen.candidates), on_told=note)
         print(f"one bare commit afterwards: {bare_commits(Path(tempfile.mkdtemp(dir=folder))):.2f} ms")
     if chosen.json:
