@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,34 @@ def test_a_file_whose_limits_would_be_overlooked_is_refused(tmp_path: Path, text
 def test_a_calibrated_limit_names_its_instrument() -> None:
     with pytest.raises(ToleranceError, match="belongs to an instrument"):
         tuned(instrument="")
+
+
+PROMISE = ct.Promise(
+    max_bad_share=0.02, confidence=0.95, route="accepted-stream", stream="abc", kept=300, bad=1, bound=0.0157
+)
+
+
+def test_a_promise_round_trips_and_belongs_to_its_stream(tmp_path: Path) -> None:
+    given = ct.Tolerances(tuned().items, PROMISE)
+    given.save(tmp_path / "a.toml")
+    opened = ct.Tolerances.open(tmp_path / "a.toml")
+    assert opened == given
+    assert resolve(opened, {"m": ONE}, stream="abc")[1] == ()
+    for stream in ("", "other"):
+        (warning,) = resolve(opened, {"m": ONE}, stream=stream)[1]
+        assert "promise not established for this stream" in warning
+        assert "1 bad in 300" in warning
+    unnamed = ct.Tolerances(tuned().items, replace(PROMISE, stream=""))
+    assert resolve(unnamed, {"m": ONE}, stream="")[1]  # not known here is no stream of its own
+
+
+@pytest.mark.parametrize(
+    ("promise", "said"),
+    [("promise = 3", "table"), ("[promise]\nkept = 1", "must be given"), ("[promise]\nhope = 1", "'hope'"),
+     ("[promise]\nkept = 1.5", "wrong type"), ("[promise]\nkept = true", "wrong type")],
+)  # fmt: skip
+def test_a_damaged_promise_is_refused(tmp_path: Path, promise: str, said: str) -> None:
+    text = "format = 1\n" + promise + "\n[[tolerance]]\nkey='a'\nlimit=1\nscale=1\n"
+    (tmp_path / "a.toml").write_text(text)
+    with pytest.raises(FormatError, match=said):
+        ct.Tolerances.open(tmp_path / "a.toml")

@@ -4,6 +4,12 @@ from ._version import __version__ as __version__
 from .backends import ClipLook as ClipLook
 from .backends import InsightFaces as InsightFaces
 from .backends import LocalBackends as LocalBackends
+from .calibration import Label as Label
+from .calibration import Labels as Labels
+from .calibration import Tuning as Tuning
+from .calibration import calibrate as calibrate
+from .calibration.auditing import Audit as Audit
+from .calibration.auditing import audit as audit
 from .enrolment import enrol as enrol
 from .errors import Aborted as Aborted
 from .errors import BudgetSpent as BudgetSpent
@@ -17,6 +23,7 @@ from .errors import MediaError as MediaError
 from .errors import MissingDependency as MissingDependency
 from .errors import MissingWeights as MissingWeights
 from .errors import ModelError as ModelError
+from .errors import NotEnoughLabels as NotEnoughLabels
 from .errors import PluginError as PluginError
 from .errors import RenderFailed as RenderFailed
 from .errors import StorageFull as StorageFull
@@ -75,4 +82,5 @@ from .shot import Outcome as Outcome
 from .shot import Shot as Shot
 from .shot import StoppedBy as StoppedBy
 from .shot import Told as Told
+from .tolerances import Promise as Promise
 from .tolerances import Tolerances as Tolerances

@@ -17,6 +17,7 @@
     |   `-- ConflictingInstall      exit 5   two packages that overwrite each other
     |-- DownloadError               exit 5   weights that could not be fetched or did not match their digest
     |-- ModelError                  exit 70  a model that failed on an input
+    |-- NotEnoughLabels             exit 3   a promise that the labels at hand cannot show
     |-- BudgetSpent                 exit 4   no candidate may be asked for any more
     `-- RenderError                 exit 70  a candidate that did not become a picture; carries what it cost
         |-- RenderFailed            exit 70  the generator failed
@@ -92,6 +93,25 @@ class PluginError(ContinuityError):
     """An entry point of another distribution that could not be loaded."""
 
     exit_code = 2
+
+
+class NotEnoughLabels(ContinuityError):
+    """A promise that the labels at hand cannot show. Nothing is shipped then.
+
+    Attributes:
+        needed: kept shots of the verification part that would do if none of them were bad, or at the share of bad seen
+            so far; None where no number would do.
+        have: kept shots of the verification part.
+        can_promise: the largest share of bad that ``have`` shots rule out at the same confidence.
+    """
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, needed: int | None, have: int, can_promise: float) -> None:
+        super().__init__(message)
+        self.needed = needed
+        self.have = have
+        self.can_promise = can_promise
 
 
 class MissingPiece(ContinuityError):

@@ -138,7 +138,8 @@ class Gate:
                 if isinstance(metric, EnrolledMetric):
                     metric.ready(self.identity, backends)
             chosen, _ = resolve(self._given, instruments, self.identity.digest)
-            self._ready = backends, instruments, Tolerances(tuple(chosen.values()))
+            promise = self._given.promise if isinstance(self._given, Tolerances) else None
+            self._ready = backends, instruments, Tolerances(tuple(chosen.values()), promise)
         return self._ready
 
     def measure(self, media: Media) -> Measurements:
@@ -150,8 +151,8 @@ class Gate:
         """
         return self._measure(media, None)
 
-    def inspect(self, media: Media, *, stop_early: bool = False) -> Report:
-        """Measures and judges.
+    def inspect(self, media: Media, *, stop_early: bool = False, stream: str = "") -> Report:
+        """Measures and judges. ``stream`` is the digest of what the media come out of: a promise belongs to one.
 
         ``stop_early=True`` ends at the first certain fail of a still; the metrics not yet run are ``skipped``. The
         verdict is the same either way. A clip is always measured whole: its frames are shared by all metrics, and no
@@ -159,7 +160,7 @@ class Gate:
         """
         tolerances = self.check()[2]
         early = tolerances if stop_early and isinstance(media, Image) else None
-        return judge(self._measure(media, early), tolerances)
+        return judge(self._measure(media, early), tolerances, stream=stream)
 
     def _measure(self, media: Media, stop_at: Tolerances | None) -> Measurements:
         if not isinstance(media, Image | Clip):
@@ -214,7 +215,7 @@ def _opened(identity: Identity) -> Identity:
     return identity
 
 
-def judge(measurements: Measurements, tolerances: Given) -> Report:
+def judge(measurements: Measurements, tolerances: Given, *, stream: str = "") -> Report:
     """Judges measurements that were taken before, under any tolerances that belong to their instruments.
 
     Raises:
@@ -227,7 +228,7 @@ def judge(measurements: Measurements, tolerances: Given) -> Report:
         if item.instrument is None:
             raise ToleranceError(f"{item.key}: its instrument is not recorded, so no limit can be matched to it")
         instruments[item.key] = item.instrument
-    chosen, warnings = resolve(tolerances, instruments, measurements.identity)
+    chosen, warnings = resolve(tolerances, instruments, measurements.identity, stream)
     findings = []
     for item in measurements:
         verdict, reason = verdict_of(item, chosen[item.key])

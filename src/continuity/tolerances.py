@@ -20,11 +20,52 @@ FORMAT = 1
 BY_HAND = "typed by hand, never calibrated"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """What was shown for a whole set of limits: of the shots kept in one stream at most ``max_bad_share`` are bad.
+
+    It is wrong with probability ``1 - confidence`` at most, and says nothing of any other stream.
+
+    Attributes:
+        max_bad_share: the share of bad among kept shots.
+        confidence: of the test that showed it.
+        route: how the labels were drawn, and so what the test rests on.
+        stream: digest of the stream; empty where the labels named none.
+        kept: shots of the verification part that these limits keep; ``bad`` of them were rejected by a person.
+        bound: the upper bound on the share of bad that they give.
+        base_rate: share of good candidates that was taken for granted, with labels of another mix.
+        use: how many times the same labels have verified something, this time included.
+    """
+
+    max_bad_share: float
+    confidence: float
+    route: str
+    stream: str
+    kept: int
+    bad: int
+    bound: float
+    base_rate: float | None = None
+    use: int = 1
+
+    @property
+    def of(self) -> str:
+        """What it is a share of: a base rate stands for every shot alike, and what they keep is what is accepted."""
+        return "the shots kept" if self.base_rate is None else "what is accepted at that base rate"
+
+    def __str__(self) -> str:
+        """One sentence."""
+        return (
+            f"at most {self.max_bad_share:.3g} of {self.of} are bad, with confidence {self.confidence:.4g}: "
+            f"{self.bad} bad in {self.kept} judged ({self.route})"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Tolerances:
-    """A set of tolerances, one per metric key."""
+    """A set of tolerances, one per metric key, and the promise that was shown for all of them together, if any."""
 
     items: tuple[Tolerance, ...] = ()
+    promise: Promise | None = None
 
     def __post_init__(self) -> None:
         keys = [t.key for t in self.items]
@@ -61,26 +102,33 @@ class Tolerances:
             newer = isinstance(found, int) and found > FORMAT
             hint = "update continuity to read it" if newer else f"write `format = {FORMAT}` in its first line"
             raise FormatError(f"{path}: format {FORMAT} was wanted, got {found!r}: {hint}")
-        unknown = [key for key in table if key not in ("format", "tolerance")]
+        unknown = [key for key in table if key not in ("format", "tolerance", "promise")]
         rows = table.get("tolerance")
         if unknown or not isinstance(rows, list) or not rows:
             got = ", ".join(unknown) or ("none" if not rows else type(rows).__name__)
             raise FormatError(f"{path}: [[tolerance]] tables with key, limit and scale were wanted, got {got}")
-        return cls(tuple(_tolerance(row, f"{path}: tolerance {i}") for i, row in enumerate(rows, 1)))
+        promise = table.get("promise")
+        return cls(
+            tuple(Tolerance(**_fields(row, TOLERANCE, f"{path}: tolerance {i}")) for i, row in enumerate(rows, 1)),
+            None if promise is None else Promise(**_fields(promise, PROMISE, f"{path}: promise")),
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the tolerances, whole or not at all."""
         import tomli_w
 
-        rows = [asdict(t) for t in self.items]
-        write_atomic(Path(path), tomli_w.dumps({"format": FORMAT, "tolerance": rows}).encode())
+        table: dict[str, Any] = {"format": FORMAT}
+        if self.promise:
+            table["promise"] = {name: value for name, value in asdict(self.promise).items() if value is not None}
+        table["tolerance"] = [asdict(t) for t in self.items]
+        write_atomic(Path(path), tomli_w.dumps(table).encode())
 
 
 Given: TypeAlias = "Tolerances | Mapping[str, float | Tolerance] | None"
 
 
 def resolve(
-    given: Given, instruments: Mapping[str, Instrument], identity: str = ""
+    given: Given, instruments: Mapping[str, Instrument], identity: str = "", stream: str = ""
 ) -> tuple[dict[str, Tolerance], tuple[str, ...]]:
     """One tolerance per metric key, and what a report must say about them.
 
@@ -129,6 +177,12 @@ def resolve(
             source = "the provisional default" if tolerance == shipped else tolerance.evidence or BY_HAND
             warnings.append(f"{key}: limit {tolerance.limit:g} is uncalibrated ({source})")
         chosen[key] = tolerance
+    promise = given.promise if isinstance(given, Tolerances) else None
+    if promise and not (stream and stream == promise.stream):
+        warnings.append(
+            f"promise not established for this stream ({stream or 'which is not known here'}): what was shown for "
+            f"{promise.stream or 'labels that name no stream'} is {promise}"
+        )
     return chosen, tuple(warnings)
 
 
@@ -153,25 +207,41 @@ def _shipped() -> tuple[Mapping[str, Any], ...]:
     return tuple(tomllib.loads(text).get("tolerance", []))
 
 
-def _tolerance(row: Any, where: str) -> Tolerance:
+Kinds: TypeAlias = Mapping[str, tuple[type, ...]]
+NUMBER = (int, float)
+TOLERANCE: Kinds = {
+    "key": (str,),
+    "limit": NUMBER,
+    "scale": NUMBER,
+    "instrument": (str,),
+    "instrument_name": (str,),
+    "identity": (str,),
+    "calibrated": (bool,),
+    "evidence": (str,),
+}
+PROMISE: Kinds = {
+    "max_bad_share": NUMBER,
+    "confidence": NUMBER,
+    "route": (str,),
+    "stream": (str,),
+    "kept": (int,),
+    "bad": (int,),
+    "bound": NUMBER,
+    "base_rate": NUMBER,
+    "use": (int,),
+}
+OPTIONAL = {"instrument", "instrument_name", "identity", "calibrated", "evidence", "base_rate", "use"}
+
+
+def _fields(row: Any, kinds: Kinds, where: str) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise FormatError(f"{where}: a table was wanted, got {type(row).__name__}")
-    kinds: dict[str, tuple[type, ...]] = {
-        "key": (str,),
-        "limit": (int, float),
-        "scale": (int, float),
-        "instrument": (str,),
-        "instrument_name": (str,),
-        "identity": (str,),
-        "calibrated": (bool,),
-        "evidence": (str,),
-    }
     for name, value in row.items():
         if name not in kinds:
-            raise FormatError(f"{where}: {name!r} is no field of a tolerance; there are: {', '.join(kinds)}")
+            raise FormatError(f"{where}: {name!r} is nothing that stands here; there are: {', '.join(kinds)}")
         if not isinstance(value, kinds[name]) or (isinstance(value, bool) and bool not in kinds[name]):
             raise FormatError(f"{where}: {name} = {value!r} is of the wrong type")
-    missing = [n for n in ("key", "limit", "scale") if n not in row]
+    missing = [n for n in kinds if n not in row and n not in OPTIONAL]
     if missing:
         raise FormatError(f"{where}: {' and '.join(missing)} must be given")
-    return Tolerance(**row)
+    return row

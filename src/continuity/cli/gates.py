@@ -30,11 +30,13 @@ def gate_for(
     Raises:
         EnrolmentError, FormatError, ToleranceError, UnknownKey, MissingPiece: as the library says.
     """
-    given: dict[str, float | Tolerance] = {t.key: t for t in Tolerances.open(tolerances)} if tolerances else {}
+    opened = Tolerances.open(tolerances) if tolerances else Tolerances()
+    given: dict[str, float | Tolerance] = {t.key: t for t in opened}
     for key, value in (expects or {}).items():
         if value not in list(Expect):
             raise UsageError(f"{key}: {nearest('expectation', str(value), list(Expect))}")
-    gate = Gate.for_identity(Identity.open(identity), tolerances={**given, **(limits or {})}, expects=expects or {})
+    chosen = {**given, **limits} if limits else opened  # a promise is of a whole file: a limit that is typed voids it
+    gate = Gate.for_identity(Identity.open(identity), tolerances=chosen, expects=expects or {})
     gate.check()
     return gate
 

@@ -316,6 +316,11 @@ class Ledger:
         with self._database.reading() as connection:
             return queries.report(connection, candidate)
 
+    def decisions(self) -> Sequence[Decision]:
+        """All that people decided, in order."""
+        with self._database.reading() as connection:
+            return queries.every_decision(connection)
+
     def recipe(self, candidate: int) -> Recipe:
         """All that is needed to render a candidate again, as far as the generator told it.
 

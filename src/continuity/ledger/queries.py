@@ -12,7 +12,7 @@ from sqlalchemy import Connection, LargeBinary, Row, Select, Table, bindparam, f
 from continuity.ledger import rows, schema
 from continuity.ledger.accounting import Totals, totals
 from continuity.ledger.schema import attempts, candidates, decisions, measurements, shots, streams
-from continuity.records import Recipe, Report, State, Status, Verdict
+from continuity.records import Decision, Recipe, Report, State, Status, Verdict
 
 Reading: TypeAlias = Callable[[], AbstractContextManager[Connection]]
 
@@ -211,6 +211,12 @@ def states(connection: Connection) -> dict[str, dict[State, int]]:
     for name, state, count in found:
         counts.setdefault(name, {})[State(state)] = count
     return counts
+
+
+def every_decision(connection: Connection) -> tuple[Decision, ...]:
+    """All that people decided, in order."""
+    found = connection.execute(select(decisions).order_by(decisions.c.id))
+    return tuple(Decision(**{name: value for name, value in row._mapping.items() if name != "id"}) for row in found)
 
 
 def export(connection: Connection) -> Iterator[dict[str, Any]]:

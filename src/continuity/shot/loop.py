@@ -130,7 +130,7 @@ class Shot:
                 recipe = error.recipe or recipe
             return self._end(ticket, state, recipe=recipe, cost=cost, error=str(error) or type(error).__name__)
         try:
-            report = self.gate.inspect(media, stop_early=not ticket.measure_fully)
+            report = self.gate.inspect(media, stop_early=not ticket.measure_fully, stream=known.stream)
         except MissingPiece:
             raise  # nothing is wrong with the candidate: the machine must be mended, then it can be told again
         except ContinuityError as cause:

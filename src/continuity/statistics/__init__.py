@@ -1,1 +1,1 @@
-"""Statistics without a view of their own: pure functions over counts, each with its source."""
+"""What counts can promise: exact bounds, posteriors, sequential tests, audits, agreement; pure functions of numbers."""

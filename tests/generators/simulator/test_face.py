@@ -75,5 +75,5 @@ def test_a_recogniser_sees_somebody_else_at_the_full_amount(astronaut: Pixels, b
             for edit in edits
         ]
 
-    assert min(distances(1.0)) >= 0.6
-    assert max(distances(HARMLESS)) <= 0.3
+    assert min(distances(1.0)) >= 0.4  # beyond the shipped limit
+    assert max(distances(HARMLESS)) <= 0.25

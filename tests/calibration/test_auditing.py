@@ -1,0 +1,105 @@
+"""Audits of a ledger: what is drawn, what counts as an answer, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import continuity as ct
+from continuity.calibration.auditing import audit
+from continuity.cli import main
+from continuity.errors import FormatError, UsageError
+from continuity.testing import FakeBackends, FakeMetric, PatternGenerator
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """25 shots, each with a kept candidate and some rejected ones."""
+    folder = tmp_path_factory.mktemp("audit")
+    nobody = ct.Identity(name="nobody", enrolled=())
+    gate = ct.Gate([FakeMetric("bright")], identity=nobody, tolerances={"bright": 100.0}, backends=FakeBackends())
+    with ct.Ledger.open(folder / "show.db") as ledger:
+        for i in range(25):
+            ct.Shot(f"sc{i}", gate=gate, ledger=ledger).run(PatternGenerator(size=4), budget=ct.Budget(candidates=40))
+    return folder / "show.db"
+
+
+@pytest.fixture
+def show(made: Path, tmp_path: Path) -> ct.Ledger:
+    """A copy of it, to decide on."""
+    (tmp_path / "show.db").write_bytes(made.read_bytes())
+    return ct.Ledger.open(tmp_path / "show.db")
+
+
+def decide(ledger: ct.Ledger, accept: Callable[[int], bool], only: set[int] | None = None) -> None:
+    for number, row in enumerate(r for r in list(ledger.candidates()) if r.state is ct.State.ACCEPTED):
+        if only is None or row.id in only:
+            ledger.decide(ct.Decision(candidate=row.id, accept=accept(number), who="ann"))
+
+
+def test_everything_kept_is_drawn_and_waits(show: ct.Ledger) -> None:
+    (one,) = audit(show, max_bad_share=0.05, rejects=0.0)
+    assert len(one.waiting) == 25
+    assert (one.answers, one.verdict, one.bound) == (0, "open", 1.0)
+    assert one.to_fivefold is not None
+    assert one.to_doubled is not None
+    assert one.to_fivefold < one.to_doubled
+
+
+def test_a_draw_is_made_once_and_written_down(show: ct.Ledger, tmp_path: Path) -> None:
+    (first,) = audit(show, max_bad_share=0.05, accepts=0.4, rejects=0.3)
+    lines = (tmp_path / "show.audit.jsonl").read_text().splitlines()
+    assert len(lines) == sum(1 for row in show.candidates())
+    assert {'"probability": 0.4' in line for line in lines} == {True, False}
+    (again,) = audit(show, max_bad_share=0.05, accepts=1.0, rejects=1.0)  # passed over stays passed over
+    assert again.waiting == first.waiting
+    assert 3 < sum(show.candidate(n).state is ct.State.ACCEPTED for n in first.waiting) < 18
+
+
+def test_answers_on_what_was_not_drawn_do_not_count(show: ct.Ledger) -> None:
+    (first,) = audit(show, max_bad_share=0.05, accepts=0.4, rejects=0.0)
+    decide(show, lambda i: False)
+    (then,) = audit(show, max_bad_share=0.05, accepts=0.4, rejects=0.0)
+    assert then.answers == then.bad == len(first.waiting)
+    assert then.waiting == ()
+
+
+def test_a_broken_promise_is_said_to_be(show: ct.Ledger) -> None:
+    audit(show, max_bad_share=0.05)
+    decide(show, lambda i: i % 3 > 0)
+    (one,) = audit(show, max_bad_share=0.05)
+    assert (one.answers, one.bad, one.verdict) == (25, 9, "broken")
+    assert one.broken >= 20
+    assert main(["audit", str(show.path), "--max-bad-share", "0.05"]) == 1
+    assert main(["audit", str(show.path), "--max-bad-share", "0.05", "--json"]) == 1
+
+
+def test_a_promise_that_is_kept_far_enough_is_confirmed(show: ct.Ledger) -> None:
+    audit(show, max_bad_share=0.3)
+    decide(show, lambda i: True)
+    (one,) = audit(show, max_bad_share=0.3)
+    assert (one.verdict, one.bad) == ("holds", 0)
+    assert main(["audit", str(show.path), "--max-bad-share", "0.3"]) == 0
+    assert main(["audit", str(show.path), "--max-bad-share", "0.02"]) == 3
+
+
+def test_rejected_ones_show_what_is_lost(show: ct.Ledger) -> None:
+    (first,) = audit(show, max_bad_share=0.05, accepts=0.0, rejects=0.5)
+    for number in first.waiting[:4]:
+        show.decide(ct.Decision(candidate=number, accept=number == first.waiting[0], who="ann"))
+    (then,) = audit(show, max_bad_share=0.05, accepts=0.0, rejects=0.5)
+    assert (then.rejects, then.rejects_good) == (4, 1)
+
+
+def test_wrong_shares_and_a_damaged_record(show: ct.Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UsageError, match="accepts"):
+        audit(show, max_bad_share=0.05, accepts=1.5)
+    with pytest.raises(UsageError, match="max_share"):
+        audit(show, max_bad_share=0.0)
+    assert main(["audit", str(show.path)]) == 2
+    assert "--max-bad-share" in capsys.readouterr().err
+    (tmp_path / "show.audit.jsonl").write_text('{"format": 1, "candidate"')
+    with pytest.raises(FormatError, match="drawn for the audit"):
+        audit(show, max_bad_share=0.05)
