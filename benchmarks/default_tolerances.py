@@ -16,27 +16,24 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
-from scipy.stats import rankdata
 
 import continuity as ct
 from continuity.errors import EnrolmentError
 from continuity.interfaces import Backends, Metric
-from continuity.metrics.grade import SKIN_WEIGHT
 from continuity.observed import ObservedFrame
 from continuity.records import Status
 from continuity.tolerances import shipped_tolerance
+from figures import auc
+from grade import CLIPS, STRENGTHS, cube, files, graded
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 SAME, CROP = "same clip", "cropped"
-STRENGTHS = (1.0, 0.5, 0.25)
-WEIGHTS = (1.0, SKIN_WEIGHT, 2.0, 3.0, np.inf)
 LONGEST = 1280  # looks are applied to frames of at most this side
 PEOPLE = 60  # of the labelled photographs
 
@@ -56,13 +53,13 @@ def main() -> None:
 
 
 def grade(data: Path, work: Path, backends: Backends, count: int) -> None:
-    """The drift of every candidate under several weights of the skin; weight inf is the histogram alone."""
+    """The drift of every candidate; ``benchmarks/grade.py`` measures clips without actors, and tells the areas."""
     metric = ct.GradeDrift()
     limit = header(metric, backends)
-    looks = [cube(p) for p in sorted((data / "grades" / "luts").glob("*.cube"))]
-    paths = sorted(p for p in (data / "clips").rglob("*") if p.suffix in {".mp4", ".gif"})
-    rows: dict[str, list[tuple[float, float]]] = {}  # kind -> histogram drift, skin drift (inf where there is none)
-    over = 0
+    looks = [cube(p) for p in files([data / "grades" / "luts"], {".cube"})]
+    paths = files([data / "clips"], CLIPS)
+    rows: dict[str, list[float]] = {}
+    over = unmeasured = 0
     for number, path in enumerate(paths):
         frames = [small(f.pixels) for f in ct.open_media(path).frames(ct.Sampling())]
         identity = clip_identity(work / f"grade-{number}", frames[0], path, backends)
@@ -72,19 +69,18 @@ def grade(data: Path, work: Path, backends: Backends, count: int) -> None:
             found = metric.frame(seen, identity)
             if kind == SAME:
                 same.append(found)
-            evidence: Any = found.evidence
-            skin = min((s["drift"] for s in evidence["skin"].values()), default=np.inf)
-            rows.setdefault(kind, []).append((evidence["histogram"], skin))
+            if found.value is None:
+                unmeasured += 1
+            else:
+                rows.setdefault(kind, []).append(found.value)
         over += (metric.join(same).value or 0.0) > limit
-    print(f"clips {len(paths)}, {over} of them over the limit as a whole; looks {len(looks)}")
+    print(
+        f"clips {len(paths)}, {over} of them over the limit as a whole; looks {len(looks)}; {unmeasured} not measured"
+    )
     for kind, drifts in rows.items():
-        histogram, skin = np.array(drifts).T
-        print(f"{kind}: skin seen in {np.isfinite(skin).mean():.0%}")
-        for weight in WEIGHTS:
-            calm = np.array(rows[CROP if CROP in kind else SAME]).T
-            own, values = np.minimum(calm[0], weight * calm[1]), np.minimum(histogram, weight * skin)
-            line = spread(f"  skin weight {weight:g}", values, limit)
-            print(line if kind in (SAME, CROP) else f"{line}  AUC {auc(own, values):.3f}")
+        values, calm = np.array(drifts), np.array(rows[CROP if CROP in kind else SAME])
+        line = spread(f"  {kind}", values, limit)
+        print(line if kind in (SAME, CROP) else f"{line}  AUC {auc(calm, values):.3f}")
 
 
 def candidates(
@@ -96,9 +92,9 @@ def candidates(
         crop = cropped(frame, random)
         yield CROP, crop
         for look in looks:
-            for strength in STRENGTHS:
-                yield f"look at {strength:.0%}", under(frame, look, strength)
-                yield f"{CROP}, look at {strength:.0%}", under(crop, look, strength)
+            for kind, picture in (("look", frame), (f"{CROP}, look", crop)):
+                for strength, under in zip(STRENGTHS, graded(picture, look), strict=True):
+                    yield f"{kind} at {strength:.0%}", under
 
 
 def face(data: Path, work: Path, backends: Backends) -> None:
@@ -193,24 +189,6 @@ def cropped(pixels: Pixels, random: np.random.Generator) -> Pixels:
     return np.ascontiguousarray(pixels[top : top + tall, left : left + wide])
 
 
-def cube(path: Path) -> ImageFilter.Color3DLUT:
-    """A 3D look-up table (.cube), interpolated trilinearly."""
-    size, rows = 0, []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        words = line.split()
-        if words and words[0] == "LUT_3D_SIZE":
-            size = int(words[1])
-        elif len(words) == 3 and words[0][0] in "+-.0123456789":
-            rows.append([float(w) for w in words])
-    return ImageFilter.Color3DLUT(size, np.ravel(rows))
-
-
-def under(pixels: Pixels, look: ImageFilter.Color3DLUT, strength: float) -> Pixels:
-    """The picture under a look at part of its strength."""
-    picture = Image.fromarray(pixels)
-    return np.asarray(Image.blend(picture, picture.filter(look), strength))
-
-
 def spread(title: str, values: Floats, limit: float) -> str:
     """One line: how many, where they lie, how many are over the limit."""
     if not len(values):
@@ -219,12 +197,6 @@ def spread(title: str, values: Floats, limit: float) -> str:
     over = float((values > limit).mean())
     where = f"5 % {low:6.2f}  median {middle:6.2f}  95 % {high:6.2f}"
     return f"{title:28s} n {len(values):5d}  {where}  over the limit {over:6.1%}"
-
-
-def auc(own: Floats, other: Floats) -> float:
-    """How often one of ``other`` is larger than one of ``own`` (Mann-Whitney)."""
-    ranks = rankdata(np.concatenate([own, other]))[len(own) :]
-    return float((ranks.sum() - len(other) * (len(other) + 1) / 2) / (len(own) * len(other)))
 
 
 if __name__ == "__main__":

@@ -114,12 +114,15 @@ class Backends(Protocol):
     def hands(self, pixels: Pixels) -> tuple[Hand, ...]:
         """All hands that the hand model finds, the highest score first."""
 
-    def wrists(self, pixels: Pixels) -> float:
-        """Evidence in [0, 1] that a wrist is in the picture and in sight."""
+    def malformed(self, pixels: Pixels, hand: Hand, others: Sequence[Hand]) -> float:
+        """How surely, in [0, 1], one hand is malformed by its look; ``others`` are the other hands of the picture."""
+
+    def wrists(self, pixels: Pixels, faces: Sequence[Face]) -> float:
+        """Evidence in [0, 1] that a wrist is in the picture and in sight, below one of ``faces`` or elsewhere."""
 
     @property
     def hand_models(self) -> tuple[ModelCard, ...]:
-        """The model files behind :meth:`hands`."""
+        """The model files behind :meth:`hands` and :meth:`malformed`."""
 
     def mesh(self, pixels: Pixels, face: Face) -> Floats | None:
         """468 face mesh points (x, y) in pixels, or None where the mesh model sees no face there."""
@@ -188,6 +191,9 @@ class Observed(Protocol):
     @property
     def hands(self) -> tuple[Hand, ...]:
         """All hands, the highest score first."""
+
+    def malformed(self, hand: Hand) -> float:
+        """How surely, in [0, 1], one of :attr:`hands` is malformed by its look."""
 
     @property
     def wrists(self) -> float:

@@ -106,10 +106,14 @@ class ObservedFrame:
         """All hands, the highest score first."""
         return self._backends.hands(self.pixels)
 
+    def malformed(self, hand: Hand) -> float:
+        """How surely, in [0, 1], one of :attr:`hands` is malformed by its look."""
+        return self._backends.malformed(self.pixels, hand, [h for h in self.hands if h is not hand])
+
     @cached_property
     def wrists(self) -> float:
         """Evidence in [0, 1] that a wrist is in the frame and in sight."""
-        return self._backends.wrists(self.pixels)
+        return self._backends.wrists(self.pixels, self.faces)
 
     def face_of(self, actor: str) -> Face | None:
         """The face given to an enrolled actor; None where there are too few faces, or the actor is not enrolled."""

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from continuity.backends import clip
+from continuity.backends import clip, clip_checkpoint
 from continuity.backends.clip import ClipLook
 from continuity.backends.torchvision_ops import ensure_torchvision
 from continuity.errors import MissingDependency, MissingWeights, ModelError, UsageError
 from continuity.interfaces import LookBackend
+from continuity.weights.cache import sha256_of
 
 NAME = "continuity-tiny"
 CONFIG = {
@@ -33,7 +34,7 @@ TEXTS = ["a red car on a beach at noon", "snow"]
 
 @pytest.fixture(scope="module")
 def open_clip(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    library = clip._open_clip()
+    library = clip_checkpoint.open_clip()
     folder = tmp_path_factory.mktemp("configs")
     other = CONFIG | {"embed_dim": 12}
     for name, config in ((NAME, CONFIG), (f"{NAME}-12", other)):
@@ -138,7 +139,7 @@ def test_space_and_card_follow_the_file(look: ClipLook, checkpoint: Path, origin
     (card,) = look.models
     assert (card.role, card.name, card.commercial) == ("look", f"{NAME} tiny.pt", False)
     assert card.licence == "unknown: given by you"
-    assert card.digest == clip.sha256_of(checkpoint)
+    assert card.digest == sha256_of(checkpoint)
     (stated,) = ClipLook(NAME, twin, licence="MIT", commercial=True).models
     assert (stated.licence, stated.commercial) == ("MIT", True)
 
@@ -205,7 +206,7 @@ def test_a_tag_in_the_cache_is_loaded_with_its_preparation(
     tag = {"url": "https://nowhere.invalid/tiny.pt", "mean": (0, 0, 0), "std": (1, 1, 1), "interpolation": "bicubic"}
     monkeypatch.setitem(pretrained._PRETRAINED, NAME, {"our_tag": tag})
     tagged = ClipLook(NAME, "our_tag")
-    assert tagged.path == folder / "tiny.pt"
+    assert tagged._found.path == folder / "tiny.pt"
     assert tagged.models[0].name == f"{NAME} our_tag"
     found = tagged.embed(pictures[:1])
     assert np.array_equal(found, ClipLook(NAME, checkpoint).embed(pictures[:1]))  # all tags of the model agree

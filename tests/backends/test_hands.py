@@ -124,3 +124,27 @@ def test_wrists_are_seen_where_they_are(astronaut: np.ndarray) -> None:
     assert people.wrists(np.ascontiguousarray(astronaut[:230, 100:340])) < 0.3  # head and collar alone
     assert people.wrists(np.ascontiguousarray(data.coffee())) < 0.1
     assert people.wrists(np.zeros((1, 1, 3), np.uint8)) < 0.1
+
+
+def test_below_a_face_wrists_outside_the_frame_are_none(astronaut: np.ndarray) -> None:
+    from skimage import data
+
+    from continuity.backends.blazeface import detect
+
+    whole, head = astronaut, np.ascontiguousarray(astronaut[:230, 100:340])
+    for pixels, least, most in ((whole, 0.5, 1.0), (head, 0.0, 0.3)):
+        faces = detect(pixels)
+        assert len(faces) == 1
+        assert least <= people.wrists(pixels, faces) <= most
+    assert people.wrists(np.ascontiguousarray(data.coffee()), ()) < 0.1
+
+
+def test_a_hand_that_fills_the_picture_is_found_where_it_is(footage: Path) -> None:
+    picture = Pil.open(sorted((footage / "hands/epsrc_fingers/5").iterdir())[0]).convert("RGB")
+    (hand,) = hands.find(np.asarray(picture))
+    points = np.array(hand.points)
+    box = (*(points.min(axis=0) - 4).astype(int), *(points.max(axis=0) + 4).astype(int))
+    close = picture.crop(tuple(int(v) for v in box))
+    found = hands.find(np.asarray(close))
+    assert found
+    assert np.array(found[0].points) + box[:2] == pytest.approx(points, abs=0.1 * max(close.size))

@@ -210,9 +210,10 @@ def test_a_clip_checkpoint_measures_pictures_and_words(tmp_path: Path, astronaut
 
     import torch
 
-    from continuity.backends.clip import ClipLook, _open_clip
+    from continuity.backends.clip import ClipLook
+    from continuity.backends.clip_checkpoint import open_clip
 
-    open_clip = _open_clip()
+    open_clip = open_clip()
     config = {
         "embed_dim": 16,
         "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16},

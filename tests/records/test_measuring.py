@@ -11,7 +11,7 @@ import pytest
 
 import continuity as ct
 from continuity.errors import FormatError, ToleranceError, UnknownKey
-from continuity.records import Box, Heat, ModelCard, Outline, Rectangle, Skeleton, Wheel
+from continuity.records import Box, Heat, ModelCard, Outline, Parade, Rectangle, Skeleton, Wheel
 from continuity.records.wire import report_from_json
 from continuity.testing import FakeBackends, FakeMetric
 
@@ -71,7 +71,8 @@ def test_every_shape_survives_json() -> None:
         Skeleton(label="hand", points=((0.0, 1.0), (2.0, 3.0)), links=((0, 1),)),
         Outline(label="logo", points=((0.0, 0.0), (4.0, 0.0), (4.0, 4.0))),
         Heat(label="logo", points=((0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 4.0)), values=((0.0, 0.5), (1.0, 0.25))),
-        Wheel(label="grade", reference=(1.5, -2.0), found=(3.0, 4.0)),
+        Wheel(label="grade", reference=(1.5, -2.0), found=(3.0, 4.0), moves=((1.0, 2.0, 3.0, 4.0),)),
+        Parade(label="grade", reference=(((0.0, 0.5, 1.0),),) * 3, found=(((0.25, 0.5, 0.75),),) * 3),
     )
     seen = ct.FrameMeasurement(status=ct.Status.MEASURED, value=1.0, shapes=shapes)
     gate = ct.Gate(

@@ -11,8 +11,8 @@ from PIL import Image as Pil
 
 import continuity as ct
 from continuity.records import Box, Instrument, ModelCard
-from continuity.records.shapes import Heat, Outline, Rectangle, Shape, Skeleton, Wheel
-from continuity.report import ink, wheel
+from continuity.records.shapes import Heat, Outline, Parade, Rectangle, Shape, Skeleton, Wheel
+from continuity.report import ink, parade, wheel
 from continuity.report.draw import at_frame, draw, pictures, worst
 
 GREY = 120
@@ -139,11 +139,30 @@ def test_the_wheel_shows_both_and_blue_is_down() -> None:
     assert left[1] > left[0]
 
 
-def test_the_disc_has_the_colours_it_stands_for() -> None:
-    from skimage.color import lab2rgb
+def test_regions_on_the_wheel_go_from_white_to_the_verdict() -> None:
+    moves = ((20.0, 0.0, 20.0, 20.0), (-20.0, 0.0, -20.0, 20.0))
+    shape = Wheel(label="grade", reference=(0.0, -10.0), found=(0.0, 0.0), moves=moves)
+    assert wheel.rim_of(shape) == 30
+    canvas = Pil.new("RGB", (400, 400), ink.PAPER)
+    wheel.put(canvas, (50, 50, 300), shape, ink.RED, 20)
+    disc, made = 300 - 2 * 19, np.asarray(canvas).astype(int)
+    for side in (-1, 1):
+        x, y = round(200 + side * 20 / 30 * disc / 2), round(50 + disc / 2)
+        assert made[y, x].min() > 220
+        assert np.abs(made[round(y - 20 / 30 * disc / 2), x] - ink.RED).max() < 25
 
-    lab = np.array([[[62.0, a, b] for a in (-40, 0, 40)] for b in (-40, 0, 40)], np.float32)
-    assert np.abs(wheel._srgb(lab) - lab2rgb(lab)).max() < 0.01
+
+def test_the_parade_has_each_channel_where_it_lies() -> None:
+    flat = tuple(tuple((level - 0.1, level, level + 0.1) for _ in range(14)) for level in (0.8, 0.5, 0.2))
+    grey = tuple(tuple((0.45, 0.5, 0.55) for _ in range(14)) for _ in range(3))
+    canvas = Pil.new("RGB", (400, 400), ink.PAPER)
+    parade.put(canvas, (50, 50, 300), Parade(label="grade", reference=grey, found=flat), 20)
+    made = np.asarray(canvas).astype(int)
+    tall = 300 - 2 * 19
+    for number, level in enumerate((0.8, 0.5, 0.2)):
+        x, y = 50 + (2 * number + 1) * 50, round(50 + tall * (0.96 - 0.92 * level))
+        assert np.abs(made[y, x] - parade.CHANNELS[number]).max() < 60
+    assert np.ptp(made[round(50 + tall / 2), 100]) < 30, "the reference is grey"
 
 
 @pytest.mark.parametrize(
@@ -180,6 +199,9 @@ def test_every_size_gets_a_legend_that_fits(height: int, width: int) -> None:
         Heat(label="r", points=((-90, -90), (1900, 0), (900, 1900), (0, 900)), values=((float("nan"), 7.0),)),
         Heat(label="r", points=((100, 100), (200, 100), (300, 100), (100, 200)), values=((1.0,),)),
         Wheel(label="g", reference=(0, 0), found=(0, 0)),
+        Wheel(label="g", reference=(0, 0), found=(0, 0), moves=((0, 0, 900, -900),)),
+        Parade(label="g", reference=(), found=()),
+        Parade(label="g", reference=(((0, 0, 0),),) * 3, found=(((-9, 0.5, 9), (0, 1, 1)),) * 3),
         Rectangle(label="фаза \u200b\n\x1b[31m", box=Box(10, 10, 90, 90)),
     ],
 )

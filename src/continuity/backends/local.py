@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from continuity.backends import hands, mesh, people
+from continuity.backends import hand_shape, hands, mesh, people
 from continuity.backends.dlib_faces import DlibFaces
 from continuity.backends.installs import check_installs
 from continuity.backends.mobilenet import MobileNetLook
@@ -54,15 +55,19 @@ class LocalBackends:
         """All hands that the hand model finds, the highest score first."""
         return hands.find(pixels)
 
-    def wrists(self, pixels: NDArray[np.uint8]) -> float:
+    def malformed(self, pixels: NDArray[np.uint8], hand: Hand, others: Sequence[Hand]) -> float:
+        """How surely, in [0, 1], a hand is malformed by its look."""
+        return hand_shape.malformed(pixels, hand, others)
+
+    def wrists(self, pixels: NDArray[np.uint8], faces: Sequence[Face]) -> float:
         """Evidence in [0, 1] that a wrist is in the picture and in sight."""
-        return people.wrists(pixels)
+        return people.wrists(pixels, faces)
 
     @cached_property
     def hand_models(self) -> tuple[ModelCard, ...]:
-        """The hand landmarker. Raises MissingDependency where a system library of MediaPipe's is missing."""
+        """Hand landmarker and hand shape. Raises MissingDependency where a system library of MediaPipe's is missing."""
         hands.ready()
-        return (card(hands.ROLE),)
+        return (card(hands.ROLE), *hand_shape.cards())
 
     def mesh(self, pixels: NDArray[np.uint8], face: Face) -> NDArray[np.float32] | None:
         """468 face mesh points (x, y) in pixels, or None where the model sees no face in the box."""

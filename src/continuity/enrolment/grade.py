@@ -1,4 +1,4 @@
-"""What the references of a grade leave behind: the distribution of their colours, and the skin of enrolled actors."""
+"""What the references of a grade leave behind: regions, distribution of colours, the skin of enrolled actors."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from continuity.errors import EnrolmentError
 from continuity.identity import Identity
 from continuity.interfaces import Observed
 from continuity.vision.colour import quantiles
+from continuity.vision.regions import reference_patches
 
-VERSION = 1  # raised when the golden values of vision.colour, or what is stored here, change
+VERSION = 2  # raised when the golden values of vision.colour or vision.regions, or what is stored here, change
 QUANTILES = "grade/quantiles"
+PATCHES = "grade/patches"
 SKIN = "grade/skin/"
 SPACE = f"grade-{VERSION}"  # of no model: a skin colour is a colour, whichever mesh placed the patches
 
@@ -22,10 +24,16 @@ def features(observed: Sequence[Observed], identity_actors: Iterable[str]) -> di
     """The features of grade references, all in CIELAB (D65) and float32.
 
     ``grade/quantiles``: n x 3 x BINS, one distribution per channel and reference, as ``vision.colour.quantiles`` gives
-    it. ``grade/skin/<actor>``: m x 3, the skin of that actor in the m references where the face was found and the mesh
-    fits; not there at all where m is 0.
+    it for every second pixel of every second row. ``grade/patches``: n x 196 x 3 x 49, regions of each reference, as
+    ``vision.regions.reference_patches`` gives them: a picture of 48 px. ``grade/skin/<actor>``: m x 3, the skin of that
+    actor in the m references where the face was found and the mesh fits; not there at all where m is 0.
     """
-    found = {QUANTILES: np.stack([quantiles(seen.lab) for seen in observed])} if observed else {}
+    if not observed:
+        return {}
+    found = {
+        QUANTILES: np.stack([quantiles(seen.lab[::2, ::2]) for seen in observed]),
+        PATCHES: np.stack([reference_patches(seen.lab) for seen in observed]),
+    }
     for actor in identity_actors:
         patches = [patch for seen in observed if (patch := skin_of(seen, actor)) is not None]
         if patches:

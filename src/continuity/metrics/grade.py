@@ -1,8 +1,9 @@
-"""Grade drift: how far the colours of a frame are from those of the references.
+"""Grade drift: how far the colours of a frame are from those of the references, for what both show.
 
-Two views of one frame. Its histogram holds every pixel, so it moves with the grade and with what is in the picture; the
-skin of an enrolled actor moves with the grade and with the light on the face. A grade moves both, content mostly one:
-the smaller of the two, on one scale, is the drift.
+A grade is what the colourist did, not what is in the picture. Regions of a reference that are seen again in the frame
+tell it best: what most of them agree on is the grade, what they disagree on is content. Where little is seen again,
+two coarser views stand in: the histogram, which moves with grade and content, and the skin of an enrolled actor, which
+moves with the grade and with the light on the face. A grade moves all of them: the skin, if it moved less, counts.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from continuity import joining
-from continuity.enrolment.grade import QUANTILES, SKIN, references, skin_of
+from continuity.enrolment.grade import PATCHES, QUANTILES, SKIN, references, skin_of
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Floats, Observed
 from continuity.records import (
@@ -23,38 +24,74 @@ from continuity.records import (
     Instrument,
     Json,
     Measurement,
+    Parade,
     Rectangle,
     Shape,
     Status,
     Wheel,
     expectation,
 )
-from continuity.vision.colour import GradeChange, quantiles, skin_distance, wasserstein
+from continuity.vision.colour import quantiles, skin_distance, srgb_of, wasserstein
+from continuity.vision.grade_change import GradeChange
+from continuity.vision.regions import SIDE, Pairs, Patches, frame_patches, paired, reference_patches
+from continuity.vision.regrade import Fit, Regrade, fitted
 
-VERSION = 1  # raised when golden values move
+VERSION = 2  # raised when golden values move
 SKIN_WEIGHT = 1.5  # units of histogram drift that one unit of skin drift is worth: both then spread alike over footage
-DIGITS = 3  # of the evidence; the value is not rounded
-NOTICED = 0.5  # CIELAB units: what is less is not spoken of
+STRANGE, SEEN_AGAIN, SURE = 0.12, 0.27, 0.4  # trust in pairs: other scenes .18 on the median, the least of one shot .30
+ALIKE = 0.8  # share of the best trust from which a reference shows as much of the frame as the best one does
+FLAT = 6.0  # Lab: 96 % of the pixels lie within it in each channel where a frame shows nothing, such as a fade to black
+SHOWN = 40  # regions on the wheel, those that count most
+DIGITS = 4  # of the evidence; the value is not rounded
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """One reference against one frame."""
+
+    pairs: Pairs
+    fit: Fit
+    histogram: float
+    channels: Floats
+
+    @property
+    def share(self) -> float:
+        """How much the regions say, in [0, 1]; the rest is left to the histogram."""
+        return float(np.clip((self.pairs.trust - STRANGE) / (SEEN_AGAIN - STRANGE), 0, 1))
+
+    @property
+    def doubt(self) -> float:
+        """How far the skin may overrule what the rest of the picture says, in [0, 1]."""
+        return float(np.clip((SURE - self.pairs.trust) / (SURE - SEEN_AGAIN), 0, 1))
+
+    @property
+    def apart(self) -> float:
+        return self.share * self.fit.drift + (1 - self.share) * self.histogram
+
+    def drift(self, skin: float) -> float:
+        return min(self.apart, skin / self.doubt) if self.doubt else self.apart
 
 
 @dataclass(frozen=True, slots=True)
 class GradeDrift:
-    """Drift of the grade from the nearest of the enrolled references, in CIELAB units; 0 is an enrolled picture.
+    """Drift of the grade from the references that show what the frame shows, in CIELAB units; 0 is an enrolled picture.
 
-    The Wasserstein-1 distance of each of L*, a*, b* (at most 256 px on the longer side), root of the sum of squares;
-    where the face of an enrolled actor is found here and in the references, 1.5 times the distance of the skin
-    (cheeks and forehead, lightness at half weight) if that is smaller. Range: 0 to about 150. Content matters: the
-    drift of another shot under the same grade is not 0. Never absent: every frame has colours.
+    About the root mean square colour difference (dE of 1976) that the change of grade makes in the reference: an
+    affine map of CIELAB, fitted robustly to the regions seen again (:mod:`continuity.vision.regions`), less what its
+    scatter may explain. Where few are seen again: the Wasserstein-1 distance of each of L*, a*, b*, root of the sum of
+    squares; and at most 1.5 times the distance of an enrolled actor's skin. Range: 0 to about 150. Never absent; a
+    frame of one colour, such as a fade to black, is not measurable.
 
-    A change that spares the skin, such as a key on the background, is seen as content: the evidence holds both views.
+    Of several references those count that show as much of the frame as the best, and of them the nearest. A change
+    that spares most of the picture, such as a key on the background, is seen as content.
 
     Args:
         expect: what the shot expects of the grade.
     """
 
     key: ClassVar[str] = "grade"
-    unit: ClassVar[str] = "Lab W1"
-    cost: ClassVar[float] = 5.0
+    unit: ClassVar[str] = "Lab"
+    cost: ClassVar[float] = 12.0
     previewable: ClassVar[bool] = True
 
     expect: Expect = Expect.REQUIRED
@@ -85,50 +122,57 @@ class GradeDrift:
         references(identity)
 
     def frame(self, seen: Observed, identity: Identity) -> FrameMeasurement:
-        """Measures one frame of any content, one flat colour included.
+        """Measures one frame; not measurable where it is of one colour and no reference is.
 
         Raises:
             EnrolmentError: no grade is enrolled, or not in this feature space.
         """
         known = references(identity)
-        here = quantiles(seen.lab)
-        channels = wasserstein(known[QUANTILES], here)
-        histograms = np.sqrt(np.square(channels).sum(axis=-1))
-        nearest = int(histograms.argmin())
-        change = GradeChange.between(known[QUANTILES][nearest], here)
-        value, rule, note = float(histograms[nearest]), "histogram", change.words(NOTICED)
-        skins: dict[str, Json] = {}
-        before, after = known[QUANTILES][nearest].mean(axis=1), here.mean(axis=1)
-        shapes: list[Shape] = [
-            Wheel(
-                label=self.key,
-                reference=(float(before[1]), float(before[2])),
-                found=(float(after[1]), float(after[2])),
+        here = quantiles(seen.lab[::2, ::2])
+        if _flat(here) and not any(_flat(reference) for reference in known[QUANTILES]):
+            return FrameMeasurement(
+                status=Status.NOT_MEASURABLE,
+                note="the frame is of one colour, such as a fade to black: no grade can be read from it",
+                index=seen.index,
+                seconds=seen.seconds,
             )
-        ]
-        for actor, (drift, of_skin) in _skins(seen, identity, known).items():
-            parts = {"drift": drift, "L": of_skin.exposure, "a": of_skin.tint, "b": of_skin.warmth}
-            skins[actor] = _rounded(parts)
-            if face := seen.face_of(actor):
-                shapes.append(Rectangle(label=f"skin:{actor}", box=face.box))
-            if SKIN_WEIGHT * drift < value:
-                words = of_skin.words(NOTICED)
-                value, rule, note = SKIN_WEIGHT * drift, f"skin:{actor}", words and f"skin of {actor}: {words}"
+        patches = frame_patches(seen.lab)
+        views = [_view(*one, here, patches) for one in zip(known[QUANTILES], known[PATCHES], strict=True)]
+        most = max(view.pairs.trust for view in views)
+        rivals = [n for n, view in enumerate(views) if view.pairs.trust >= ALIKE * most]
+        skins = _skins(seen, identity, known) if any(views[n].doubt for n in rivals) else {}
+        actor = min(skins, key=lambda name: skins[name][0], default="")
+        skin = SKIN_WEIGHT * skins[actor][0] if actor else np.inf
+        nearest = min(rivals, key=lambda n: views[n].drift(skin))
+        view, reference = views[nearest], known[QUANTILES][nearest]
+        if view.drift(skin) < view.apart:
+            rule, regrade = f"skin:{actor}", skins[actor][1]
+        elif view.share >= 0.5:
+            rule, regrade = "regions", view.fit.regrade
+        else:
+            rule, regrade = "histogram", Regrade.between(reference, here)
+        change = GradeChange.of(regrade, float(reference[0].mean()))
+        value, words = view.drift(skin), change.words()
         evidence: dict[str, Json] = {
             "rule": rule,
-            "histogram": round(float(histograms[nearest]), DIGITS),
-            "histogram_channels": _rounded(dict(zip("Lab", channels[nearest], strict=True))),
             "reference": _source(identity, nearest),
             **_rounded(asdict(change)),
-            "change": change.words(NOTICED),
-            "skin": skins,
+            "change": words,
+            "regions": _rounded({"drift": view.fit.drift, "scatter": view.fit.scatter, "trust": view.pairs.trust}),
+            "histogram": round(view.histogram, DIGITS),
+            "histogram_channels": _rounded(dict(zip("Lab", view.channels, strict=True))),
+            "skin": _rounded({name: drift for name, (drift, _) in skins.items()}),
         }
         return FrameMeasurement(
             status=Status.MEASURED,
             value=value,
-            note=note,
+            note=f"skin of {actor}: {words}" if words and rule.startswith("skin:") else words,
             evidence=evidence,
-            shapes=tuple(shapes),
+            shapes=(
+                _wheel(self.key, view, regrade),
+                _parade(self.key, known[PATCHES][nearest], seen.lab),
+                *_patches(seen, skins),
+            ),
             index=seen.index,
             seconds=seen.seconds,
         )
@@ -136,6 +180,52 @@ class GradeDrift:
     def join(self, frames: Sequence[FrameMeasurement]) -> Measurement:
         """The upper 95 % quantile of the frames (:func:`continuity.joining.quantile`)."""
         return joining.quantile(self, frames)
+
+
+def _flat(shares: Floats) -> bool:
+    """Whether a distribution, as ``quantiles`` gives it, is that of one colour, but for a small mark in a corner."""
+    edge = round(0.02 * shares.shape[1])
+    return bool((shares[:, -1 - edge] - shares[:, edge] < FLAT).all())
+
+
+def _view(reference: Floats, patches: Floats, here: Floats, frame: Patches) -> _View:
+    pairs = paired(patches, frame)
+    channels = wasserstein(reference, here)
+    return _View(pairs, fitted(pairs), float(np.sqrt(np.square(channels).sum())), channels.astype(np.float32))
+
+
+def _wheel(label: str, view: _View, regrade: Regrade) -> Wheel:
+    """The colours of the regions, weighted as they are trusted, and where the change takes them."""
+    pairs = view.pairs
+    weights = pairs.weights.astype(np.float64) + 1e-6
+    before = np.asarray(weights @ pairs.before / weights.sum())
+    after = before + regrade.step(before)
+    telling = np.argsort(-weights, kind="stable")[:SHOWN]
+    moves = np.hstack([pairs.before[telling, 1:], pairs.after[telling, 1:]])[pairs.weights[telling] > 0]
+    return Wheel(
+        label=label,
+        reference=(float(before[1]), float(before[2])),
+        found=(float(after[1]), float(after[2])),
+        moves=tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in moves),
+    )
+
+
+def _parade(label: str, reference: Floats, lab: Floats) -> Parade:
+    return Parade(label=label, reference=_waves(reference), found=_waves(reference_patches(lab)))
+
+
+def _waves(patches: Floats) -> tuple[tuple[tuple[float, float, float], ...], ...]:
+    """Red, green and blue of the patches of a picture, as a :class:`Parade` holds them: one column of patches each."""
+    colours = srgb_of(patches.reshape(SIDE, SIDE, 3, -1).transpose(1, 0, 3, 2)[..., ::2, :]).reshape(SIDE, -1, 3)
+    low, middle, high = np.quantile(colours, (0.05, 0.5, 0.95), axis=1)
+    return tuple(
+        tuple((float(low[n, c]), float(middle[n, c]), float(high[n, c])) for n in range(SIDE)) for c in range(3)
+    )
+
+
+def _patches(seen: Observed, actors: Sequence[str] | Mapping[str, object]) -> list[Shape]:
+    found = ((actor, seen.face_of(actor)) for actor in actors)
+    return [Rectangle(label=f"skin:{actor}", box=face.box) for actor, face in found if face]
 
 
 def _source(identity: Identity, number: int) -> str:
@@ -148,8 +238,8 @@ def _rounded(numbers: Mapping[str, float]) -> dict[str, Json]:
     return {name: round(float(number), DIGITS) for name, number in numbers.items()}
 
 
-def _skins(seen: Observed, identity: Identity, known: Mapping[str, Floats]) -> dict[str, tuple[float, GradeChange]]:
-    """Drift of each actor's skin from the nearest reference, and what it is made of, where both show the skin."""
+def _skins(seen: Observed, identity: Identity, known: Mapping[str, Floats]) -> dict[str, tuple[float, Regrade]]:
+    """Drift of each actor's skin from the nearest reference, and the change, where both show the skin."""
     found = {}
     for actor in identity.actors:
         enrolled = known.get(f"{SKIN}{actor}")
@@ -157,5 +247,5 @@ def _skins(seen: Observed, identity: Identity, known: Mapping[str, Floats]) -> d
         if enrolled is not None and patch is not None:
             apart = skin_distance(enrolled, patch)
             nearest = int(apart.argmin())
-            found[actor] = float(apart[nearest]), GradeChange.of_colours(enrolled[nearest], patch)
+            found[actor] = float(apart[nearest]), Regrade.of_colours(enrolled[nearest], patch)
     return found

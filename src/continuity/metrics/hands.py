@@ -1,4 +1,4 @@
-"""Hand defects: how far a hand in the frame is from what hands are, in number, build and fingers."""
+"""Hand defects: how far a hand in the frame is from what hands are, in number, build and shape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from continuity.records import (
     Instrument,
     Json,
     Measurement,
-    Outline,
     Shape,
     Skeleton,
     Status,
@@ -24,29 +23,28 @@ from continuity.records import (
 )
 from continuity.vision import hands
 
-VERSION = 1  # raised when golden values move
+VERSION = 2  # raised when golden values move
 SUSPECT = 0.4  # suspicion from which a hand is suspect
-SMALLEST = 64.0  # px of the longer side of a hand that can be measured
+SMALLEST = 48.0  # px of the longer side of a hand that can be measured
 IN_FRAME = 0.7  # share of the 21 points that must lie in the frame
 NO_WRIST = 0.1  # evidence of a wrist below which a frame without a hand or a face shows none
-PORTRAIT = 0.3  # the same where faces are in sight: the body model then guesses wrists below the frame
-BODIES = 2  # people whose wrists are looked for
+PORTRAIT = 0.3  # the same below faces: the landmark model then knows where the body is
+CLEAR, MALFORMED = 0.25, 0.9  # what the shape model says: below the first plausible, from the second suspect
 EXTRA = 0.6  # suspicion of one hand more than the faces can have; each further one adds 0.2
 SURE = 0.9  # score from which a hand is counted
 
 
 @dataclass(frozen=True, slots=True)
 class HandDefects:
-    """The worst suspicion over all hands in the frame, in [0, 1]: 0 is a plausible hand, from about 0.4 it is suspect.
+    """The worst suspicion over all hands in the frame, in [0, 1]: 0 is a plausible hand, from 0.4 it is suspect.
 
-    Per hand the larger of: how far its build is beyond what hands reach (lengths, backward bends, crossed fingers),
-    and the length of a sixth finger, in fingers, that is left over in the pixels. For the frame: hands too many for
-    the faces in sight.
+    Per hand what the shape model says of its picture: extra, missing, fused, doubled, bent and overlong fingers. For
+    the frame: hands too many for the faces in sight.
 
-    A hand is not measurable where it is under 64 px, cut off by the frame, where its surroundings look like skin and
-    something is left over (nothing left over clears it all the same), or where the five fingers of the model do not lie
-    on the hand. A frame with such a hand and no suspect one is not measurable. Without a hand, it is absent only where
-    the pose model sees no wrist in the frame. A finger that is fused with its neighbour is not seen.
+    A hand is not measurable where it is under 48 px, cut off by the frame, where the shape model is in doubt, or where
+    the points found on it are none of a hand: on clasped hands and lapels they often are not. A frame with such a hand
+    and no suspect one is not measurable. Without a hand, it is absent only where the pose model, looking below each
+    face and for bodies without one, sees no wrist in the frame.
 
     Args:
         expect: what the shot expects of hands.
@@ -130,39 +128,31 @@ def _look(seen: Observed, number: int) -> _Look:
     if (share := hands.inside(hand, height, width)) < IN_FRAME:
         why = f"{name} is cut off: {share:.0%} of its points lie in the frame"
         return _Look(0.0, "", why, {**facts, "answer": "not measurable"}, (skeleton,))
-    odd = hands.oddities(hand)
-    left = hands.leftover(seen.pixels, hand, [h for n, h in enumerate(seen.hands) if n != number])
-    build = max(odd.values(), default=0.0)
-    value, note = build, f"{name}: {max(odd, key=lambda k: odd[k])}" if odd else ""
-    blind = ""
-    if left.length >= SUSPECT and not left.clear:
-        blind = f"{name}: something is left over beside its fingers, but the surroundings look like skin"
-    elif left.length > value:
-        value, note = left.length, f"{name}: {left.length:.2f} of a finger is left over beside its five"
-    if not left.fits and not blind:
-        blind = f"{name}: the five fingers that the model found do not lie on the hand"
+    odd, probability = hands.oddities(hand), seen.malformed(hand)
+    value = suspicion(probability)
+    note = f"{name}: its shape is none of a hand" if value >= SUSPECT else ""
+    blind = f"{name}: whether its shape is one of a hand is not clear" if CLEAR <= probability < MALFORMED else ""
+    if max(odd.values(), default=0.0) >= SUSPECT and not note:
+        blind = f"{name}: the points found on it are none of a hand: {max(odd, key=lambda k: odd[k])}"
     answer = "suspect" if value >= SUSPECT else "not measurable" if blind else "plausible"
-    facts |= {
-        "answer": answer,
-        "build": {k: round(v, 3) for k, v in odd.items()},
-        "leftover": round(left.length, 3),
-        "covered": round(left.covered, 3),
-        "leak": round(left.leak, 3),
-    }
-    drawn = (Outline(label=f"{name}: left over", points=left.outline),) if left.length >= SUSPECT else ()
-    return _Look(value, note, blind, facts, (skeleton, *drawn))
+    facts |= {"answer": answer, "build": {k: round(v, 3) for k, v in odd.items()}, "malformed": round(probability, 3)}
+    return _Look(value, note, blind, facts, (skeleton,))
+
+
+def suspicion(probability: float) -> float:
+    """What the shape model says as a suspicion: 0.4 where it starts to convict, in a straight line on each side."""
+    if probability < MALFORMED:
+        return (SUSPECT - 0.01) * probability / MALFORMED
+    return SUSPECT + (1 - SUSPECT) * (probability - MALFORMED) / (1 - MALFORMED)
 
 
 def _without(seen: Observed) -> FrameMeasurement:
     """Why there is no hand: no wrist is in the frame, or one is whose hand was not found."""
     wrists, faces = seen.wrists, len(seen.faces)
     evidence: dict[str, Json] = {"wrists": round(wrists, 3), "faces": faces}
-    least = PORTRAIT if faces else NO_WRIST
-    if wrists < least and faces <= BODIES:
+    if wrists < (PORTRAIT if faces else NO_WRIST):
         status, note = Status.ABSENT, f"no hand, and no wrist in the frame (evidence {wrists:.2f})"
-    elif wrists >= least:
-        status, note = Status.NOT_MEASURABLE, f"a wrist may be in the frame (evidence {wrists:.2f}), no hand was found"
     else:
         status = Status.NOT_MEASURABLE
-        note = f"no hand was found, and among {faces} people the wrists of {BODIES} at most are looked for"
+        note = f"a wrist may be in the frame (evidence {wrists:.2f}), no hand was found"
     return FrameMeasurement(status=status, note=note, evidence=evidence, index=seen.index, seconds=seen.seconds)

@@ -31,7 +31,7 @@ from continuity.records.rendering import (
     Ticket,
     Trial,
 )
-from continuity.records.shapes import Box, Heat, Outline, Point, Rectangle, Shape, Skeleton, Wheel
+from continuity.records.shapes import Box, Heat, Outline, Parade, Point, Rectangle, Shape, Skeleton, Wheel
 from continuity.records.wire import report_from_json
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "ModelCard",
     "Origin",
     "Outline",
+    "Parade",
     "Point",
     "Proposal",
     "Rates",

@@ -75,12 +75,28 @@ class Heat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wheel:
-    """Where reference and frame lie on the a*b* plane of CIELAB, for a grade wheel."""
+    """Where reference and frame lie on the a*b* plane of CIELAB, for a grade wheel.
+
+    ``moves`` are regions that both show, each (a*, b*) before and after: the dots of a vectorscope.
+    """
 
     label: str
     reference: tuple[float, float]
     found: tuple[float, float]
+    moves: tuple[tuple[float, float, float, float], ...] = ()
 
 
-Shape: TypeAlias = Rectangle | Skeleton | Outline | Heat | Wheel
-KINDS: dict[str, type[Shape]] = {c.__name__.lower(): c for c in (Rectangle, Skeleton, Outline, Heat, Wheel)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parade:
+    """Waveforms of red, green and blue side by side, of the reference and of the frame.
+
+    Of each channel its columns from left to right, of each column the 5 %, 50 % and 95 % quantile of sRGB in [0, 1].
+    """
+
+    label: str
+    reference: tuple[tuple[tuple[float, float, float], ...], ...]
+    found: tuple[tuple[tuple[float, float, float], ...], ...]
+
+
+Shape: TypeAlias = Rectangle | Skeleton | Outline | Heat | Wheel | Parade
+KINDS: dict[str, type[Shape]] = {c.__name__.lower(): c for c in (Rectangle, Skeleton, Outline, Heat, Wheel, Parade)}

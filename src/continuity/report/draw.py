@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from continuity.gate import verdict_of
 from continuity.media import Media, Sampling
 from continuity.records import Finding, Report, Verdict
-from continuity.records.shapes import Heat, Outline, Rectangle, Shape, Skeleton, Wheel
-from continuity.report import ink, wheel
+from continuity.records.shapes import Heat, Outline, Parade, Rectangle, Shape, Skeleton, Wheel
+from continuity.report import ink, parade, wheel
 from continuity.report.legend import Legend
 
 if TYPE_CHECKING:
@@ -67,14 +67,18 @@ def draw(pixels: NDArray[np.uint8], report: Report, *, title: str = "") -> Pictu
         pen.shape(shape, finding)
     pen.finish(ImageDraw.Draw(picture))
 
-    wheels = [(s, f) for f in report for s in f.measurement.shapes if isinstance(s, Wheel)]
+    scopes = [(s, f) for f in report for s in f.measurement.shapes if isinstance(s, Wheel | Parade)]
     width = max(picture.width, NARROWEST)
-    legend = Legend.of(report, title or Path(report.measurements.path).name, width, pen.unit, len(wheels))
+    legend = Legend.of(report, title or Path(report.measurements.path).name, width, pen.unit, len(scopes))
     canvas = Image.new("RGB", (width, picture.height + legend.height), ink.PAPER)
     canvas.paste(picture, ((width - picture.width) // 2, 0))
     legend.put(canvas, picture.height)
-    for number, (shape, finding) in enumerate(wheels):
-        wheel.put(canvas, legend.place(number, picture.height), shape, ink.VERDICT_COLOURS[finding.verdict], pen.unit)
+    for number, (scope, finding) in enumerate(scopes):
+        place, colour = legend.place(number, picture.height), ink.VERDICT_COLOURS[finding.verdict]
+        if isinstance(scope, Wheel):
+            wheel.put(canvas, place, scope, colour, pen.unit)
+        else:
+            parade.put(canvas, place, scope, pen.unit)
     return canvas
 
 

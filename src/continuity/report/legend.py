@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CELL = 34  # letters that a finding needs beside another one
 HEAD, FOOT = 2.8, 1.5  # heights of the line above and of the line below
 PLAIN, BLIND, NOTED = 2.15, 2.6, 3.15  # heights of a finding: value alone, words alone, both
-WHEEL = 10  # side of a wheel
+WHEEL = 10  # side of a wheel or another scope
 DARK: ink.Rgb = (16, 16, 16)
 
 

@@ -1,4 +1,8 @@
-"""A grade wheel: the a*b* plane of CIELAB, and on it where the references lie and where the picture lies."""
+"""A grade wheel: the a*b* plane of CIELAB, and on it where the references lie and where the picture lies.
+
+Read as a vectorscope: each fine line is a region that both show, from its colour in the reference to that in the
+picture; the bold one is what they agree on.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,9 @@ from typing import TYPE_CHECKING
 
 from continuity.records.shapes import Wheel
 from continuity.report import ink
+from continuity.vision.colour import srgb_of
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL.Image import Image as Picture
 
 LIGHTNESS = 62.0  # L* of the disc
@@ -19,8 +22,6 @@ FINE = 3  # drawn this much larger, then reduced: Pillow draws circles with step
 DARK: ink.Rgb = (16, 16, 16)
 GRID: ink.Rgb = (88, 88, 88)
 REFERENCE: ink.Rgb = (255, 255, 255)
-WHITE = (0.95047, 1.0, 1.08883)  # D65
-FROM_XYZ = ((3.2404542, -1.5371385, -0.4985314), (-0.969266, 1.8760108, 0.041556), (0.0556434, -0.2040259, 1.0572252))
 
 
 def put(canvas: Picture, box: tuple[int, int, int], shape: Wheel, colour: ink.Rgb, unit: int) -> None:
@@ -35,7 +36,7 @@ def put(canvas: Picture, box: tuple[int, int, int], shape: Wheel, colour: ink.Rg
     fine = disc * FINE
     rows, columns = np.mgrid[0:fine, 0:fine].astype(np.float32)
     a, b = (columns / fine * 2 - 1) * rim, (1 - rows / fine * 2) * rim
-    colours = _srgb(np.dstack([np.full_like(a, LIGHTNESS), a, b]))
+    colours = srgb_of(np.dstack([np.full_like(a, LIGHTNESS), a, b]))
     wheel = Image.fromarray((colours * 255).round().astype(np.uint8))
     draw = ImageDraw.Draw(wheel)
     middle, thin = fine / 2, max(FINE, round(unit * FINE / 14))
@@ -48,6 +49,12 @@ def put(canvas: Picture, box: tuple[int, int, int], shape: Wheel, colour: ink.Rg
         draw.ellipse((middle - reach, middle - reach, middle + reach, middle + reach), outline=GRID, width=FINE)
     draw.line((0, middle, fine, middle), fill=GRID, width=FINE)
     draw.line((middle, 0, middle, fine), fill=GRID, width=FINE)
+    small = unit * FINE * 0.11
+    for a0, b0, a1, b1 in shape.moves:
+        draw.line((*at((a0, b0)), *at((a1, b1))), fill=DARK, width=max(FINE, thin // 2))
+    for a0, b0, a1, b1 in shape.moves:
+        for (x, y), fill in ((at((a0, b0)), REFERENCE), (at((a1, b1)), colour)):
+            draw.ellipse((x - small, y - small, x + small, y + small), fill=fill, outline=DARK)
     start, end = at(shape.reference), at(shape.found)
     draw.line((middle, middle, *start), fill=DARK, width=thin)
     draw.line((*start, *end), fill=DARK, width=3 * thin)
@@ -72,22 +79,7 @@ def put(canvas: Picture, box: tuple[int, int, int], shape: Wheel, colour: ink.Rg
 
 
 def rim_of(shape: Wheel) -> float:
-    """The chroma at the rim: both points well inside."""
-    furthest = max(math.hypot(*shape.reference), math.hypot(*shape.found))
+    """The chroma at the rim: all points inside, the two large ones well inside."""
+    regions = (math.hypot(*point) / 1.1 for a0, b0, a1, b1 in shape.moves for point in ((a0, b0), (a1, b1)))
+    furthest = max(math.hypot(*shape.reference), math.hypot(*shape.found), *regions)
     return max(2 * STEP, math.ceil(furthest * 1.15 / STEP) * STEP)
-
-
-def _srgb(lab: NDArray[np.float32]) -> NDArray[np.float32]:
-    """CIELAB (D65) as sRGB in [0, 1]; colours that sRGB does not have are clipped."""
-    import numpy as np
-
-    f = np.dstack(
-        [
-            (lab[..., 0] + 16) / 116 + lab[..., 1] / 500,
-            (lab[..., 0] + 16) / 116,
-            (lab[..., 0] + 16) / 116 - lab[..., 2] / 200,
-        ]
-    )
-    xyz = np.where(f > 6 / 29, f**3, (f - 4 / 29) * 3 * (6 / 29) ** 2) * WHITE
-    linear = np.clip(xyz @ np.array(FROM_XYZ).T, 0, 1)
-    return np.asarray(np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear), np.float32)

@@ -145,7 +145,11 @@ class FakeBackends:
         """No hands."""
         return ()
 
-    def wrists(self, pixels: Pixels) -> float:
+    def malformed(self, pixels: Pixels, hand: Hand, others: Sequence[Hand]) -> float:
+        """No hand is."""
+        return 0.0
+
+    def wrists(self, pixels: Pixels, faces: Sequence[Face]) -> float:
         """No wrist."""
         return 0.0
 
@@ -196,6 +200,10 @@ class FakeObserved:
     def smallest_face(self) -> float:
         """8 px."""
         return 8.0
+
+    def malformed(self, hand: Hand) -> float:
+        """No hand is."""
+        return 0.0
 
     def distances(self, face: Face, actor: str) -> Floats:
         """Zero."""

@@ -5,7 +5,6 @@ CIELAB is taken under D65 with the 2 degree observer from sRGB (IEC 61966-2-1), 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ SIDE = 256
 _TO_XYZ = np.array(
     [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]], np.float64
 )
+_FROM_XYZ = np.linalg.inv(_TO_XYZ).T
 _WHITE = np.array([0.95047, 1.0, 1.08883], np.float64)  # D65, 2 degree observer
 _TO_RELATIVE_XYZ = (_TO_XYZ / _WHITE[:, None]).astype(np.float32)
 _DARK = np.float32(216 / 24389)  # below it CIELAB is a straight line
@@ -66,6 +66,21 @@ def lab_of(rgb: NDArray[Any]) -> NDArray[np.float32]:
 
 def _f(relative: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(relative > _DARK, np.cbrt(relative), relative * _SLOPE + _OFFSET)
+
+
+def xyz_of(lab: ArrayLike) -> NDArray[np.float64]:
+    """CIE XYZ (..., 3) of CIELAB (..., 3), under D65, Y = 1 for white; a lightness below 0 is black."""
+    light, a, b = np.moveaxis(np.asarray(lab, np.float64), -1, 0)
+    middle = (np.maximum(light, 0) + 16) / 116
+    f = np.stack([middle + a / 500, middle, middle - b / 200], axis=-1)
+    relative = np.where(f > 6 / 29, f**3, (f - _OFFSET) / _SLOPE)
+    return np.asarray(np.maximum(relative, 0) * _WHITE)
+
+
+def srgb_of(lab: ArrayLike) -> NDArray[np.float64]:
+    """sRGB in [0, 1] of CIELAB (..., 3); colours that sRGB does not have are clipped."""
+    linear = np.clip(xyz_of(lab) @ _FROM_XYZ, 0, 1)
+    return np.asarray(np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear))
 
 
 def reduced_lab(pixels: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.float32]:
@@ -124,50 +139,3 @@ def skin_distance(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     step = np.subtract(a, b, dtype=np.float64) * (0.5, 1.0, 1.0)
     apart: NDArray[np.float64] = np.sqrt(np.square(step).sum(axis=-1))
     return apart
-
-
-@dataclass(frozen=True, slots=True)
-class GradeChange:
-    """What a drift of colour is made of, in CIELAB units; positive as named, negative the other way."""
-
-    exposure: float  # median L*: lighter / darker
-    warmth: float  # mean b*: warmer (yellow) / cooler (blue)
-    tint: float  # mean a*: more magenta / greener
-    contrast: float  # standard deviation of L*: more contrast / flatter
-    saturation: float  # spread of (a*, b*) about their mean: more saturated / paler
-
-    @classmethod
-    def between(cls, reference: NDArray[np.floating], seen: NDArray[np.floating]) -> GradeChange:
-        """The change from one distribution to another, both 3 x BINS as :func:`quantiles` gives them."""
-        before, after = np.asarray(reference, np.float64), np.asarray(seen, np.float64)
-        _, tint, warmth = after.mean(axis=1) - before.mean(axis=1)
-        wide, narrow = after.std(axis=1), before.std(axis=1)
-        return cls(
-            exposure=float(np.median(after[0]) - np.median(before[0])),
-            warmth=float(warmth),
-            tint=float(tint),
-            contrast=float(wide[0] - narrow[0]),
-            saturation=float(np.hypot(wide[1], wide[2]) - np.hypot(narrow[1], narrow[2])),
-        )
-
-    @classmethod
-    def of_colours(cls, reference: NDArray[np.floating], seen: NDArray[np.floating]) -> GradeChange:
-        """The change from one CIELAB colour (3) to another: no contrast, and saturation is the chroma of the colour."""
-        before, after = np.asarray(reference, np.float64), np.asarray(seen, np.float64)
-        exposure, tint, warmth = after - before
-        chroma = np.hypot(after[1], after[2]) - np.hypot(before[1], before[2])
-        return cls(float(exposure), float(warmth), float(tint), 0.0, float(chroma))
-
-    def words(self, noticed: float) -> str:
-        """The changes of at least ``noticed`` units in plain language, the largest first: ``cooler by 6.2 b*, ...``."""
-        said = [
-            (self.exposure, "lighter", "darker", "L*"),
-            (self.warmth, "warmer", "cooler", "b*"),
-            (self.tint, "more magenta", "greener", "a*"),
-            (self.contrast, "more contrast", "flatter", "L*"),
-            (self.saturation, "more saturated", "paler", "a*b*"),
-        ]
-        large = sorted((s for s in said if abs(s[0]) >= noticed), key=lambda s: -abs(s[0]))
-        return ", ".join(
-            f"{up if change > 0 else down} by {abs(change):.1f} {unit}" for change, up, down, unit in large
-        )

@@ -1,8 +1,8 @@
 """Directions of edges, whatever their colours are: the field on which marks are found and aligned.
 
-The structure tensor of CIELAB at each pixel (Bigun and Granlund 1987, ICCV), as one complex number whose angle is twice
-that of the gradient and whose length saturates with contrast. It is the same for a light mark on dark and a dark one on
-light, on any plate and in any colour.
+The structure tensor of three opponent channels at each pixel (Bigun and Granlund 1987, ICCV), as one complex number
+whose angle is twice that of the gradient and whose length saturates with contrast. It is the same for a light mark on
+dark and a dark one on light, on any plate and in any colour.
 """
 
 from __future__ import annotations
@@ -14,46 +14,63 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from continuity.vision.colour import lab_of
 from continuity.vision.homography import Matrix
 
-Field = NDArray[np.complex64]  # h x w
-EDGE = 6.0  # CIELAB units a pixel at which an edge counts half
+Field = NDArray[np.complex64]  # ... x h x w
+Planes = NDArray[np.float32]  # c x ... x h x w
+EDGE = 6.0  # units of lightness (0 to 100) a pixel at which an edge counts half
 
 
-def field_of(lab: NDArray[np.float32], blur: float) -> Field:
-    """Directions of edges of h x w x c channels: double-angle structure tensor of saturating length, then blurred."""
-    right, down = np.empty_like(lab), np.empty_like(lab)
-    right[:, 1:-1] = lab[:, 2:] - lab[:, :-2]
-    down[1:-1] = lab[2:] - lab[:-2]
-    right[:, [0, -1]] = 0
-    down[[0, -1]] = 0
-    real = np.einsum("ijk,ijk->ij", right, right) - np.einsum("ijk,ijk->ij", down, down)
-    imaginary = 2 * np.einsum("ijk,ijk->ij", right, down)
-    length = np.sqrt(np.hypot(real, imaginary))
-    weight = 1 / ((length + 1e-6) * (length + 2 * EDGE))
-    out = np.empty(real.shape, np.complex64)
+def planes_of(rgb: NDArray[Any]) -> Planes:
+    """Lightness and two opponent colours (3 x ... x h x w) of ... x h x w x 3 sRGB in [0, 255], about as CIELAB."""
+    red, green, blue = (np.ascontiguousarray(rgb[..., c], np.float32) for c in range(3))
+    light = red * 0.117
+    light += green * 0.235
+    light += blue * 0.039
+    across = (red - green) * 0.33
+    return np.stack([light, across, ((red + green) * 0.5 - blue) * 0.33])
+
+
+def field_of(planes: Planes, blur: float) -> Field:
+    """Directions of edges of c x ... x h x w planes: double-angle structure tensor of saturating length, blurred."""
+    shape = planes.shape[1:]
+    real, imaginary = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for plane in planes:
+        right, down = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        np.subtract(plane[..., 2:], plane[..., :-2], out=right[..., 1:-1])
+        np.subtract(plane[..., 2:, :], plane[..., :-2, :], out=down[..., 1:-1, :])
+        real += (right - down) * (right + down)
+        right *= down
+        imaginary += right
+    imaginary *= 2
+    length = np.sqrt(np.sqrt(real * real + imaginary * imaginary))
+    weight = 1 / ((length + 1e-6) * (length + np.float32(2 * EDGE)))
+    out = np.empty(shape, np.complex64)
     out.real, out.imag = smooth(real * weight, blur), smooth(imaginary * weight, blur)
     return out
 
 
 def smooth(a: NDArray[np.floating[Any]], sigma: float) -> NDArray[np.float32]:
-    """Blurs an h x w array by about ``sigma`` pixels: a Gaussian, or two boxes of its variance where it is wide."""
+    """Blurs ... x h x w by about ``sigma`` pixels: a Gaussian, or two boxes of its variance where it is wide."""
     plane = np.asarray(a, np.float32)
+    still = (0.0,) * (plane.ndim - 2)
     if sigma < 2.5:
-        return np.asarray(ndimage.gaussian_filter(plane, sigma, mode="nearest", truncate=2.5), np.float32)
+        return np.asarray(
+            ndimage.gaussian_filter(plane, (*still, sigma, sigma), mode="nearest", truncate=2.5), np.float32
+        )
     width = max(3, round(np.sqrt(6 * sigma**2 + 1)) | 1)
-    once = ndimage.uniform_filter(plane, width, mode="nearest")
-    return np.asarray(ndimage.uniform_filter(once, width, mode="nearest"), np.float32)
+    size = (*(1 for _ in still), width, width)
+    once = ndimage.uniform_filter(plane, size, mode="nearest")
+    return np.asarray(ndimage.uniform_filter(once, size, mode="nearest"), np.float32)
 
 
-def channels(patch: NDArray[np.float32]) -> NDArray[np.float32]:
-    """CIELAB and coverage of premultiplied RGBA: the outline is an edge whatever the plate is."""
+def channels(patch: NDArray[np.float32]) -> Planes:
+    """Planes and coverage (4 x h x w) of premultiplied RGBA: the outline is an edge whatever the plate is."""
     alpha = patch[..., 3:]
     total = float(alpha.sum())
     mean = patch[..., :3].sum(axis=(0, 1)) / max(total, 1e-6)
-    colours = np.clip(patch[..., :3] + (1 - alpha) * mean, 0, 1)
-    return np.concatenate([lab_of(colours.astype(np.float32)), 30 * alpha], axis=-1).astype(np.float32)
+    colours = np.clip(patch[..., :3] + (1 - alpha) * mean, 0, 1) * 255
+    return np.concatenate([planes_of(colours), 30 * alpha[None, ..., 0]]).astype(np.float32)
 
 
 def premultiplied(rgba: NDArray[np.float32], into: Matrix, shape: tuple[int, int]) -> NDArray[np.float32]:

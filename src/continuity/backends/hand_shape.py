@@ -1,0 +1,114 @@
+"""Is a hand shaped as hands are? A small net on what MobileNetV2 sees in the aligned crop of a hand.
+
+The hand model always gives five fingers, so what is wrong must be seen in the pixels: the net gets what two inner
+layers of MobileNetV2 make of them (Sandler et al., 2018), and the skeleton that the hand model found. It was shown
+normal hands, and hands whose fingers were copied, cut, merged, bent and stretched (``benchmarks/train_hands.py``). It
+ships with the package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from continuity.backends import onnx, sessions
+from continuity.backends.mobilenet import MEAN, ROLE, SIDE, SPREAD
+from continuity.errors import ModelError
+from continuity.records import Hand, ModelCard
+from continuity.vision.hand_crop import aligned
+
+FILE = "hand_shape.onnx"
+EARLY = "mobilenetv20_features_linearbottleneck5_elemwise_add0"  # 32 x 28 x 28
+LATE = "mobilenetv20_features_linearbottleneck12_elemwise_add0"  # 96 x 14 x 14
+
+BONES = 28
+
+Floats = NDArray[np.float32]
+
+
+def malformed(pixels: NDArray[np.uint8], hand: Hand, others: Sequence[Hand] = ()) -> float:
+    """How surely, in [0, 1], a hand is malformed: the net's probability, which is not calibrated.
+
+    Args:
+        pixels: H x W x 3 uint8 sRGB.
+        hand: its points.
+        others: the other hands of the frame.
+
+    Raises:
+        MissingWeights, MissingDependency, ModelError: a model is not there, or fails.
+    """
+    crop = aligned(pixels, hand, others)
+    seen = features(crop)
+    net = _net(sessions.threads(), os.getpid())
+    try:
+        (found,) = net.run(None, {"seen": seen[None], "bones": bones(crop)[None]})
+    except Exception as cause:  # native code raises anything
+        raise ModelError(f"the model {FILE} failed: {type(cause).__name__}: {cause}") from cause
+    probability = float(found[0])
+    if not 0 <= probability <= 1:
+        raise ModelError(f"a number between 0 and 1 was wanted of the model {FILE}, it gave {probability}")
+    return probability
+
+
+def features(crop: Floats) -> Floats:
+    """What two layers of MobileNetV2 make of an aligned crop (96 x 96 x 4): 128 x 14 x 14.
+
+    The light of the crop is made the same for all: what is wrong with a hand is none of its exposure.
+    """
+    from PIL import Image
+
+    colour = crop[..., :3]
+    plain = np.clip((colour - colour.mean()) / (colour.std() + 8) * 0.25 + 0.45, 0, 1)
+    scaled = ((plain - MEAN) / SPREAD).astype(np.float32)
+    planes = [Image.fromarray(np.ascontiguousarray(scaled[..., c])) for c in range(3)]
+    large = np.stack([np.asarray(p.resize((SIDE, SIDE), Image.Resampling.BILINEAR)) for p in planes])
+    with sessions.session(ROLE, _features, "onnx-hands") as model:
+        early, late = model.run([EARLY, LATE], {"data": large[None]})
+    halved = early[0].reshape(32, 14, 2, 14, 2).mean(axis=(2, 4))
+    return np.asarray(np.concatenate([halved, late[0]]), np.float32)
+
+
+def bones(crop: Floats) -> Floats:
+    """The skeletons of an aligned crop at 28 x 28, averaged over area."""
+    from PIL import Image
+
+    plane = Image.fromarray(np.ascontiguousarray(crop[..., 3], np.float32))
+    return np.asarray(plane.resize((BONES, BONES), Image.Resampling.BOX))
+
+
+@cache
+def cards() -> tuple[ModelCard, ...]:
+    """What a report says of both models.
+
+    Raises:
+        MissingWeights: MobileNetV2 is not on this machine.
+    """
+    digest = hashlib.sha256(_content()).hexdigest()
+    net = ModelCard(role="hand-shape", name=FILE, digest=digest, licence="Apache-2.0", commercial=True)
+    return (net, replace(sessions.card(ROLE), role="hand-features"))
+
+
+def _content() -> bytes:
+    return files("continuity").joinpath("models", FILE).read_bytes()
+
+
+@cache
+def _net(count: int, pid: int) -> Any:
+    """One session a process: onnxruntime's may be used by several threads, but not after a fork."""
+    try:
+        return onnx.opened(_content(), count)
+    except Exception as cause:  # native code raises anything
+        raise ModelError(f"the model {FILE} of this package cannot be loaded: {cause}") from cause
+
+
+def _features(path: Path, count: int) -> Any:
+    return onnx.opened(onnx.with_output(onnx.with_output(path.read_bytes(), EARLY), LATE), count)

@@ -1,0 +1,100 @@
+"""How a mark should look at a place: its colours in the light there, the plate around it, and the blur over both.
+
+All colours are CIELAB of h x w x 3 patches, sizes are pixels of the patch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from continuity.vision.edges import smooth
+
+_BLURS = (0.0, 0.3, 0.5, 0.7, 0.9, 1.15, 1.45, 1.8, 2.3, 2.9, 3.7, 4.7, 6.0)
+
+
+def plate_of(patch: NDArray[np.float32], alpha: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """CIELAB of what is around the mark, carried on under it from near to far."""
+    clear = (ndimage.grey_dilation(alpha, size=3) < 0.03).astype(np.float32)
+    plate = np.broadcast_to(np.median(patch.reshape(-1, 3), axis=0), patch.shape).astype(np.float32)
+    for reach in (size / 3, size / 8, size / 24):
+        weight = smooth(clear, reach)
+        carried = np.stack([smooth(patch[..., c] * clear, reach) for c in range(3)], axis=-1)
+        share = np.clip(weight * 20, 0, 1)[..., None]
+        mixed = plate * (1 - share) + share * carried / np.maximum(weight, 1e-4)[..., None]
+        plate = np.asarray(mixed, np.float32)
+    return np.asarray(plate * (1 - clear[..., None]) + patch * clear[..., None], np.float32)
+
+
+def lit(
+    colours: NDArray[np.float32],
+    patch: NDArray[np.float32],
+    alpha: NDArray[np.float32],
+    inner: NDArray[np.floating],
+    blur: float,
+) -> NDArray[np.float32]:
+    """The artwork's CIELAB in the light of the place: a gain and an offset within what light does, found robustly.
+
+    Lightness: gain .5 to 1.4, offset -15 to 25. Colour: one gain .6 to 1.25, offsets up to 7: a mild tint. A mark that
+    is mostly hidden or of another colour keeps the rest as residual.
+    """
+    weight = inner.astype(np.float32)
+    if weight.sum() < 12:
+        weight = alpha
+    art, there = (blurred(colours, blur) if blur else colours).reshape(-1, 3), patch.reshape(-1, 3)
+    w = weight.ravel()
+    total = max(float(w.sum()), 1e-6)
+    gain, offset = np.ones(3), np.zeros(3)
+    robust = w
+    for _ in range(3):
+        for c, (least, most, low, high, tie) in enumerate(
+            ((0.5, 1.4, -15.0, 25.0, 60.0), (0.6, 1.25, -7.0, 7.0, 300.0), (0.6, 1.25, -7.0, 7.0, 300.0))
+        ):
+            a, b = art[:, c], there[:, c]
+            share = robust / max(float(robust.sum()), 1e-6)
+            mean_a, mean_b = float((share * a).sum()), float((share * b).sum())
+            spread = float((share * (a - mean_a) ** 2).sum())
+            both = float((share * (a - mean_a) * (b - mean_b)).sum())
+            gain[c] = np.clip((both + tie) / (spread + tie), least, most)
+            offset[c] = np.clip(mean_b - gain[c] * mean_a, low, high)
+        wrong = np.sqrt((np.square(art * gain + offset - there) * (0.5, 1, 1)).sum(axis=1))
+        middle = float(np.sort(wrong[w > 0.3])[int((w > 0.3).sum() / 2)]) if (w > 0.3).sum() else 10.0
+        robust = w / (1 + np.square(wrong / max(4.0, 1.5 * middle)))
+        if float(robust.sum()) < 1e-3 * total:
+            break
+    return np.asarray(colours * gain.astype(np.float32) + offset.astype(np.float32), np.float32)
+
+
+def blurred(lab: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """An h x w x 3 patch under a Gaussian blur."""
+    if not sigma:
+        return lab
+    soft = ndimage.gaussian_filter(lab, (sigma, sigma, 0), mode="nearest", truncate=2.5)
+    return np.asarray(soft, np.float32)
+
+
+def blur_of(model: NDArray[np.float32], patch: NDArray[np.float32], cover: NDArray[np.float32]) -> float:
+    """The blur of the model (sigma in pixels of the patch) that comes nearest to the lightness and colour seen."""
+    wrong: dict[int, float] = {}
+
+    def at(step: int) -> float:
+        if step not in wrong:
+            off = apart(blurred(model, _BLURS[step]), patch)
+            wrong[step] = float((np.minimum(off, 30) * cover).sum())
+        return wrong[step]
+
+    best = 3
+    while (step := min((s for s in (best - 1, best, best + 1) if 0 <= s < len(_BLURS)), key=at)) != best:
+        best = step
+    if 0 < best < len(_BLURS) - 1:  # a parabola through the three around the least
+        (x0, x1, x2), (y0, y1, y2) = _BLURS[best - 1 : best + 2], (at(best - 1), at(best), at(best + 1))
+        top = (x1 - x0) ** 2 * (y1 - y2) - (x1 - x2) ** 2 * (y1 - y0)
+        bottom = (x1 - x0) * (y1 - y2) - (x1 - x2) * (y1 - y0)
+        return float(np.clip(x1 - 0.5 * top / bottom, x0, x2)) if abs(bottom) > 1e-9 else x1
+    return _BLURS[best]
+
+
+def apart(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """CIELAB distance with lightness at half weight."""
+    return np.asarray(np.sqrt((np.square(a - b) * np.array([0.25, 1, 1], np.float32)).sum(axis=-1)), np.float32)

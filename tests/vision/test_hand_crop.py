@@ -1,0 +1,69 @@
+"""Aligned crops of hands: upright, mirrored, with their skeletons, at the edge of the picture and beyond it."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pil
+
+from continuity.vision import hand_crop
+from continuity.vision.hand_crop import SIZE, aligned, window
+
+_spec = importlib.util.spec_from_file_location("drawn_hands", Path(__file__).with_name("test_hands.py"))
+assert _spec is not None
+assert _spec.loader is not None
+drawn = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(drawn)
+
+
+def test_colours_and_bones_of_a_hand() -> None:
+    hand = drawn.drawn_hand()
+    crop = aligned(drawn.picture_of(hand), hand)
+    assert crop.shape == (SIZE, SIZE, 4)
+    assert crop.dtype == np.float32
+    assert set(np.unique(crop[..., 3])) == {0.0, 1.0}
+    on = crop[crop[..., 3] == 1][:, :3].mean(axis=0)
+    assert on == pytest.approx(drawn.SKIN, abs=12)  # the skeleton lies on the hand
+
+
+@pytest.mark.parametrize("angle", [37.0, 90.0, 180.0])
+def test_a_turned_hand_gives_the_same_crop(angle: float) -> None:
+    hand = drawn.drawn_hand()
+    pixels = drawn.picture_of(hand)
+    straight = aligned(pixels, hand)
+    turned = Pil.fromarray(pixels).rotate(angle, Pil.Resampling.BICUBIC, expand=True, fillcolor=drawn.WALL)
+    rad = np.radians(angle)
+    back = np.array([[np.cos(rad), -np.sin(rad)], [np.sin(rad), np.cos(rad)]])
+    points = (np.array(hand.points) - (160, 170)) @ back + (turned.width / 2, turned.height / 2)
+    crop = aligned(np.asarray(turned), replace(hand, points=tuple((float(x), float(y)) for x, y in points)))
+    middle = slice(20, 76)
+    assert np.abs(crop[middle, middle, :3] - straight[middle, middle, :3]).mean() < 12
+    assert (crop[..., 3] != straight[..., 3]).mean() < 0.08
+
+
+def test_a_left_hand_is_mirrored() -> None:
+    hand = drawn.drawn_hand()
+    pixels = drawn.picture_of(hand)
+    mirrored = replace(hand, side="left", points=tuple((320 - x, y) for x, y in hand.points))
+    left = aligned(np.ascontiguousarray(pixels[:, ::-1]), mirrored)
+    assert np.abs(left[..., :3] - aligned(pixels, hand)[..., :3]).mean() < 6
+
+
+def test_other_hands_are_marked_apart() -> None:
+    hand = drawn.drawn_hand()
+    other = replace(hand, points=tuple((x + 60, y) for x, y in hand.points))
+    crop = aligned(drawn.picture_of(hand), hand, [other])
+    assert set(np.unique(crop[..., 3])) == {-1.0, 0.0, 1.0}
+
+
+def test_beyond_the_picture_is_black_and_nothing_is_too_small() -> None:
+    hand = drawn.drawn_hand()
+    away = replace(hand, points=tuple((x + 900, y) for x, y in hand.points))
+    assert not aligned(drawn.picture_of(hand), away)[..., :3].any()
+    point = replace(hand, points=((5.0, 5.0),) * 21)
+    assert window(point).side == 1.0
+    assert np.isfinite(hand_crop.aligned(drawn.picture_of(hand), point)).all()
