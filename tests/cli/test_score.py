@@ -110,7 +110,9 @@ def test_a_limit_typed_by_hand_wins_over_the_file(
 
 
 def test_what_a_shot_expects(tmp_path: Path, enrolled: ct.Identity, run: Run) -> None:
-    Pil.new("RGB", (256, 256), (90, 90, 90)).save(tmp_path / "empty.png")
+    from skimage import data
+
+    Pil.fromarray(data.coffee()).save(tmp_path / "empty.png")  # nobody in it
     score = ("score", tmp_path / "empty.png", "--identity", enrolled.folder, "--limit", "grade=1000", "--json")
     code, out, _ = run(*score)
     assert code == 1

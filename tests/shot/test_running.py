@@ -205,11 +205,11 @@ def test_an_interrupt_between_two_inspections_keeps_the_first_word(
     one = begin()
     inspect, inspected = one.gate.inspect, []
 
-    def interrupted(media: ct.Image, *, stop_early: bool = False) -> ct.Report:
+    def interrupted(media: ct.Image, *, stop_early: bool = False, stream: str = "") -> ct.Report:
         inspected.append(1)
         if len(inspected) == 2:
             raise KeyboardInterrupt
-        return inspect(media, stop_early=stop_early)
+        return inspect(media, stop_early=stop_early, stream=stream)
 
     monkeypatch.setattr(one.gate, "inspect", interrupted)
     with pytest.raises(KeyboardInterrupt):
