@@ -218,6 +218,28 @@ def test_two_marks_in_one_frame_are_measured_apart(
     assert found.value < 0.2
 
 
+def test_a_mark_away_from_its_place_is_named_moved(
+    marked: ct.Identity, see: See, plate: np.ndarray, badge: Pil.Image
+) -> None:
+    metric = LogoDrift("acme", place=(180 / 600, 90 / 400, SIDE / 600))
+    there = metric.frame(see(on(plate, badge)), marked)
+    assert there.value is not None
+    assert there.value < 0.15
+    values = []
+    for away in (30, 60, 120):
+        found = metric.frame(see(on(plate, badge, at=(180 + away, 90))), marked)
+        assert found.evidence["kind"] == "moved"
+        assert "moved (by" in found.note
+        values.append(found.value)
+    assert values == sorted(values)
+    assert values[0] == pytest.approx(30 / SIDE / 0.5, abs=0.05)
+    smaller = metric.frame(see(on(plate, badge, side=160)), marked)
+    assert smaller.evidence["kind"] == "moved"
+    assert LogoDrift("acme").frame(see(on(plate, badge, at=(300, 90))), marked).evidence["kind"] == "intact"
+    with pytest.raises(UsageError, match="shares of the frame"):
+        LogoDrift("acme", place=(30, 10, 100))
+
+
 def test_absent_needs_two_witnesses(
     measure: Callable[[np.ndarray], FrameMeasurement], marked: ct.Identity, plate: np.ndarray, see: See
 ) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import ClassVar, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from continuity import joining
 from continuity.enrolment.logo import SPACE
-from continuity.errors import EnrolmentError
+from continuity.errors import EnrolmentError, UsageError
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Floats, Observed
 from continuity.records import (
@@ -39,6 +40,7 @@ FITTING, FITTING_SMALL = 0.76, 0.9  # correlation of edges; where the picture sh
 NOTHING = 0.5  # below it nothing of that shape is there
 TRACES = 0.002  # share of the frame in the mark's own colours that may still be the mark
 NOTICED = 0.15  # residual from which a kind is spoken of
+AWAY = 0.5  # of the mark's length: how far a corner is from its place where a move is unmistakable
 FULL = 40.0  # CIELAB units at which the drawn residual is full
 
 Looked: TypeAlias = tuple[mark_pose.Found, mark_drift.Drift]
@@ -64,6 +66,12 @@ class LogoDrift:
     Args:
         logo: name of an enrolled logo.
         expect: what the shot expects of it.
+        place: where the layout has it, if it has to stay there: left edge, top edge and width as shares of the frame's
+            width, height and width. The largest way of a corner from there then counts as a seventh way to be off: 1
+            at half the mark's length. Left out, it may be anywhere.
+
+    Raises:
+        UsageError: an expectation that is none, or a place that is not inside the frame.
     """
 
     unit: ClassVar[str] = "residual"
@@ -72,9 +80,15 @@ class LogoDrift:
 
     logo: str
     expect: Expect = Expect.REQUIRED
+    place: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "expect", expectation(self.key, self.expect))
+        if self.place is not None and not _inside(self.place):
+            raise UsageError(
+                f"{self.key}: place is left edge, top edge and width as shares of the frame from 0 to 1, "
+                f"got {self.place!r}"
+            )
 
     @property
     def key(self) -> str:
@@ -128,10 +142,15 @@ class LogoDrift:
                 evidence=evidence,
                 shapes=(shape,),
             )
-        kind, value = drift.kinds.worst
+        kinds = asdict(drift.kinds)
+        if self.place is not None:
+            away = _away(self.place, box, mark, seen) / long
+            kinds["moved"] = min(2.0, away / AWAY)
+            evidence["moved"] = round(away, 3)
+        kind, value = max(kinds.items(), key=lambda one: one[1])
         evidence |= {
             "kind": kind if value >= NOTICED else "intact",
-            "kinds": {name: round(amount, 3) for name, amount in asdict(drift.kinds).items()},
+            "kinds": {name: round(amount, 3) for name, amount in kinds.items()},
             "bent": round(drift.bent, 4),
             "stretch": round(drift.stretch, 3),
             "blur_px": round(drift.blur, 2),
@@ -149,7 +168,7 @@ class LogoDrift:
         return FrameMeasurement(
             status=Status.MEASURED,
             value=value,
-            note=_words(self.logo, drift),
+            note=_words(self.logo, drift, kinds),
             evidence=evidence,
             shapes=(shape, heat),
             index=seen.index,
@@ -224,12 +243,26 @@ def _there(found: mark_pose.Found, drift: mark_drift.Drift) -> bool:
     return found.correlation >= (FITTING if found.fine else FITTING_SMALL)
 
 
+def _inside(place: tuple[float, float, float]) -> bool:
+    return len(place) == 3 and 0 <= place[0] < 1 and 0 <= place[1] < 1 and 0 < place[2] <= 1
+
+
+def _away(place: tuple[float, float, float], box: NDArray[np.float64], mark: marks.Mark, seen: Observed) -> float:
+    """The largest way of a corner, in pixels, from where the layout has it."""
+    height, width = seen.pixels.shape[:2]
+    wide = place[2] * width
+    tall = wide * mark.half[1] / mark.half[0]
+    left, top = place[0] * width, place[1] * height
+    wanted = np.array([[left, top], [left + wide, top], [left + wide, top + tall], [left, top + tall]])
+    return float(np.linalg.norm(box - wanted, axis=1).max())
+
+
 def _size(seen: Observed) -> str:
     height, width = seen.pixels.shape[:2]
     return f"{width} x {height} px"
 
 
-def _words(name: str, drift: mark_drift.Drift) -> str:
+def _words(name: str, drift: mark_drift.Drift, kinds: Mapping[str, float]) -> str:
     """What is wrong, the worst first; empty where nothing is."""
     said = {
         "deformed": f"deformed (bent by {drift.bent:.1%} of its length, axes {drift.stretch:.2f} : 1)",
@@ -238,9 +271,9 @@ def _words(name: str, drift: mark_drift.Drift) -> str:
         "altered": f"altered (other letters or parts in {drift.altered:.0%} of it)",
         "hidden": f"partly hidden ({drift.hidden:.0%})",
         "blurred": f"blurred (by {drift.blur:.1f} px)",
+        "moved": f"moved (by {kinds.get('moved', 0) * AWAY:.0%} of its length)",
     }
-    kinds = sorted(asdict(drift.kinds).items(), key=lambda kind: -kind[1])
-    parts = [said[kind] for kind, amount in kinds if amount >= NOTICED]
+    parts = [said[kind] for kind, amount in sorted(kinds.items(), key=lambda one: -one[1]) if amount >= NOTICED]
     return f"{name} is {', '.join(parts)}" if parts else ""
 
 
