@@ -22,10 +22,12 @@ from continuity.backends.quiet import quiet
 from continuity.backends.sessions import session
 from continuity.errors import MissingDependency
 from continuity.records import Hand
+from continuity.vision.geometry import shrunk
 
 ROLE = "hands"
 MOST = 6  # hands looked for
 BORDERS = (0.4, 1.0)  # of the longer side: further looks where none was found; a hand that fills the picture needs room
+SMALL = 512  # px of the longer side in those further looks: what is looked for fills the picture
 SAME = 0.35  # two hands whose points are nearer than this share of their size, on average, are one seen twice
 
 LINKED = ("libEGL.so.1", "libGLESv2.so.2")  # what every task is linked against
@@ -65,16 +67,19 @@ def find(pixels: NDArray[np.uint8]) -> tuple[Hand, ...]:
     Raises:
         MissingWeights, MissingDependency, ModelError: the model is not there, cannot run, or fails.
     """
-    for border in (0.0, *BORDERS):
-        margin = round(border * max(pixels.shape[:2]))
-        wide = np.pad(pixels, ((margin, margin), (margin, margin), (0, 0)), "edge") if margin else pixels
-        if hands := _look(wide, margin):
-            return _distinct(sorted(hands, key=lambda h: -h.score))
-    return ()
+    hands = _look(pixels, 0, 1)
+    factor = max(1, max(pixels.shape[:2]) // SMALL)
+    small = shrunk(pixels, factor)
+    for border in BORDERS:
+        if hands:
+            break
+        margin = round(border * max(small.shape[:2]))
+        hands = _look(np.pad(small, ((margin, margin), (margin, margin), (0, 0)), "edge"), margin, factor)
+    return _distinct(sorted(hands, key=lambda h: -h.score))
 
 
-def _look(pixels: NDArray[np.uint8], margin: int) -> list[Hand]:
-    """What the model finds, in coordinates of the picture without a margin of that many pixels."""
+def _look(pixels: NDArray[np.uint8], margin: int, factor: int) -> list[Hand]:
+    """What the model finds, in coordinates of the picture without that margin and ``factor`` times as large."""
     height, width = pixels.shape[:2]
     with session(ROLE, _load) as landmarker:
         result = landmarker.detect(np.ascontiguousarray(pixels))
@@ -82,6 +87,7 @@ def _look(pixels: NDArray[np.uint8], margin: int) -> list[Hand]:
     hands = []
     for marks, sides in zip(result.hand_landmarks, result.handedness, strict=True):
         places = np.array([[m.x, m.y, m.z] for m in marks], np.float64) * size - (margin, margin, 0)
+        places *= factor
         if len(places) == 21 and np.isfinite(places).all() and sides:
             points = tuple((float(x), float(y)) for x, y, _ in places)
             depths = tuple(float(z) for z in places[:, 2])
