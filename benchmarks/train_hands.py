@@ -364,6 +364,27 @@ def export(shape: Any, path: Path) -> None:
     print(f"{path}: {path.stat().st_size} bytes")
 
 
+def joined(rounds: list[Rows]) -> Rows:
+    """All rounds as one: features lie twice as long, of the crops as they are and then of the crops changed."""
+    rows: Rows = {}
+    for name in rounds[0]:
+        halves = 2 if name in ("seen", "bones") else 1
+        parts = [np.split(one[name], halves) for one in rounds]
+        rows[name] = np.concatenate([part[half] for half in range(halves) for part in parts])
+    return rows
+
+
+def round_of(args: argparse.Namespace, seed: int) -> Rows:
+    """The crops of one seed, from its cache where there is one."""
+    cache = args.cache and args.cache.with_stem(f"{args.cache.stem}-{seed}")
+    if cache and cache.is_file():
+        return dict(np.load(cache))
+    rows = featured(made(args.digits, args.crops, seed, args.photos), seed)
+    if cache:
+        np.savez(cache, **rows)
+    return rows
+
+
 def main() -> None:
     import torch
 
@@ -371,20 +392,17 @@ def main() -> None:
     parser.add_argument("--digits", type=Path, required=True)
     parser.add_argument("--crops", type=Path, required=True)
     parser.add_argument("--out", type=Path, help="ONNX file to write")
-    parser.add_argument("--cache", type=Path, help="npz file to keep the crops in")
+    parser.add_argument("--cache", type=Path, help="npz file to keep the crops in, its name continued by the seed")
     parser.add_argument("--without", nargs="*", default=[], choices=list(KINDS))
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--rounds", type=int, default=1, help="seeds with which every photograph is edited again")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="0 only makes the crops")
     parser.add_argument("--photos", type=int, default=2000, help="photographs to use, drawn at random")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    if args.cache and args.cache.is_file():
-        rows = dict(np.load(args.cache))
-    else:
-        rows = featured(made(args.digits, args.crops, args.seed, args.photos), args.seed)
-        if args.cache:
-            np.savez(args.cache, **rows)
+    rounds = [round_of(args, args.seed + number) for number in range(args.rounds)]
+    rows = joined(rounds)
     if args.epochs:
         shape = trained(rows, args.without, args.seed, args.epochs)
         if args.out:

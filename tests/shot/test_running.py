@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import continuity as ct
-from continuity.errors import BudgetSpent, RenderFailed, StorageFull, UsageError
+from continuity.errors import BudgetSpent, MissingWeights, RenderFailed, StorageFull, UsageError
 from continuity.records import InputMedium, Json, Proposal, Recipe, Rendered, State, Trial
 from continuity.shot import alive
 
@@ -69,6 +69,28 @@ def test_all_of_a_batch_are_candidates_and_the_first_pass_by_index_is_kept(
     assert outcome.cost.render == pytest.approx(16.0)  # what the generator says of each
     assert ledger.recipe(seen[6].candidate).details["batch"] == {"index": 2, "size": 4}
     assert len({row.seed for row in ledger.candidates()}) == 8
+
+
+def test_the_best_of_a_batch_is_chosen_after_all_of_it(begin: Begin, painter: Paint) -> None:
+    outcome = begin(stop=ct.BestOf(2)).run(Press(painter(15, 12, 9, 1)), budget=ct.Budget(candidates=20), batch=4)
+    assert outcome.kept is not None
+    assert outcome.kept.row.index == 3
+
+
+def test_what_was_rendered_is_on_the_bill_where_weights_go_missing_in_mid_run(
+    ledger: ct.Ledger, begin: Begin, painter: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = begin()
+
+    def gone(media: ct.Image, **more: object) -> ct.Report:
+        raise MissingWeights("the weights of hands were wanted, they are gone")
+
+    monkeypatch.setattr(one.gate, "inspect", gone)
+    with pytest.raises(MissingWeights):
+        one.run(Press(painter(1)), budget=ct.Budget(candidates=8), batch=4)
+    rows = list(ledger.candidates(one.row))
+    assert [row.state for row in rows] == [ct.State.FAILED] * 4
+    assert all("they are gone" in row.error and row.cost.render > 0 for row in rows)
 
 
 def test_the_last_batch_shrinks_to_the_budget_and_one_alone_is_no_batch(

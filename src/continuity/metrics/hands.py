@@ -41,10 +41,11 @@ class HandDefects:
     Per hand what the shape model says of its picture: extra, missing, fused, doubled, bent and overlong fingers. For
     the frame: hands too many for the faces in sight.
 
-    A hand is not measurable where it is under 48 px, cut off by the frame, where the shape model is in doubt, or where
-    the points found on it are none of a hand: on clasped hands and lapels they often are not. A frame with such a hand
-    and no suspect one is not measurable. Without a hand, it is absent only where the pose model, looking below each
-    face and for bodies without one, sees no wrist in the frame.
+    A hand is not measurable where it is under 48 px, cut off by the frame, where the shape model is in doubt, or
+    where the points found on it are none of a hand: on clasped hands and lapels they often are not. A frame with
+    such a hand and no suspect one is not measurable; beside a suspect one it counts as the worst. Without a hand,
+    it is absent only where the pose model, looking below each face and for bodies without one, sees no wrist in the
+    frame.
 
     Args:
         expect: what the shot expects of hands.
@@ -95,6 +96,8 @@ class HandDefects:
                 status=Status.NOT_MEASURABLE, note=blind.blind, evidence=evidence, shapes=shapes,
                 index=seen.index, seconds=seen.seconds,
             )  # fmt: skip
+        if blind:  # the worst of the two is not known: it counts as the worst there is
+            value, note = 1.0, f"{note}; {blind.blind}"
         return FrameMeasurement(
             status=Status.MEASURED, value=value, note=note, evidence=evidence, shapes=shapes,
             index=seen.index, seconds=seen.seconds,

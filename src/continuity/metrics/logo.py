@@ -97,7 +97,8 @@ class LogoDrift:
 
     def instrument(self, backends: Backends) -> Instrument:
         """What measures: arithmetic, no model."""
-        return Instrument(metric=type(self).__name__, version=VERSION, join=joining.RULE)
+        where = f",place {self.place}" if self.place is not None else ""
+        return Instrument(metric=type(self).__name__, version=VERSION, join=joining.RULE + where)
 
     def ready(self, identity: Identity, backends: Backends) -> None:
         """Makes sure that the logo is enrolled.

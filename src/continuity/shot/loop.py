@@ -109,10 +109,12 @@ class Shot:
         *,
         recipe: Recipe | None = None,
         error: BaseException | str | None = None,
+        keep: bool = True,
     ) -> Told:
         """Inspects and records what became of a ticket: media, or the error that came instead.
 
-        Telling the same ticket twice changes nothing: the first word stands and is returned.
+        Telling the same ticket twice changes nothing: the first word stands and is returned. With ``keep=False`` an
+        accepted candidate is not yet kept: for those who tell several before one is chosen, and then call ``keep``.
 
         Raises:
             UsageError: neither media nor an error, or both.
@@ -137,7 +139,7 @@ class Shot:
             return self._end(ticket, State.FAILED, recipe=recipe, cost=cost, error=f"could not be inspected: {cause}")
         cost = replace(cost, score=cost.score + report.measurements.seconds)
         told = self._end(ticket, STATES[report.verdict], recipe=recipe, cost=cost, report=report, media=media)
-        if told.row.state is State.ACCEPTED:
+        if keep and told.row.state is State.ACCEPTED:
             self.keep(self.stop.wanted)
         return told
 

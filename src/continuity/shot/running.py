@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from continuity.errors import BudgetSpent, RenderError, RenderFailed, StorageFull, UsageError
 from continuity.interfaces import BatchGenerator, Generator, InputGenerator, Watch
-from continuity.records import Budget, Cost, Ticket
+from continuity.records import Budget, Cost, State, Ticket
 from continuity.shot.alive import interruptible
 from continuity.shot.outcome import Outcome, StoppedBy, Told, recalled
 from continuity.shot.prospects import Prospects
@@ -127,12 +127,15 @@ class Run:
             for asked, one, result in zip(tickets, ready, results, strict=True):
                 ended = self._tell(one if isinstance(one, Ticket) else asked, result)
                 told += [ended] if ended is not None else []
-        except KeyboardInterrupt:
+        except BaseException as cause:  # missing weights among them: what was rendered has its seconds on the bill
             share = shared(Cost(render=time.perf_counter() - began), len(tickets))
+            why = "interrupted" if isinstance(cause, KeyboardInterrupt) else str(cause) or type(cause).__name__
             for place, ticket in enumerate(tickets):  # those that were told keep their first word
                 cost = results[place].cost if results else share
-                self._shot.tell(ticket, cost=cost, error="interrupted while it was rendered or inspected")
+                self._shot.tell(ticket, cost=cost, error=f"while it was rendered or inspected: {why}")
             raise
+        if any(one.row.state is State.ACCEPTED for one in told):
+            self._shot.keep(self._shot.stop.wanted)
         return told
 
     def _rendered(self, tickets: Sequence[Ticket]) -> Sequence[Result]:
@@ -145,7 +148,7 @@ class Run:
         try:
             if isinstance(result, RenderError):
                 return self._shot.tell(ticket, error=result)
-            return self._shot.tell(ticket, result.media, result.cost, recipe=result.recipe)
+            return self._shot.tell(ticket, result.media, result.cost, recipe=result.recipe, keep=False)
         except StorageFull as cause:
             self._full = cause
             row = self._ledger.candidate(ticket.candidate)

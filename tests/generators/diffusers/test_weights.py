@@ -56,6 +56,21 @@ def test_a_local_folder_is_named_by_its_weight_files(sd: Any, tmp_path: Path) ->
     assert (one.media.pixels == two.media.pixels).all()
 
 
+def test_weights_that_are_no_longer_those_of_the_files_are_named_by_themselves(sd: Any, tmp_path: Path) -> None:
+    """As after a LoRA was fused into them, which leaves no other trace."""
+    from diffusers import StableDiffusionPipeline
+
+    sd.save_pretrained(tmp_path / "model")
+    loaded = StableDiffusionPipeline.from_pretrained(tmp_path / "model")
+    generator = ct.DiffusersGenerator(loaded, num_inference_steps=1)
+    before = generator.settings["weights"]
+    with torch.no_grad():
+        loaded.unet.conv_in.weight += 1e-3
+    assert components(loaded)["unet"]["over"] == "memory"
+    assert components(loaded)["vae"]["over"] == "files"
+    assert generator.settings["weights"] != before
+
+
 def test_the_hubs_local_cache_gives_revision_and_digests_unread(sd: Any, tmp_path: Path) -> None:
     """The layout of that cache: snapshots/<revision>/... are links to blobs/<sha256>."""
     from diffusers import StableDiffusionPipeline

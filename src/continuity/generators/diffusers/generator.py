@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -21,6 +22,8 @@ from continuity.generators.diffusers.clock import Clock
 from continuity.generators.diffusers.media_arguments import Kept
 from continuity.interfaces import Watch
 from continuity.records import Cost, InputMedium, Json, Recipe, Rendered
+
+log = logging.getLogger(__name__)
 
 RATES = ("frame_rate", "fps")  # what pipelines call it that take it as an argument
 
@@ -81,6 +84,7 @@ class DiffusersGenerator:
         if both := set(self._files) & set(self._parameters):
             raise UsageError(f"a role of files was wanted that is no call argument, got {', '.join(sorted(both))}")
         self._rate = _checked_rate(rate, self._arguments, calls.defaults_of(self._parameters))
+        self._said = False  # that batches are rendered one after another
         self._placed: tuple[object, Any] | None = None
         self._weighed: tuple[object, dict[str, dict[str, Json]]] | None = None
 
@@ -155,6 +159,11 @@ class DiffusersGenerator:
         """
         if len(recipes) > 1 and self._is_one_call(recipes):
             return self._run(recipes)
+        if len(recipes) > 1 and not self._said:
+            self._said = True
+            log.warning(
+                "recipes that differ in more than prompt and seed are no single call: a batch saves nothing"
+            )
         return [self._run([recipe])[0] for recipe in recipes]
 
     def _run(self, recipes: Sequence[Recipe], watch: Watch | None = None) -> list[Rendered | RenderFailed]:

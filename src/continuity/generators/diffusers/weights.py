@@ -21,8 +21,9 @@ _REVISION = re.compile(r"snapshots/([0-9a-f]{40})(?:/|$)")  # the layout of the 
 def components(pipe: Any) -> dict[str, dict[str, Json]]:
     """Component -> class, dtype, ``digest`` and what it was taken over (``files``, ``memory``, ``settings``).
 
-    A model read from a folder is named by its weight files; one that was built in memory, or has adapters loaded into
-    it, by its parameters. Tokenizers and processors are named by their settings. The scheduler stands elsewhere.
+    A model read from a folder is named by its weight files while the first row of every parameter is still what
+    they say; one that was built in memory, trained on, or has adapters loaded or fused into it, by its parameters.
+    Tokenizers and processors are named by their settings. The scheduler stands elsewhere.
     """
     named: dict[str, dict[str, Json]] = {}
     for name, part in library.parts(pipe).items():
@@ -37,13 +38,14 @@ def components(pipe: Any) -> dict[str, dict[str, Json]]:
 
 
 def state_of(pipe: Any) -> tuple[object, ...]:
-    """Changes when a component is replaced or an adapter loaded: what :func:`components` said is then out of date."""
+    """Changes with a component, an adapter or a parameter: what :func:`components` said is then out of date."""
     return tuple(
         (
             name,
             id(part),
             *map(id, getattr(part, "peft_config", {}).values()),
             id(getattr(part, "encoder_hid_proj", None)),
+            _changes(part),
         )
         for name, part in library.parts(pipe).items()
     )
@@ -60,6 +62,7 @@ def _digest(part: Any) -> tuple[str, str | None]:
     if hasattr(part, "state_dict") and hasattr(part, "parameters"):
         changed = getattr(part, "peft_config", None) or getattr(part, "encoder_hid_proj", None) is not None
         files = [] if changed else _weight_files(part)
+        files = files if _as_in(part, files) else []
         return ("files", _of_files(files)) if files else ("memory", _of_parameters(part))
     return "settings", hashlib.sha256(_settings(part).encode()).hexdigest()
 
@@ -77,6 +80,33 @@ def _weight_files(part: Any) -> list[Path]:
         return []
     files = sorted(path for path in Path(said).iterdir() if path.suffix in WEIGHT_SUFFIXES)
     return [path for path in files if path.suffix == ".safetensors"] or files
+
+
+def _changes(part: Any) -> int:
+    """How often parameters were changed in place, as torch counts it; those made in inference mode are not counted."""
+    parameters = part.parameters() if hasattr(part, "parameters") else ()
+    return sum(one._version for one in parameters if not one.is_inference())
+
+
+def _as_in(part: Any, files: list[Path]) -> bool:
+    """Whether the first row of every parameter is the one in the files, as far as both are there to be compared."""
+    from safetensors import safe_open
+
+    state = part.state_dict()
+    for path in files:
+        if path.suffix != ".safetensors":
+            return False
+        with safe_open(path, framework="pt") as opened:
+            for name in set(opened.keys()) & set(state):
+                now, shape = state[name], opened.get_slice(name).get_shape()
+                if now.device.type == "meta":
+                    continue
+                if list(now.shape) != list(shape):
+                    return False
+                then = opened.get_slice(name)[:1] if shape else opened.get_tensor(name)
+                if not library.torch().equal((now[:1] if shape else now).detach().cpu(), then.to(now.dtype)):
+                    return False
+    return True
 
 
 def _of_files(files: list[Path]) -> str:
