@@ -1,0 +1,193 @@
+"""The bill as people read it: where the device seconds went, what discarded the candidates, who approved what is kept.
+
+Everything follows from rows of the ledger. Money is derived from rates.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from continuity.ledger import Bill, CandidateRow
+from continuity.records import Decision, Rates, Report, State, Status, Verdict
+
+PARTS = {
+    "kept": "rendering what is kept",
+    "discarded": "rendering what was discarded",
+    "aborted": "renders stopped early",
+    "scoring": "scoring",
+    "repair": "repair",
+}
+SUPERVISOR, CLIENT = "supervisor", "client"
+BILL_COLUMNS = (
+    "shot", "kept", "gate_accepted_unreviewed", "supervisor_approved", "client_final", "candidates",
+    *(str(state) for state in State), "render_equivalents", "candidates_per_kept", "renders_per_kept",
+    *(f"seconds_{part}" for part in PARTS), "seconds", *(f"cost_{part}" for part in PARTS), "cost", "currency",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What one metric did among the candidates that were measured fully: failed, failed alone, could not judge."""
+
+    key: str
+    failed: int
+    alone: int
+    inconclusive: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What people said of one candidate, in order; a person's last word in a role stands."""
+
+    decisions: tuple[Decision, ...] = ()
+
+    @property
+    def last(self) -> Decision | None:
+        """The last one of anybody."""
+        return self.decisions[-1] if self.decisions else None
+
+    def accepted_by(self, role: str) -> bool:
+        """Whether the last word in this role was to accept."""
+        said = [d.accept for d in self.decisions if d.role == role]
+        return bool(said) and said[-1]
+
+
+@dataclass(slots=True)
+class Account:
+    """One shot, or several together: seconds by part and device, and what discarded its candidates.
+
+    ``causes`` are counted on candidates whose coin said to measure them fully, drawn before anything was known of
+    them. Of the others only the first failure is known, which depends on the order of the metrics.
+    """
+
+    bill: Bill
+    seconds: defaultdict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))  # device, part
+    fully: int = 0  # candidates measured fully
+    passed: int = 0  # of these
+    failed: Counter[str] = field(default_factory=Counter)
+    alone: Counter[str] = field(default_factory=Counter)
+    inconclusive: Counter[str] = field(default_factory=Counter)
+    rejections: Counter[str] = field(default_factory=Counter)  # by the reason that people gave
+    unreviewed: int = 0  # kept shots: accepted by the gate, and nobody decided on them
+    approved: int = 0  # kept shots: last word of a supervisor
+    final: int = 0  # kept shots: last word of a client
+    spared: float = 0.0  # full renders that aborts did not run to their end
+
+    @property
+    def rates(self) -> Rates:
+        """What prices the seconds."""
+        return self.bill.rates
+
+    def add(self, row: CandidateRow, report: Report | None, words: Words) -> None:
+        """Counts one candidate."""
+        for kind, amount in row.cost.seconds.items():
+            if amount:
+                self.seconds[row.cost.device, _part(row, kind)] += amount
+        if row.state is State.ABORTED:
+            self.spared += 1 - row.cost.render_equivalents
+        for said in words.decisions:
+            if not said.accept:
+                self.rejections[said.reason.partition(":")[0] or "no reason given"] += 1
+        if row.kept:
+            self.unreviewed += row.state is State.ACCEPTED and not words.decisions
+            self.approved += words.accepted_by(SUPERVISOR)
+            self.final += words.accepted_by(CLIENT)
+        if report is None or not row.measure_fully:
+            return
+        self.fully += 1
+        self.passed += report.verdict is Verdict.PASS
+        failing = [finding.key for finding in report.failing]
+        self.failed.update(failing)
+        self.alone.update(failing if len(failing) == 1 else ())
+        unsure = (f for f in report if f.verdict is Verdict.INCONCLUSIVE and f.status is not Status.SKIPPED)
+        self.inconclusive.update(finding.key for finding in unsure)
+
+    def joined(self, others: Iterable[Account]) -> Account:
+        """This account, of all shots together, with the counts of each."""
+        for one in others:
+            for place, amount in one.seconds.items():
+                self.seconds[place] += amount
+            for name in ("failed", "alone", "inconclusive", "rejections"):
+                getattr(self, name).update(getattr(one, name))
+            for name in ("fully", "passed", "unreviewed", "approved", "final", "spared"):
+                setattr(self, name, getattr(self, name) + getattr(one, name))
+        return self
+
+    @property
+    def by_part(self) -> Mapping[str, float]:
+        """Seconds on all devices by part, in the order of :data:`PARTS`."""
+        return {part: sum(s for (_, of), s in self.seconds.items() if of == part) for part in PARTS}
+
+    @property
+    def money_by_part(self) -> Mapping[str, float]:
+        """The price of the seconds of each part, in the currency of the rates."""
+        priced = [(of, s * self.rates.price(device)) for (device, of), s in self.seconds.items()]
+        return {part: sum(price for of, price in priced if of == part) for part in PARTS}
+
+    @property
+    def causes(self) -> Sequence[Cause]:
+        """By metric, what failed most first."""
+        keys = sorted({*self.failed, *self.inconclusive}, key=lambda k: (-self.failed[k], -self.inconclusive[k], k))
+        return [
+            Cause(key=k, failed=self.failed[k], alone=self.alone[k], inconclusive=self.inconclusive[k]) for k in keys
+        ]
+
+    @property
+    def ratios(self) -> Sequence[tuple[str, int, float | None, float | None]]:
+        """Denominator in words, how many shots that is, candidates and full renders for each of them."""
+        candidates, renders = self.bill.totals.candidates, self.bill.renders
+        unreviewed = "shot kept, gate-accepted and unreviewed"
+        if self.unreviewed != self.bill.kept:
+            unreviewed = f"shot kept, {self.unreviewed} of them gate-accepted and unreviewed"
+        counted = {
+            unreviewed: self.bill.kept,
+            "supervisor-approved shot": self.approved,
+            "client-final shot": self.final,
+        }
+        return [(name, n, candidates / n if n else None, renders / n if n else None) for name, n in counted.items()]
+
+    @property
+    def unpriced(self) -> Sequence[str]:
+        """Devices that were used and have no rate, where others have one."""
+        return sorted({d for (d, _), s in self.seconds.items() if s and not self.rates.price(d)}) if self.priced else []
+
+    @property
+    def priced(self) -> bool:
+        """Whether anything has a price."""
+        return any(self.rates.per_second.values())
+
+
+def _part(row: CandidateRow, kind: str) -> str:
+    if kind in ("score", "repair"):
+        return {"score": "scoring"}.get(kind, kind)
+    return "kept" if row.kept else "aborted" if row.state is State.ABORTED else "discarded"
+
+
+def bill_csv(accounts: Mapping[str, Account], whole: Account) -> str:
+    """The bill as CSV: a line for each shot, then one for all of them, whose name is ``(all shots)``."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\r\n")  # RFC 4180
+    writer.writerow(BILL_COLUMNS)
+    for name, one in (*accounts.items(), ("(all shots)", whole)):
+        writer.writerow(_cells(name, one))
+    return out.getvalue()
+
+
+def _cells(name: str, one: Account) -> Iterator[object]:
+    bill = one.bill
+    yield f"'{name}" if name.lstrip()[:1] in ("=", "+", "-", "@") else name  # a spreadsheet would run a formula
+    yield from (bill.kept, one.unreviewed, one.approved, one.final, bill.totals.candidates)
+    yield from (bill.states.get(state, 0) for state in State)
+    yield from (_rounded(bill.renders), _rounded(bill.generation_ratio), _rounded(bill.renders_per_kept))
+    yield from (*map(_rounded, one.by_part.values()), _rounded(sum(one.by_part.values())))
+    money = one.money_by_part if one.priced else {}
+    yield from (_rounded(money.get(part)) for part in PARTS)
+    yield from (_rounded(sum(money.values())), one.rates.currency) if one.priced else ("", "")
+
+
+def _rounded(amount: float | None) -> object:
+    return "" if amount is None else round(amount, 6)

@@ -1,0 +1,133 @@
+"""What a page says of one candidate: the machine's words and a person's apart, each finding with value and limit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from continuity.ledger import CandidateRow
+from continuity.records import Finding, Report, State, Status, Verdict
+from continuity.report.accounts import Words
+from continuity.report.ink import number
+from continuity.report.sheet import shown
+from continuity.report.strip import Strip, strip
+
+MACHINE = {
+    State.ACCEPTED: ("gate pass", "pass"),
+    State.REJECTED: ("gate fail", "fail"),
+    State.INCONCLUSIVE: ("needs eyes", "eyes"),
+    State.ABORTED: ("stopped early", "none"),
+    State.FAILED: ("render failed", "none"),
+    State.LOST: ("lost", "none"),
+    State.ASKED: ("not finished", "none"),
+}
+JUDGED = {
+    Verdict.PASS: ("within", "pass"),
+    Verdict.FAIL: ("over", "fail"),
+    Verdict.INCONCLUSIVE: ("needs eyes", "eyes"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One finding in the words of a page. ``kind`` is a class of the style; ``share`` is value / limit up to 2."""
+
+    key: str
+    kind: str
+    word: str
+    value: float | None
+    text: str
+    limit: str
+    unit: str
+    share: float | None
+    remark: str
+    strip: Strip | None
+    worst_frame: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture of the report: its path in the folder, what it shows, and its size in pixels."""
+
+    path: str
+    caption: str
+    width: int
+    height: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Card:
+    """One candidate. ``lines`` are all findings, ``deciding`` those that say why; ``pictures`` the large ones."""
+
+    row: CandidateRow
+    word: str
+    kind: str
+    note: str
+    lines: Sequence[Line]
+    deciding: Sequence[Line]
+    clip: bool
+    words: Words
+    thumbnail: Picture | None = None
+    pictures: Sequence[Picture] = ()
+
+    @property
+    def take(self) -> int:
+        """Takes are counted from 1, as on a slate."""
+        return self.row.index + 1
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate accepted it: then it missed nothing."""
+        return self.row.state is State.ACCEPTED
+
+    @property
+    def decision(self) -> str:
+        """What the page filters by."""
+        last = self.words.last
+        return "none" if last is None else "accept" if last.accept else "reject"
+
+
+def card_of(row: CandidateRow, report: Report | None, words: Words) -> Card:
+    """The card of a candidate, without pictures."""
+    word, kind = MACHINE[row.state]
+    deciding = {f.key for f in shown(report)}
+    lines = [line_of(finding) for finding in report or ()]
+    first = [line for line in lines if line.key in deciding]
+    order = {f.key: n for n, f in enumerate(shown(report))}
+    return Card(
+        row=row,
+        word=word,
+        kind=kind,
+        note=row.error,
+        lines=lines,
+        deciding=sorted(first, key=lambda line: order[line.key]),
+        clip=report is not None and report.measurements.frame_count > 1,
+        words=words,
+    )
+
+
+def line_of(finding: Finding) -> Line:
+    """A finding in words."""
+    measured, limit = finding.measurement, finding.limit
+    word, kind = JUDGED[finding.verdict]
+    if finding.status is Status.SKIPPED:
+        word, kind = "not measured", "none"
+    share = None
+    if finding.value is not None and limit is not None:
+        share = min(2.0, finding.value / limit) if limit > 0 else (2.0 if finding.value > 0 else 0.0)
+    remarks = [finding.reason if finding.value is None else "", measured.note]
+    if finding.value is None and not any(remarks):
+        remarks = [str(finding.status).replace("_", " ")]
+    return Line(
+        key=finding.key,
+        kind=kind,
+        word=word,
+        value=finding.value,
+        text="" if finding.value is None else number(finding.value),
+        limit="" if limit is None else f"{limit:.3g}",
+        unit=finding.unit,
+        share=share,
+        remark="; ".join(dict.fromkeys(filter(None, remarks))),
+        strip=strip(finding),
+        worst_frame=measured.worst_frame,
+    )

@@ -1,0 +1,100 @@
+"""The pictures of a report: copied or drawn into its folder, so that it can be moved and sent as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from continuity.errors import ContinuityError
+from continuity.identity import Identity
+from continuity.ledger import CandidateRow, MediaStore
+from continuity.media import Sampling, open_media
+from continuity.records import Report
+from continuity.report.cards import Picture
+from continuity.report.draw import pictures
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Pixels
+
+FOLDER = "media"
+LONGEST = 1600  # px of the longer side: fills a laptop's screen
+
+
+class Pictures:
+    """Writes into ``root``/media. What cannot be read is no picture: the page says why and goes on."""
+
+    def __init__(self, root: Path, store: MediaStore) -> None:
+        self._root, self._store = root, store
+        (root / FOLDER).mkdir()
+
+    def thumbnail(self, row: CandidateRow) -> tuple[Picture | None, str]:
+        """A candidate's small picture, or why there is none."""
+        from PIL import Image
+
+        if not row.thumbnail:
+            return None, ""
+        name = f"{FOLDER}/{row.id}.jpg"
+        try:
+            content = self._store.path(row.thumbnail).read_bytes()
+            (self._root / name).write_bytes(content)
+            with Image.open(self._root / name, formats=("JPEG",)) as opened:
+                width, height = opened.size
+        except (ContinuityError, OSError) as cause:
+            (self._root / name).unlink(missing_ok=True)
+            return None, f"its picture cannot be read: {getattr(cause, 'strerror', None) or cause}"
+        return Picture(path=name, caption=f"candidate {row.id}", width=width, height=height), ""
+
+    def clean(self, row: CandidateRow) -> tuple[Picture | None, str]:
+        """The stored picture, or the middle frame of the stored clip, without anything on it; or why there is none."""
+        if not row.media:
+            return None, ""
+        try:
+            media = self._store.open(row.media)
+            frame = list(islice(media.frames(Sampling(per_second=0, at_least=3)), 2))[-1]
+            return self._write(f"{row.id}-clean", _picture(frame.pixels), "as rendered"), ""
+        except ContinuityError as cause:
+            return None, f"its picture cannot be read: {cause}"
+
+    def drawn(self, row: CandidateRow, report: Report | None) -> tuple[Sequence[Picture], str]:
+        """The evidence on the stored picture, for a clip on the worst frames; or why there is none."""
+        if not row.media or report is None:
+            return (), ""
+        made = []
+        try:
+            for number, (key, picture) in enumerate(pictures(self._store.open(row.media), report)):
+                caption = f"what was seen, worst frame for {key}" if key else "what was seen"
+                made.append(self._write(f"{row.id}-seen{number}", picture, caption))
+        except ContinuityError as cause:
+            return made, f"its picture cannot be read: {cause}"
+        return made, ""
+
+    def references(self, identity: Identity) -> Iterator[Picture]:
+        """One picture of each enrolled thing; one that stands for several things comes once.
+
+        Raises:
+            ContinuityError: a picture cannot be read.
+        """
+        found: dict[str, tuple[str, list[str]]] = {}
+        for enrolled in identity.enrolled:
+            for reference in enrolled.references[:1]:
+                _, names = found.setdefault(reference.digest, (str(identity.reference_file(reference)), []))
+                names.append(enrolled.key.replace("/", " "))
+        for number, (path, names) in enumerate(found.values()):
+            frame = list(islice(open_media(path).frames(Sampling(per_second=0, at_least=3)), 2))[-1]
+            yield self._write(f"reference-{number}", _picture(frame.pixels), f"reference: {', '.join(names)}")
+
+    def _write(self, name: str, picture: Pixels, caption: str) -> Picture:
+        from PIL import Image
+
+        picture.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+        path = f"{FOLDER}/{name}.jpg"
+        picture.save(self._root / path, "JPEG", quality=88)
+        return Picture(path=path, caption=caption, width=picture.width, height=picture.height)
+
+
+def _picture(pixels: object) -> Pixels:
+    from PIL import Image
+
+    return Image.fromarray(pixels)  # type: ignore[arg-type]

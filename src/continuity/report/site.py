@@ -1,0 +1,286 @@
+"""The report of a ledger: a folder of static pages that opens from disk, without server, network or foreign script."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from continuity.errors import UsageError
+from continuity.identity import Identity
+from continuity.ledger import Ledger, ShotRow
+from continuity.ledger.accounting import together
+from continuity.records import Decision, Rates, Report
+from continuity.report.accounts import PARTS, Account, Words, bill_csv
+from continuity.report.cards import Card, Picture, card_of
+from continuity.report.pictures import Pictures
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+MARK = ".continuity-report"  # a folder with this file was written by an earlier report, which the next one replaces
+NEAREST = 10  # discarded candidates that are shown with their evidence
+STATIC = ("report.css", "report.js")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Known:
+    """What all pages end with: collected from reports on the way."""
+
+    not_checked: dict[str, None] = field(default_factory=dict)
+    models: dict[str, None] = field(default_factory=dict)
+    uncalibrated: dict[str, None] = field(default_factory=dict)
+    identities: dict[str, None] = field(default_factory=dict)
+    judged: int = 0
+
+    def add(self, report: Report | None) -> None:
+        if report is None:
+            return
+        self.judged += 1
+        self.not_checked |= dict.fromkeys(report.not_checked)
+        self.models |= dict.fromkeys(f"{model.role} {model.name} ({model.licence})" for model in report.models)
+        typed = (f.key for f in report if f.tolerance is not None and not f.tolerance.calibrated)
+        self.uncalibrated |= dict.fromkeys(typed)
+        self.identities |= dict.fromkeys([report.measurements.identity])
+
+    def update(self, other: _Known) -> None:
+        for name in ("not_checked", "models", "uncalibrated", "identities"):
+            setattr(self, name, getattr(self, name) | getattr(other, name))
+        self.judged += other.judged
+
+
+@dataclass(slots=True, kw_only=True)
+class _Page:
+    """One shot, as the index names it."""
+
+    name: str
+    path: str
+    account: Account
+    known: _Known
+    kept: Card | None
+    cards: int
+
+
+def write_report(
+    ledger: Ledger,
+    folder: str | os.PathLike[str],
+    *,
+    shots: Sequence[str] = (),
+    rates: Rates | None = None,
+    identity: Identity | None = None,
+) -> Path:
+    """Writes index.html, a page for each shot, bill.csv and the pictures; returns the path of index.html.
+
+    The folder appears as a whole or not at all; that of an earlier report is replaced. Nothing in it points outside.
+
+    Args:
+        ledger: is only read.
+        folder: new, empty, or of an earlier report.
+        shots: names; left out, all.
+        rates: what prices the seconds.
+        identity: its references are shown beside what is kept.
+
+    Raises:
+        UsageError: the folder has something else in it or cannot be written, or there is no such shot.
+        LedgerError: the ledger cannot be read.
+    """
+    target = Path(folder).absolute()
+    wanted = _wanted(ledger, shots)
+    with _replacing(target) as root:
+        return target / _Site(ledger, root, rates or Rates(), identity, target.name).write(wanted)
+
+
+class _Site:
+    """Writes the pages of one report, shot after shot: of each only the sums stay in memory."""
+
+    def __init__(self, ledger: Ledger, root: Path, rates: Rates, identity: Identity | None, name: str) -> None:
+        self._ledger, self._root, self._identity = ledger, root, identity
+        self._pages = environment()
+        self._pictures = Pictures(root, ledger.media)
+        self._references: Sequence[Picture] = tuple(self._pictures.references(identity)) if identity else ()
+        self._bills = ledger.bills(rates)
+        self._rates = rates
+        self._made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        said: dict[int, list[Decision]] = {}
+        for decision in ledger.decisions():
+            said.setdefault(decision.candidate, []).append(decision)
+        self._words = {number: Words(decisions=tuple(each)) for number, each in said.items()}
+
+    def write(self, shots: Mapping[str, Sequence[ShotRow]]) -> str:
+        for name in STATIC:
+            source = files("continuity.report").joinpath("static", name).read_text(encoding="utf-8")
+            (self._root / name).write_text(source, encoding="utf-8")
+        width = len(str(len(shots)))
+        pages = [
+            self._shot(name, revisions, f"shot-{number:0{width}}{_slug(name)}.html")
+            for number, (name, revisions) in enumerate(shots.items(), 1)
+        ]
+        whole = Account(bill=together([page.account.bill for page in pages], self._rates))
+        whole.joined(page.account for page in pages)
+        known = _Known()
+        for page in pages:
+            known.update(page.known)
+        self._page("index.html", "index.html", pages=pages, account=whole, known=known)
+        table = bill_csv({page.name: page.account for page in pages}, whole)
+        (self._root / "bill.csv").write_text(table, encoding="utf-8", newline="")
+        return "index.html"
+
+    def _shot(self, name: str, revisions: Sequence[ShotRow], path: str) -> _Page:
+        account, known = Account(bill=self._bills[name]), _Known()
+        cards: list[Card] = []
+        for revision in revisions:
+            for row in self._ledger.candidates(revision):
+                report = self._ledger.report(row.id)
+                words = self._words.get(row.id, Words())
+                account.add(row, report, words)
+                known.add(report)
+                cards.append(self._card(card_of(row, report, words)))
+        kept = next((card for card in reversed(cards) if card.row.kept), None)
+        newest = cards[-1].row.revision if cards else 1
+        others = [card for card in cards if card is not kept]
+        ended = [card for card in others if card.row.revision == newest and card.lines and not card.passed]
+        nearest = sorted(ended, key=_distance)[:NEAREST]
+        for card in (*([kept] if kept else []), *nearest):
+            self._draw(card, clean=card is kept)
+        near = {card.row.id for card in nearest}
+        self._page(
+            "shot.html",
+            path,
+            name=name,
+            account=account,
+            known=known,
+            kept=kept,
+            nearest=nearest,
+            rest=[card for card in others if card.row.id not in near],
+            metrics=list(dict.fromkeys(line.key for card in cards for line in card.lines)),
+            verdicts=list(dict.fromkeys(card.word for card in others)),
+            revisions=len(revisions),
+            references=self._references,
+            foreign=bool(self._identity and known.identities and self._identity.digest not in known.identities),
+        )
+        return _Page(name=name, path=path, account=account, known=known, kept=kept, cards=len(cards))
+
+    def _card(self, card: Card) -> Card:
+        card.thumbnail, why = self._pictures.thumbnail(card.row)
+        card.note = "; ".join(filter(None, (card.note, why)))
+        return card
+
+    def _draw(self, card: Card, *, clean: bool) -> None:
+        """The large pictures of a card; its report is read once more, so that those of all others need not stay."""
+        plain, why = self._pictures.clean(card.row) if clean else (None, "")
+        drawn, why_not = self._pictures.drawn(card.row, self._ledger.report(card.row.id))
+        card.pictures = (*([plain] if plain else []), *drawn)
+        card.note = "; ".join(dict.fromkeys(filter(None, (card.note, why, why_not))))
+
+    def _page(self, template: str, path: str, **given: Any) -> None:
+        text = self._pages.get_template(template).render(
+            ledger=self._ledger.path.name, made=self._made, identity=self._identity, parts=PARTS, **given
+        )
+        (self._root / path).write_text(text, encoding="utf-8")
+
+
+def environment() -> Environment:
+    """Templates that escape everything, and refuse a name that nobody gave them."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("continuity.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_visible,
+    )
+    made.filters |= {"clock": clock, "ratio": ratio, "percent": percent}
+    return made
+
+
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss; under a minute as ``4.2 s``."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def ratio(value: float | None) -> str:
+    """A ratio to one: ``50:1``, ``8.3:1``; a dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}:1" if value >= 100 or value == int(value) else f"{value:.1f}:1"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share in whole percent, ``<1 %`` where it would round to nothing; a dash of nothing."""
+    if not whole:
+        return "–"
+    share = 100 * part / whole
+    return "<1 %" if 0 < share < 0.5 else f"{share:.0f} %"
+
+
+def _visible(value: Any) -> Any:
+    """Text without characters that change how the text around them reads, such as a change of direction."""
+    if type(value) is not str or value.isprintable():
+        return value
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in value)
+
+
+def _wanted(ledger: Ledger, names: Sequence[str]) -> dict[str, list[ShotRow]]:
+    """The revisions of the wanted shots by name."""
+    found: dict[str, list[ShotRow]] = {}
+    for row in ledger.shots():
+        found.setdefault(row.name, []).append(row)
+    missing = [name for name in names if name not in found]
+    if missing:
+        known = ", ".join(map(repr, list(found)[:10])) + (" ..." if len(found) > 10 else "")
+        raise UsageError(f"{ledger.path.name} has no shot {missing[0]!r}; it has {known or 'none'}")
+    return {name: rows for name, rows in found.items() if not names or name in names}
+
+
+def _distance(card: Card) -> tuple[bool, float, int]:
+    excess = card.row.worst_excess
+    return excess is None, math.inf if excess is None else excess, card.row.index
+
+
+def _slug(name: str) -> str:
+    """What of a shot's name a file may be called by, anywhere; the number before it makes it unique."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:48].strip("-")
+    return f"-{plain}" if plain else ""
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
+    """A new folder that takes the place of ``target`` when all is written."""
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise UsageError(f"a folder for the report was wanted, {str(target)!r} is none: name another one")
+    if target.is_dir() and any(target.iterdir()) and not (target / MARK).is_file():
+        raise UsageError(f"{str(target)!r} has files in it that no report wrote: name a new folder")
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    old = beside.with_name(beside.name + ".old")
+    try:
+        try:
+            beside.mkdir(parents=True)
+            (beside / MARK).write_text("Written by `continuity report`, which replaces this folder.\n")
+            yield beside
+            if target.exists():
+                target.rename(old)
+            try:
+                beside.rename(target)
+            except OSError:
+                if old.exists():
+                    old.rename(target)
+                raise
+        except OSError as cause:
+            raise UsageError(f"the report cannot be written to {str(target)!r}: {cause.strerror or cause}") from cause
+    finally:
+        for left in (beside, old):
+            shutil.rmtree(left, ignore_errors=True)

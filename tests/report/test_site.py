@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import continuity as ct
+from continuity.records import Rates
+from continuity.report.site import clock, percent, ratio, write_report
+
+HOSTILE = "<script>alert(1)</script>/../\"'&\u202eevil"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[ct.Ledger]:
+    with ct.Ledger.open(tmp_path / "show.db") as opened:
+        yield opened
+
+
+def flat(level: int) -> ct.Image:
+    return ct.Image.from_array(np.full((60, 40, 3), level, np.uint8))
+
+
+def told(ledger: ct.Ledger, gate: ct.Gate, levels: list[int], name: str = "sc010", **more: object) -> list[ct.Told]:
+    shot = ct.Shot(name, gate=gate, ledger=ledger, measure_fully=1.0, **more)  # type: ignore[arg-type]
+    cost = ct.Cost(render=10.0, score=1.0, device="cuda:H100")
+    return [shot.tell(shot.ask(), flat(level), cost) for level in levels]
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, and all text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def all(self, tag: str, kind: str = "") -> list[dict[str, str | None]]:
+        return [a for t, a in self.tags if t == tag and (not kind or kind in (a.get("class") or "").split())]
+
+
+def pages(folder: Path) -> tuple[Page, list[Page]]:
+    return Page(folder / "index.html"), [Page(p) for p in sorted(folder.glob("shot-*.html"))]
+
+
+def test_the_kept_the_nearest_and_the_rest(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
+    told(ledger, bright_gate, [200, *range(70, 82), 30])
+    index, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
+    assert "Take 14 is kept" in shot.text
+    assert "13 gate fail" in shot.text
+    cards = shot.all("article", "card")
+    assert [card["data-take"] for card in cards] == [*map(str, range(2, 12)), "1", "12", "13"]
+    assert cards[0]["data-values"] == "70.0"
+    assert cards[0]["data-verdict"] == "gate fail"
+    assert "The rest: 3" in shot.text
+    assert "bright 70.0 levels limit 64" in shot.text
+    assert "14:1 candidates per shot kept, gate-accepted and unreviewed" in index.text
+    assert "Counted on 14 of 14 candidates" in index.text
+    assert re.search(r"bright 13 93 % 13 0", index.text)
+
+
+def test_every_link_stays_inside_and_exists(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
+    told(ledger, bright_gate, [200, 70, 30])
+    folder = write_report(ledger, tmp_path / "report").parent
+    index, (shot,) = pages(folder)
+    links = [a.get("href") or a.get("src") for page in (index, shot) for _, a in page.tags]
+    links = [link for link in links if link]
+    assert "report.js" in links
+    for link in links:
+        assert not re.match(r"[a-z]+:|/", link), link
+        assert link.startswith("#") or (folder / link).is_file(), link
+
+
+def test_nothing_hostile_gets_through(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
+    (one,) = told(ledger, bright_gate, [30], name=HOSTILE, prompt=HOSTILE)
+    shot = ct.Shot(HOSTILE, gate=bright_gate, ledger=ledger, prompt=HOSTILE)
+    shot.tell(shot.ask(), error=HOSTILE)
+    ledger.decide(ct.Decision(candidate=one.candidate, accept=True, who=HOSTILE, role=HOSTILE, reason=HOSTILE))
+    folder = write_report(ledger, tmp_path / "report").parent
+    for page in folder.glob("*.html"):
+        read = Page(page)
+        assert [a.get("src") for a in read.all("script")] == ["report.js"]
+        assert "\u202e" not in page.read_text(encoding="utf-8")
+    assert [p.name for p in folder.glob("shot-*.html")] == ["shot-1-script-alert-1-script-evil.html"]
+    assert "<script>alert(1)</script>" in Page(folder / "index.html").text
+
+
+def test_an_empty_ledger(ledger: ct.Ledger, tmp_path: Path) -> None:
+    index, shots = pages(write_report(ledger, tmp_path / "report").parent)
+    assert not shots
+    assert "No shot yet" in index.text
+    assert "no candidate has been measured" in index.text
+
+
+def test_a_shot_that_kept_nothing(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
+    told(ledger, bright_gate, [200, 90])
+    ct.Shot("asked only", gate=bright_gate, ledger=ledger).ask()
+    index, (first, second) = pages(write_report(ledger, tmp_path / "report").parent)
+    assert "Nothing is kept" in first.text
+    assert "Nothing is kept" in second.text
+    assert "1 not finished" in second.text
+    assert "no such shot yet" in index.text
+
+
+def test_media_that_are_gone(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
+    told(ledger, bright_gate, [70, 30])
+    for path in (tmp_path / "show.media").rglob("*.*"):
+        path.unlink()
+    _, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
+    assert "no picture" in shot.text
+    assert "its picture cannot be read" in shot.text
+    assert not shot.all("img")[:-1]  # that of the viewer has no source before it opens
+
+
+def test_decisions_stand_apart_from_verdicts(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
+    first, second, _ = told(ledger, bright_gate, [30, 90, 20])
+    ledger.decide(ct.Decision(candidate=first.candidate, accept=False, role="supervisor", reason="tie: too low"))
+    ledger.decide(ct.Decision(candidate=second.candidate, accept=True, role="supervisor", who="Ines", round=2))
+    index, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
+    assert "Kept: Take 2 gate fail" in shot.text
+    assert "Accepted by supervisor Ines, round 2" in shot.text
+    assert "Rejected by supervisor, round 1: tie: too low" in shot.text
+    assert {card["data-decision"] for card in shot.all("article")} == {"reject", "none"}
+    assert "3:1 candidates per supervisor-approved shot" in index.text
+    assert "0 of them gate-accepted and unreviewed" in index.text
+    assert "What people rejected for: tie (1)" in index.text
+    ledger.decide(ct.Decision(candidate=second.candidate, accept=False, role="client", reason="face"))
+    index, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
+    assert "a person rejected what was" in shot.text
+
+
+def test_where_the_seconds_went(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
+    told(ledger, bright_gate, [200, 30], name="=sc010")
+    shot = ct.Shot("sc020", gate=bright_gate, ledger=ledger)
+    ticket = shot.ask()
+    stopped = ct.Cost(render=5.0, device="cuda:H100", steps_run=1, steps_planned=2)
+    shot.tell(ticket, error=ct.Aborted("hopeless", cost=stopped, recipe=ticket.recipe))
+    folder = write_report(ledger, tmp_path / "report", rates=Rates(currency="CHF", per_second={"cuda": 2.0})).parent
+    rows = list(csv.DictReader(io.StringIO((folder / "bill.csv").read_text(encoding="utf-8"), newline="")))
+    first, second, whole = rows
+    assert first["shot"] == "'=sc010"  # no formula in a spreadsheet
+    score = [float(row["seconds_scoring"]) for row in rows]
+    assert score[0] == pytest.approx(2.0, abs=0.5)
+    assert [float(first[f"seconds_{part}"]) for part in ("kept", "discarded", "aborted")] == [10, 10, 0]
+    assert float(second["seconds_aborted"]) == 5
+    assert float(whole["seconds"]) == pytest.approx(25 + score[2])
+    assert float(whole["seconds"]) == pytest.approx(ledger.bill().totals.total_seconds)
+    assert float(whole["cost"]) == pytest.approx(2 * float(whole["seconds"]))
+    assert (whole["render_equivalents"], whole["renders_per_kept"], whole["currency"]) == ("2.5", "2.5", "CHF")
+    assert (whole["candidates"], whole["aborted"], whole["gate_accepted_unreviewed"]) == ("3", "1", "1")
+    index, _ = pages(folder)
+    assert "left 0.5 full renders unspent" in index.text
+
+
+def test_one_shot_alone_and_one_that_is_not_there(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
+    told(ledger, bright_gate, [30], name="a")
+    told(ledger, bright_gate, [90, 90], name="b")
+    index, shots = pages(write_report(ledger, tmp_path / "report", shots=["b"]).parent)
+    assert len(shots) == 1
+    assert "1 shot, 0 kept, 2 candidates" in index.text
+    with pytest.raises(ct.UsageError, match="has no shot 'c'; it has 'a', 'b'"):
+        write_report(ledger, tmp_path / "other", shots=["c"])
+    assert not (tmp_path / "other").exists()
+
+
+def test_only_its_own_folder_is_replaced(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
+    told(ledger, bright_gate, [30])
+    target = tmp_path / "report"
+    target.mkdir()
+    write_report(ledger, target)
+    (target / "old.html").write_text("x")
+    write_report(ledger, target)
+    assert not (target / "old.html").exists()
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("x")
+    with pytest.raises(ct.UsageError, match="files in it that no report wrote"):
+        write_report(ledger, mine)
+    with pytest.raises(ct.UsageError, match="is none"):
+        write_report(ledger, mine / "thesis.txt")
+    assert [p.name for p in mine.iterdir()] == ["thesis.txt"]
+    assert not [p.name for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+def test_a_clip_has_its_worst_frame_and_a_strip(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
+    levels = [*[40] * 16, 90, *[40] * 7]
+    clip = ct.Clip.from_arrays([np.full((48, 64, 3), level, np.uint8) for level in levels], 24)
+    shot = ct.Shot("clip", gate=bright_gate, ledger=ledger)
+    shot.tell(shot.ask(), clip)
+    folder = write_report(ledger, tmp_path / "report").parent
+    _, (page,) = pages(folder)
+    strips = page.all("svg", "strip")
+    assert strips
+    assert "limit 64" in str(strips[0]["aria-label"])
+    assert ("worst frame for bright" in page.text) == bool(list(folder.glob("media/*-seen0.jpg")))
+
+
+def test_what_was_not_checked_ends_every_page(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
+    told(ledger, bright_gate, [30])
+    index, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
+    for page in (index, shot):
+        assert page.text.index("What was not checked") > page.text.index("Where the device time went")
+        assert "lip sync" in page.text
+        assert "no person's decisions stand behind: bright" in page.text
+
+
+def test_references_of_the_identity(
+    ledger: ct.Ledger, bright_gate: ct.Gate, enrolled: ct.Identity, tmp_path: Path
+) -> None:
+    told(ledger, bright_gate, [30])
+    folder = write_report(ledger, tmp_path / "report", identity=enrolled).parent
+    _, (shot,) = pages(folder)
+    assert "reference: actor collins, grade" in shot.text
+    assert "of another identity than the one" in shot.text
+    assert (folder / "media" / "reference-0.jpg").is_file()
+
+
+@pytest.mark.parametrize(("value", "said"), [(50.0, "50:1"), (8.333, "8.3:1"), (1234.5, "1,234:1"), (None, "–")])
+def test_ratios(value: float | None, said: str) -> None:
+    assert ratio(value) == said
+
+
+def test_numbers_in_words() -> None:
+    assert [clock(s) for s in (0.0, 4.25, 59.97, 60, 3725.4)] == ["0.0 s", "4.2 s", "0:01:00", "0:01:00", "1:02:05"]
+    assert [percent(*p) for p in ((1, 2), (1, 1000), (0, 5), (1, 0))] == ["50 %", "<1 %", "0 %", "–"]
