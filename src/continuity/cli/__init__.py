@@ -19,7 +19,21 @@ from continuity._version import __version__
 from continuity.cli.words import nearest, plain
 from continuity.errors import ContinuityError, UsageError
 
-COMMANDS = ("enrol", "score", "run", "ledger", "replay", "sheet", "tune", "audit", "weights", "demo", "completion")
+COMMANDS = (
+    "enrol",
+    "score",
+    "run",
+    "ledger",
+    "replay",
+    "regate",
+    "forecast",
+    "sheet",
+    "tune",
+    "audit",
+    "weights",
+    "demo",
+    "completion",
+)
 COMPLETING = "_CONTINUITY_COMPLETE"  # set by the completion script of a shell
 USAGE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 2, 70, 130, 141
 
