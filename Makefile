@@ -35,8 +35,9 @@ lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter
 test: $(VENV)/.dev lint weights ## what has to pass before anything lands
 	@$(BIN)/pytest -q -n 2 -m 'not slow'
 
-test-all: $(VENV)/.dev lint weights ## the slow tests too
+test-all: $(VENV)/.dev lint weights ## the slow tests too, and the notebooks
 	@$(BIN)/pytest -q -n 2
+	@$(BIN)/pytest -q --nbmake --nbmake-timeout=120 notebooks
 
 bench: $(VENV)/.dev weights ## scoring speed and the loop's own cost
 	@$(BIN)/python benchmarks/scoring.py

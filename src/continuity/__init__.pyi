@@ -30,6 +30,8 @@ from .errors import StorageFull as StorageFull
 from .errors import ToleranceError as ToleranceError
 from .errors import UnknownKey as UnknownKey
 from .errors import UsageError as UsageError
+from .forecasting import Forecast as Forecast
+from .forecasting import forecast as forecast
 from .gate import Gate as Gate
 from .gate import judge as judge
 from .generators import DiffusersGenerator as DiffusersGenerator
@@ -72,6 +74,10 @@ from .records import Tolerance as Tolerance
 from .records import Trial as Trial
 from .records import Verdict as Verdict
 from .records import report_from_json as report_from_json
+from .regating import Regating as Regating
+from .regating import Rejudged as Rejudged
+from .regating import Source as Source
+from .regating import regate as regate
 from .replaying import Replay as Replay
 from .replaying import ReplayOutcome as ReplayOutcome
 from .replaying import replay as replay

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from continuity.statistics.betabinomial import Posterior, fit
+from continuity.statistics.betabinomial import Posterior, fit, mixture
 
 
 @pytest.mark.parametrize(("alpha", "beta"), [(1.0, 49.0), (0.02, 0.98), (3600.0, 400.0)])
@@ -79,3 +79,39 @@ def test_what_are_no_counts(successes: list[int], trials: list[int]) -> None:
         fit([], []).at_least_one(-1)
     with pytest.raises(ValueError, match="counts were wanted"):
         fit([], []).at_least_one(1, successes=2, trials=1)
+
+
+def test_the_posterior_of_a_fitted_group_does_not_count_it_twice() -> None:
+    """Against the definition: the fit without the group, then its own counts."""
+    successes, trials = [1, 0, 3, 2], [20, 15, 9, 30]
+    whole = fit(successes, trials)
+    without = fit(successes[1:], trials[1:])
+    wanted = without.at_least_one(10, successes=1, trials=20)
+    assert whole.of(1, 20).at_least_one(10) == pytest.approx(wanted, abs=0.003)  # of two grids
+    assert abs(whole.at_least_one(10, successes=1, trials=20) - wanted) > 0.003
+    with pytest.raises(ValueError, match="counts"):
+        whole.of(3, 2)
+
+
+def test_the_trials_that_a_chance_needs() -> None:
+    posterior = fit([1, 2, 0, 1], [10, 25, 12, 8])
+    for chance in (0.05, 0.5, 0.95):
+        needed = posterior.trials_for(chance, 100_000)
+        assert needed is not None
+        assert posterior.at_least_one(needed) >= chance
+        assert needed == 1 or posterior.at_least_one(needed - 1) < chance
+    assert posterior.trials_for(0.95, 3) is None
+    assert fit([10_000], [10_000]).trials_for(0.5, 10) == 1
+    with pytest.raises(ValueError, match="chance"):
+        posterior.trials_for(1.0, 10)
+
+
+def test_a_mixture_is_the_average() -> None:
+    one, two = fit([1], [10]), fit([5], [10])
+    both = mixture([one, two])
+    assert both.at_least_one(7) == pytest.approx((one.at_least_one(7) + two.at_least_one(7)) / 2)
+    assert both.rate == pytest.approx((one.rate + two.rate) / 2)
+    rng = np.random.default_rng(0)
+    cells = both.cells(20_000, rng)
+    drawn = both.alpha[cells] / (both.alpha[cells] + both.beta[cells])
+    assert drawn.mean() == pytest.approx(both.rate, abs=0.005)

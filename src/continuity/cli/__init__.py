@@ -26,6 +26,8 @@ COMMANDS = (
     "ledger",
     "replay",
     "decide",
+    "regate",
+    "forecast",
     "sheet",
     "report",
     "tune",

@@ -1,6 +1,7 @@
 """The ledger and the media store beside it: everything that happened to every candidate of every shot."""
 
 from continuity.ledger.accounting import Bill, Totals
+from continuity.ledger.columns import NOTHING, STATUSES, Column, Columns
 from continuity.ledger.courses import Course, Standing
 from continuity.ledger.leases import Machine
 from continuity.ledger.ledger import Ledger
@@ -8,8 +9,12 @@ from continuity.ledger.rows import CandidateRow, Nearest, ShotRow
 from continuity.ledger.store import MediaStore, StoredMedia
 
 __all__ = [
+    "NOTHING",
+    "STATUSES",
     "Bill",
     "CandidateRow",
+    "Column",
+    "Columns",
     "Course",
     "Ledger",
     "Machine",

@@ -14,6 +14,7 @@ from sqlalchemy import insert, select
 from continuity.errors import BudgetSpent, LedgerError, UsageError
 from continuity.ledger import accounting, asking, courses, queries, rows, telling
 from continuity.ledger.accounting import Bill, Totals
+from continuity.ledger.columns import Columns, columns
 from continuity.ledger.courses import Course, Standing
 from continuity.ledger.database import Database
 from continuity.ledger.history import History
@@ -310,6 +311,11 @@ class Ledger:
     def candidates(self, shot: ShotRow | None = None) -> Iterator[CandidateRow]:
         """All candidates, or those of one revision of a shot, in order; read in pages."""
         return queries.every_candidate(self._database.reading, None if shot is None else shot.id)
+
+    def columns(self, shots: Sequence[ShotRow] | None = None) -> Sequence[Columns]:
+        """What was measured of all candidates, or of those of some revisions of shots, read at once."""
+        with self._database.snapshot() as connection:
+            return columns(connection, queries.every_shot(connection) if shots is None else shots)
 
     def report(self, candidate: int) -> Report | None:
         """The whole report on a candidate; None where nothing was judged."""

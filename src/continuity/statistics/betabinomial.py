@@ -63,6 +63,39 @@ class Posterior:
         none, any_ = _log_sum(prior + betaln(a, b + more)), _log_sum(prior + betaln(a, b))
         return float(np.clip(-np.expm1(none - any_), 0.0, 1.0))
 
+    def of(self, successes: int, trials: int) -> Posterior:
+        """The posterior of one group that was fitted: what it had is in the weights already, and now in each cell.
+
+        Raises:
+            ValueError: the counts are no counts.
+        """
+        if not 0 <= successes <= trials:
+            raise ValueError(f"counts were wanted, got {successes} of {trials}")
+        return Posterior(self.alpha + successes, self.beta + (trials - successes), self.log_weights)
+
+    def trials_for(self, chance: float, most: int) -> int | None:
+        """The fewest trials with at least one success with probability ``chance``; None where ``most`` are too few.
+
+        Raises:
+            ValueError: a chance that is not between 0 and 1.
+        """
+        if not 0 < chance < 1:
+            raise ValueError(f"a chance between 0 and 1 was wanted, got {chance}")
+        low, high = 0, 1
+        while self.at_least_one(high) < chance:
+            if high >= most:
+                return None
+            low, high = high, min(2 * high, most)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.at_least_one(middle) >= chance else (middle, high)
+        return high
+
+    def cells(self, size: int, rng: np.random.Generator) -> Counts:
+        """``size`` draws of alpha and beta, as places in the grid."""
+        weights = np.exp(self.log_weights)
+        return rng.choice(len(weights), size=size, p=weights / weights.sum())
+
 
 def fit(successes: Sequence[int], trials: Sequence[int]) -> Posterior:
     """What groups with ``successes[i]`` of ``trials[i]`` say of alpha and beta; without any, the prior.
@@ -77,6 +110,18 @@ def fit(successes: Sequence[int], trials: Sequence[int]) -> Posterior:
     logits, sizes = (np.linspace(*ends, cells) for ends, cells in zip((_LOGITS, _LOG_SIZES), _CELLS, strict=True))
     likely = np.argwhere(_log_weights(logits, sizes, groups, times)[2] > -_NEGLIGIBLE)  # many groups: a few cells
     return _posterior(*_log_weights(_around(logits, likely[:, 0]), _around(sizes, likely[:, 1]), groups, times))
+
+
+def mixture(posteriors: Sequence[Posterior]) -> Posterior:
+    """The average of posteriors, as after fits to several imputations of what is missing.
+
+    Source: D. B. Rubin, Multiple Imputation for Nonresponse in Surveys (1987), chapter 3.
+    """
+    return Posterior(
+        np.concatenate([one.alpha for one in posteriors]),
+        np.concatenate([one.beta for one in posteriors]),
+        np.concatenate([one.log_weights for one in posteriors]) - np.log(len(posteriors)),
+    )
 
 
 def _log_weights(logits: Reals, sizes: Reals, groups: Counts, times: Counts) -> tuple[Reals, Reals, Reals]:
