@@ -4,6 +4,7 @@ from continuity.ledger.accounting import Bill, Totals
 from continuity.ledger.courses import Course, Standing
 from continuity.ledger.leases import Machine
 from continuity.ledger.ledger import Ledger
+from continuity.ledger.previews import Watched
 from continuity.ledger.rows import CandidateRow, Nearest, ShotRow
 from continuity.ledger.store import MediaStore, StoredMedia
 
@@ -19,4 +20,5 @@ __all__ = [
     "Standing",
     "StoredMedia",
     "Totals",
+    "Watched",
 ]
