@@ -1,6 +1,7 @@
 """The public names and where they live; this stub is what loads them (see __init__.py)."""
 
 from ._version import __version__ as __version__
+from .aborts import PreviewAbort as PreviewAbort
 from .backends import ClipLook as ClipLook
 from .backends import InsightFaces as InsightFaces
 from .backends import LocalBackends as LocalBackends
@@ -50,6 +51,7 @@ from .metrics import HandDefects as HandDefects
 from .metrics import LogoDrift as LogoDrift
 from .metrics import LookDistance as LookDistance
 from .metrics import LookTextDistance as LookTextDistance
+from .proposers import OptunaProposer as OptunaProposer
 from .proposers import Seeds as Seeds
 from .proposers import Variations as Variations
 from .records import Budget as Budget

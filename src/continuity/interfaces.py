@@ -26,6 +26,8 @@ from continuity.records import (
     Json,
     Measurement,
     ModelCard,
+    PastPreview,
+    Preview,
     Proposal,
     Recipe,
     Rendered,
@@ -261,6 +263,23 @@ class Watch(Protocol):
 
 
 @runtime_checkable
+class LearningWatch(Watch, Protocol):
+    """A watch that learns from earlier previews. It is given their values and says what it saw; the shot remembers."""
+
+    @property
+    def let_through(self) -> bool:
+        """Whether the render goes to its end whatever is seen: what is learned from must not depend on it."""
+
+    @property
+    def previews(self) -> Sequence[Preview]:
+        """What was seen of this render."""
+
+    def begin(self, past: Sequence[PastPreview], coin: float) -> Self:
+        """The watch for one render. ``past`` are previews of candidates drawn as this one is, that were let through
+        and passed; ``coin`` is drawn evenly from [0, 1) before the first look."""
+
+
+@runtime_checkable
 class Generator(Protocol):
     """Recipe -> media."""
 
@@ -303,6 +322,15 @@ class Proposer(Protocol):
 
     def propose(self, history: Sequence[Trial], index: int) -> Proposal:
         """Changes for candidate ``index``; ``history``, in order of index, may be long: do not copy it."""
+
+
+@runtime_checkable
+class LearningProposer(Proposer, Protocol):
+    """A proposer that learns from every excess: with it every candidate is measured with every metric."""
+
+    @property
+    def learns(self) -> bool:
+        """True."""
 
 
 @runtime_checkable

@@ -190,8 +190,24 @@ class TestVariations(ProposerContract):
         return ct.Variations(vary, repeats=1 if request.param == "an ending grid" else None)
 
 
+class TestOptuna(ProposerContract):
+    @pytest.fixture
+    def proposer(self) -> Proposer:
+        pytest.importorskip("optuna")
+        scale: dict[str, Json] = {"low": 3, "high": 9}
+        return ct.OptunaProposer({"guidance_scale": scale, "prompt": ["one", "two"]}, startup=2)
+
+
+class TestPreviewAbort(WatchContract):
+    @pytest.fixture(params=["of a shot", "of a render"])
+    def watch(self, nobody: ct.Identity, request: pytest.FixtureRequest) -> Watch:
+        metrics = [FakeMetric("bright", previewable=True)]
+        made = ct.PreviewAbort(metrics, identity=nobody, backends=FakeBackends())
+        return made if request.param == "of a shot" else made.begin((), 0.5)
+
+
 class TestWatch(WatchContract):
-    """No watch ships yet; the contract itself is held to a small one."""
+    """The contract itself is held to a small watch that learns nothing."""
 
     @pytest.fixture
     def watch(self) -> Watch:

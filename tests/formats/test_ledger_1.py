@@ -1,4 +1,4 @@
-"""Ledger format 1, as it was released: ``ledger-1.db`` is opened by every later version.
+"""Ledger format 1, as it was released: ``ledger-1.db`` is brought forward by every later version.
 
 The file was made by ``python tests/formats/test_ledger_1.py``, once; it is never made again.
 """
@@ -12,7 +12,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from continuity.ledger import Ledger, Machine, StoredMedia
+import pytest
+
+from continuity.errors import FormatError
+from continuity.ledger import Ledger, Machine, StoredMedia, schema
 from continuity.records import (
     Budget,
     Cost,
@@ -35,16 +38,25 @@ from continuity.records import (
 FILE = Path(__file__).with_name("ledger-1.db")
 
 
-def test_everything_in_it_is_understood() -> None:
+def test_who_only_reads_is_told_to_bring_it_forward() -> None:
     before = FILE.read_bytes()
-    with Ledger.open(FILE, create=False) as ledger:
+    with pytest.raises(FormatError, match="older format 1: open it once for writing"):
+        Ledger.open(FILE, create=False)
+    assert FILE.read_bytes() == before
+
+
+def test_everything_in_it_is_understood(tmp_path: Path) -> None:
+    copy = Path(shutil.copy(FILE, tmp_path / "show.db"))
+    Ledger.open(copy).close()
+    with Ledger.open(copy, create=False) as ledger:
         check(ledger)
+        assert ledger.watched() == ()
         rows = list(ledger.export())
     assert {row["table"] for row in rows} == {
         "meta", "shots", "streams", "candidates", "attempts", "measurements", "totals", "decisions",
     }  # fmt: skip
-    assert {row["format"] for row in rows} == {1}
-    assert FILE.read_bytes() == before
+    assert {row["format"] for row in rows} == {schema.FORMAT}
+    assert {row["value"] for row in rows if row["table"] == "meta"} == {str(schema.FORMAT)}
 
 
 def test_work_goes_on_in_it(tmp_path: Path) -> None:

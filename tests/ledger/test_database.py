@@ -102,7 +102,7 @@ def test_a_database_of_another_program_is_not_touched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "said"), [("2", "newer format 2: update"), ("x", "damaged"), ("0", "damaged"), (None, "damaged")]
+    ("written", "said"), [("3", "newer format 3: update"), ("x", "damaged"), ("0", "damaged"), (None, "damaged")]
 )
 def test_formats_that_cannot_be_read_are_named(tmp_path: Path, written: str | None, said: str) -> None:
     path = tmp_path / "show.db"

@@ -8,7 +8,7 @@ import pytest
 
 from continuity.errors import UsageError
 from continuity.ledger import Nearest, queries, schema
-from continuity.records import Decision
+from continuity.records import Decision, Preview, Previews, State
 
 if TYPE_CHECKING:
     from conftest import Loop
@@ -73,6 +73,8 @@ def test_the_export_has_every_row_of_every_table(loop: Loop, monkeypatch: pytest
     for excess in (1.0, -1.0, 1e308):
         loop.candidate(face=excess, grade="not_measurable" if excess < 0 else 2)
     loop.ledger.decide(Decision(candidate=1, accept=True, who="Ana"))
+    seen = Preview(step=6, steps=20, key="grade", instrument="tool", value=1.5)
+    loop.ledger.tell(loop.ask(), State.ABORTED, previews=Previews(pool="p", let_through=False, items=(seen,)))
     loop.ask()
     rows = list(loop.ledger.export())
     with loop.ledger._database.reading() as connection:
@@ -81,7 +83,7 @@ def test_the_export_has_every_row_of_every_table(loop: Loop, monkeypatch: pytest
             mine = [row for row in rows if row["table"] == table.name]
             assert len(mine) == count and count, table.name
             assert all(set(row) == {"format", "table", *table.columns.keys()} for row in mine)
-    assert all(row["format"] == 1 for row in rows)
+    assert all(row["format"] == schema.FORMAT for row in rows)
     assert [json.loads(json.dumps(row, allow_nan=False)) for row in rows] == rows
     assert next(r for r in rows if r["table"] == "attempts")["report"]["findings"][0]["key"] == "face"
     assert next(r for r in rows if r["table"] == "candidates")["recipe"]["prompt"] == "Mara at the bar"

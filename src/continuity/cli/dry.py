@@ -48,6 +48,8 @@ def show(plan: Plan, *, as_json: bool) -> None:
     rows.add_row("models", models_line(m for i in plan.gate.instruments.values() for m in i.models) or "-")
     rows.add_row("generator", plain(found["generator"]))
     rows.add_row("proposer", plain(found["proposer"]))
+    if found["aborts"] is not None:
+        rows.add_row("aborts", plain(repr(plan.aborts())))
     rows.add_row("ledger", plain(found["ledger"]))
     rows.add_row(
         "", "there is none yet" if so_far is None else f"has {counted(so_far, 'candidate')} of this shot so far"
@@ -62,6 +64,7 @@ def described(plan: Plan, so_far: int | None) -> dict[str, Any]:
     """The plan as plain JSON values."""
     identity, gate, budget, generator = plan.gate.identity, plan.gate, plan.budget, plan.generator()
     units = {metric.key: metric.unit for metric in gate.metrics}
+    watch = plan.aborts()
     limits = {name: getattr(budget, name) for name in ("candidates", "seconds", "gpu_seconds", "cost")}
     return {
         "format": FORMAT,
@@ -74,6 +77,7 @@ def described(plan: Plan, so_far: int | None) -> dict[str, Any]:
         "generator": repr(generator),
         "settings": dict(generator.settings),
         "proposer": repr(plan.proposer(generator) or Seeds()),
+        "aborts": None if watch is None else dict(watch.settings),
         "stop": repr(plan.file.stop),
         "batch": plan.file.batch,
         "ledger": str(plan.ledger),

@@ -1,4 +1,4 @@
-"""``continuity ledger show | ratio | export SHOW.db``: what was made, what was kept, what it cost."""
+"""``continuity ledger show | ratio | aborts | export SHOW.db``: what was made, what was kept, what it cost."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from continuity.cli.aborts import aborts
 from continuity.cli.bills import FORMAT, RATES_FILE, bill_json, bill_lines, money, rates_of, spent_json
 from continuity.cli.ratio import ratio
 from continuity.cli.words import nearest, plain
@@ -27,6 +28,7 @@ def ledger() -> None:
 
 
 ledger.add_command(ratio)
+ledger.add_command(aborts)
 
 
 @ledger.command()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from continuity.cli.aborting import aborts_of
 from continuity.cli.gates import gate_for
 from continuity.cli.loading import Loader
 from continuity.cli.proposing import proposer_of
@@ -14,7 +15,7 @@ from continuity.cli.shot_file import ShotFile
 from continuity.cli.words import plain
 from continuity.errors import LedgerError, UsageError
 from continuity.gate import Gate
-from continuity.interfaces import Generator, Proposer
+from continuity.interfaces import Generator, Proposer, Watch
 from continuity.ledger import Ledger, MediaStore
 from continuity.records import Budget
 from continuity.shot import Shot
@@ -49,6 +50,10 @@ class Plan:
     def proposer(self, generator: Generator) -> Proposer | None:
         """What the file asks for, or the generator itself where it proposes too."""
         return proposer_of(self.file, generator)
+
+    def aborts(self) -> Watch | None:
+        """What looks into each render, where the file asks for it."""
+        return aborts_of(self.file, self.gate)
 
     def shot(self, opened: Ledger, proposer: Proposer | None = None) -> Shot:
         """The shot in its open ledger."""
@@ -109,6 +114,7 @@ class Planner:
             budget=budget,
         )
         proposer_of(file, self._loader.check(file, plan.gate.check()[0]))
+        plan.aborts()
         return plan
 
     def _gate(self, file: ShotFile, identity: Path, tolerances: Path | None) -> Gate:

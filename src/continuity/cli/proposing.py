@@ -15,9 +15,10 @@ from continuity.interfaces import Generator, Proposer
 KINDS: Mapping[str, Keys] = {
     "seeds": {"kind": (str,)},
     "variations": {"kind": (str,), "vary": (dict,), "order": (str,), "repeats": (int,)},
+    "optuna": {"kind": (str,), "vary": (dict,), "startup": (int,), "seed": (int,)},
     "plugin": {"kind": (str,), "name": (str,), "settings": (dict,)},
 }
-WANTED = {"variations": "vary", "plugin": "name"}
+WANTED = {"variations": "vary", "optuna": "vary", "plugin": "name"}
 OWN_PROMPT = "{prompt}"  # in a variant of the prompt: the prompt of the shot
 
 
@@ -45,8 +46,8 @@ def proposer_of(file: ShotFile, generator: Generator | None) -> Proposer | None:
     check(table, KINDS[kind], where)
     if kind in WANTED and WANTED[kind] not in table:
         raise UsageError(f"{where}: {kind} needs {WANTED[kind]!r}")
-    if kind == "variations":
-        return _variations(file, where)
+    if kind in ("variations", "optuna"):
+        return _varying(file, kind, where)
     return _plugin(table, where) if kind == "plugin" else None
 
 
@@ -54,8 +55,8 @@ def _as_proposer(thing: object) -> Proposer | None:
     return thing if isinstance(thing, Proposer) else None
 
 
-def _variations(file: ShotFile, where: str) -> Proposer:
-    from continuity.proposers import Variations
+def _varying(file: ShotFile, kind: str, where: str) -> Proposer:
+    from continuity.proposers import OptunaProposer, Variations
 
     vary = dict(file.proposer["vary"])
     if isinstance(vary.get("prompt"), list):
@@ -65,9 +66,9 @@ def _variations(file: ShotFile, where: str) -> Proposer:
     for name in vary.keys() & file.generator.get("inputs", {}).keys():  # variants of a picture are paths
         paths = vary[name] if isinstance(vary[name], list) else [vary[name]]
         vary[name] = [str(there(file, name, path, where).absolute()) for path in paths]
-    more = {key: file.proposer[key] for key in ("order", "repeats") if key in file.proposer}
+    more = {key: value for key, value in file.proposer.items() if key not in ("kind", "vary")}
     with said_of(where):
-        return Variations(vary, **more)
+        return OptunaProposer(vary, **more) if kind == "optuna" else Variations(vary, **more)
 
 
 def _plugin(table: Mapping[str, Any], where: str) -> Proposer:

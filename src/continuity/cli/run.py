@@ -114,7 +114,8 @@ def run_plan(plan: Plan, opened: Ledger, place: str = "") -> Outcome:
     generator = plan.generator()
     shot = plan.shot(opened, plan.proposer(generator))
     with View(opened, plan.file.name, plan.budget, place) as view:
-        return shot.run(generator, budget=plan.budget, batch=plan.file.batch, on_told=view.tell)
+        batch = plan.file.batch
+        return shot.run(generator, budget=plan.budget, aborts=plan.aborts(), batch=batch, on_told=view.tell)
 
 
 def exit_code(outcome: Outcome) -> int:

@@ -26,12 +26,19 @@ image = "start.png"
 "adapter:mara" = "mara.safetensors"
 
 [proposer]                          # new seeds alone if left out
-kind = "variations"                 # or "seeds", "plugin"
+kind = "variations"                 # or "seeds", "optuna" (learns; takes ranges), "plugin"
 order = "grid"                      # or "random", which takes ranges { low = 3, high = 9, log = true, whole = true }
 repeats = 2                         # of each combination; without end if left out
 [proposer.vary]
 guidance_scale = [4, 6.5]
 prompt = ["{prompt}", "{prompt}, overcast"]
+
+[aborts]                            # stops renders early, once it is known whom that may cost; {} takes the defaults
+at = [0.3, 0.6]                     # looks after these shares of the steps
+max_lost = 0.1                      # of the acceptable candidates, at most
+confidence = 0.95
+let_through = 0.1                   # always rendered to the end
+learn = "acceptable"                # or "metric"
 
 [budget]                            # the first one reached stops; 100 candidates if nothing is given
 candidates = 100
@@ -77,6 +84,7 @@ KEYS: Keys = {
     "expect": (dict,),
     "generator": (dict,),
     "proposer": (dict,),
+    "aborts": (dict,),
     "budget": (dict,),
     "rates": (dict,),
     "stop": (dict,),
@@ -95,8 +103,8 @@ FUTILITY: Keys = {"chance": NUMBER, "past_shots": (int,)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShotFile:
-    """What the file says; None or empty where it says nothing. ``generator`` and ``proposer`` are tables, checked by
-    what loads them."""
+    """What the file says; None or empty where it says nothing. ``generator``, ``proposer`` and ``aborts`` are tables,
+    checked by what loads them."""
 
     path: Path
     where: str  # what sentences call it
@@ -104,6 +112,7 @@ class ShotFile:
     generator: Mapping[str, Any]
     folders: tuple[Path, ...] = ()  # where modules are looked for besides the folder of the file
     proposer: Mapping[str, Any] = field(default_factory=dict)
+    aborts: Mapping[str, Any] | None = None
     prompt: str = ""
     identity: Path | None = None
     ledger: Path | None = None
@@ -154,6 +163,7 @@ def shot_of(table: Mapping[str, Any], path: Path, where: str, folders: tuple[Pat
         generator=table["generator"],
         folders=folders,
         proposer=table.get("proposer", {}),
+        aborts=table.get("aborts"),
         prompt=table.get("prompt", ""),
         measure_fully=float(table.get("measure_fully", 0.1)),
         batch=table.get("batch", 1),

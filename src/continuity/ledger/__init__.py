@@ -5,6 +5,7 @@ from continuity.ledger.columns import NOTHING, STATUSES, Column, Columns
 from continuity.ledger.courses import Course, Standing
 from continuity.ledger.leases import Machine
 from continuity.ledger.ledger import Ledger
+from continuity.ledger.previews import Watched
 from continuity.ledger.rows import CandidateRow, Nearest, ShotRow
 from continuity.ledger.store import MediaStore, StoredMedia
 
@@ -24,4 +25,5 @@ __all__ = [
     "Standing",
     "StoredMedia",
     "Totals",
+    "Watched",
 ]

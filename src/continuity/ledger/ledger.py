@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 from sqlalchemy import insert, select
 
 from continuity.errors import BudgetSpent, LedgerError, UsageError
-from continuity.ledger import accounting, asking, courses, queries, rows, telling
+from continuity.ledger import accounting, asking, courses, previews, queries, rows, telling
 from continuity.ledger.accounting import Bill, Totals
 from continuity.ledger.columns import Columns, columns
 from continuity.ledger.courses import Course, Standing
 from continuity.ledger.database import Database
 from continuity.ledger.history import History
 from continuity.ledger.leases import Machine, stamp
+from continuity.ledger.previews import Watched
 from continuity.ledger.rows import CandidateRow, Nearest, ShotRow
 from continuity.ledger.schema import streams
 from continuity.ledger.store import FLOOR, MediaStore, StoredMedia
@@ -28,6 +29,8 @@ from continuity.records import (
     Decision,
     Json,
     Origin,
+    PastPreview,
+    Previews,
     Proposal,
     Rates,
     Recipe,
@@ -207,10 +210,12 @@ class Ledger:
         error: str = "",
         media: StoredMedia | None = None,
         attempt: str = "",
+        previews: Previews | None = None,
     ) -> bool:
         """Records how a candidate ended. Only the first word counts: a second one changes nothing and returns False.
 
-        A candidate that was given up as lost is taken all the same. ``attempt`` names the repair that made the media.
+        A candidate that was given up as lost is taken all the same. ``attempt`` names the repair that made the media,
+        ``previews`` is what a watch saw of the render.
 
         Raises:
             UsageError: a state that is not an end, or that does not follow from the verdict of the report.
@@ -224,6 +229,7 @@ class Ledger:
             error=error,
             media=media,
             repair=attempt,
+            previews=previews,
         )
         with self._database.writing() as connection:
             return telling.tell(connection, self._machine, ticket, told)
@@ -321,6 +327,16 @@ class Ledger:
         """The whole report on a candidate; None where nothing was judged."""
         with self._database.reading() as connection:
             return queries.report(connection, candidate)
+
+    def past_previews(self, pool: str) -> Sequence[PastPreview]:
+        """What limits for previews of one pool can be learned from: the latest, those of accepted candidates first."""
+        with self._database.reading() as connection:
+            return previews.past(connection, pool)
+
+    def watched(self) -> Sequence[Watched]:
+        """All candidates that a watch saw something of, in order."""
+        with self._database.reading() as connection:
+            return tuple(previews.every(connection))
 
     def decisions(self) -> Sequence[Decision]:
         """All that people decided, in order."""

@@ -76,7 +76,7 @@ def candidate_row(row: Any) -> CandidateRow:
     values["state"] = State(values["state"])
     values["origin"] = Origin(values["origin"])
     values["verdict"] = Verdict(values["verdict"]) if values["verdict"] else None
-    values["cost"] = Cost(**json.loads(values["cost"])) if values["cost"] else Cost()
+    values["cost"] = cost(values["cost"])
     for name in ("digest", "thumbnail", "media"):
         values[name] = values[name] or ""
     values["kept"] = bool(values["kept"])
@@ -133,6 +133,11 @@ def report(packed: bytes) -> Report:
 def recipe(text: str) -> Recipe:
     """The recipe of its JSON form."""
     return Recipe(**json.loads(text))
+
+
+def cost(text: str | None) -> Cost:
+    """The cost of its JSON form; none yet where there is none."""
+    return Cost(**json.loads(text)) if text else Cost()
 
 
 def finite(value: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""The tables of a ledger, format 1. Released: a change needs the next format, a migration and a decision record."""
+"""The tables of a ledger, format 2. Released: a change needs the next format, a migration and a decision record."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from continuity.errors import FormatError
 
-FORMAT = 1
+FORMAT = 2
 APPLICATION_ID = 0x43544E59  # "CTNY" in the header of the file: an SQLite file of another program is never touched
 
 metadata = MetaData()
@@ -141,8 +141,32 @@ decisions = Table(
     Index("of_candidate", "candidate"),
 )
 
+# What a watch saw of a running render (format 2). A row without limit was seen before anything was learned.
+previews = Table(
+    "previews",
+    metadata,
+    Column("candidate", ForeignKey("candidates.id"), primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("steps", Integer, nullable=False),
+    Column("pool", Text, nullable=False),  # digest of what acceptable candidates are drawn from
+    Column("instrument", Text, nullable=False),  # digest
+    Column("value", Float),
+    Column("limit", Float),
+    Column("let_through", Boolean, nullable=False),  # settled before the first preview
+    Column("passed", Boolean, nullable=False),  # this metric, once the render was finished
+    Column("accepted", Boolean, nullable=False),  # all metrics
+    Index("learned_from", "pool", "let_through", "passed", "accepted", "candidate"),
+    sqlite_with_rowid=False,
+)
+
+
+def _add_previews(connection: Connection) -> None:
+    previews.create(connection)
+
+
 # format n -> what makes it n + 1, inside the transaction that also writes the new number
-MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {}
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: _add_previews}
 
 
 def create(connection: Connection) -> None:

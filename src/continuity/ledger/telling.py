@@ -12,11 +12,11 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects import sqlite
 
 from continuity.errors import LedgerError, UsageError
-from continuity.ledger import accounting, rows
+from continuity.ledger import accounting, previews, rows
 from continuity.ledger.leases import Machine, stamp
 from continuity.ledger.schema import attempts, candidates, decisions, measurements, shots, totals
 from continuity.ledger.store import StoredMedia
-from continuity.records import Cost, Decision, Finding, Recipe, Report, State, Ticket, Verdict
+from continuity.records import Cost, Decision, Finding, Previews, Recipe, Report, State, Ticket, Verdict
 
 JUDGED = {State.ACCEPTED: Verdict.PASS, State.REJECTED: Verdict.FAIL, State.INCONCLUSIVE: Verdict.INCONCLUSIVE}
 SEEN = (State.ACCEPTED, State.REJECTED, State.INCONCLUSIVE)  # states with a picture that a person can decide on
@@ -43,6 +43,7 @@ class Telling:
     error: str
     media: StoredMedia | None
     repair: str
+    previews: Previews | None = None
 
     def __post_init__(self) -> None:
         if self.state in (State.ASKED, State.LOST):
@@ -92,6 +93,8 @@ def tell(connection: Connection, machine: Machine, ticket: Ticket, told: Telling
     )
     if report and report.findings:
         connection.execute(insert(measurements), [_measurement(ticket.candidate, f) for f in report.findings])
+    if told.previews is not None:
+        previews.write(connection, ticket.candidate, told.previews, told.state, report)
     added = accounting.amounts(told.cost)
     connection.execute(
         _ADD, [{"shot": found.shot, "device": rows.text(d), "kind": k, "amount": a} for (d, k), a in added.items()]

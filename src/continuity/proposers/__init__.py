@@ -1,6 +1,7 @@
 """Proposers: history -> the next recipe."""
 
+from continuity.proposers.optuna import OptunaProposer
 from continuity.proposers.seeds import Seeds
 from continuity.proposers.variations import Variations
 
-__all__ = ["Seeds", "Variations"]
+__all__ = ["OptunaProposer", "Seeds", "Variations"]

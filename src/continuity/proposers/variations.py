@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from continuity.errors import BudgetSpent, UsageError
+from continuity.proposers.ranges import DIGITS, WANTED, checked
 from continuity.records import Json, Origin, Proposal, State, Trial
 
-WANTED = "a list of values, or a range such as {low = 3, high = 9}"
-DIGITS = 9  # of a number drawn: it is the same on every machine, whatever the last bit of its logarithm
-MOST = 1e15  # beyond it nothing is a setting of this world
+WHO = "variations"
 
 
 class Variations:
@@ -53,7 +52,7 @@ class Variations:
             raise UsageError(f"variations: repeats is a whole number from 1 up and counts in a grid, got {repeats!r}")
         if not isinstance(vary, Mapping) or not vary:
             raise UsageError(f"variations: name of an argument -> {WANTED} was wanted, got {vary!r}")
-        self._vary = {name: _checked(name, values, order) for name, values in vary.items()}
+        self._vary = {name: checked(name, values, who=WHO, grid=order == "grid") for name, values in vary.items()}
         self._order, self._repeats = order, repeats
         self._text = json.dumps(self.settings, sort_keys=True)  # what draws depend on besides the index
 
@@ -117,38 +116,6 @@ class Variations:
     def __repr__(self) -> str:
         more = "" if self._repeats is None else f", repeats={self._repeats}"
         return f"Variations({self._vary!r}, order={self._order!r}{more})"
-
-
-def _checked(name: object, values: object, order: str) -> Any:
-    """The values of one argument as plain JSON: a list, or a range with all its four keys."""
-    if not isinstance(name, str) or not name or name == "seed":
-        raise UsageError(f"variations: the name of an argument other than the seed was wanted, got {name!r}")
-    try:
-        plain = json.loads(json.dumps(values, allow_nan=False))
-    except (TypeError, ValueError, RecursionError) as cause:
-        raise UsageError(f"variations: {name} has a value that is no plain JSON ({cause})") from None
-    if isinstance(plain, dict):
-        return _range(name, plain, order)
-    if not isinstance(plain, list) or not plain:
-        raise UsageError(f"variations: for {name} {WANTED} was wanted, got {values!r}")
-    return plain
-
-
-def _range(name: str, given: dict[str, Any], order: str) -> dict[str, Json]:
-    if order == "grid":
-        raise UsageError(f"variations: {name} is a range, which has no grid: list its values, or say order = 'random'")
-    made: dict[str, Any] = {"low": None, "high": None, "log": False, "whole": False, **given}
-    low, high = made["low"], made["high"]
-    numbers = len(made) == 4 and all(type(end) in (int, float) and abs(end) <= MOST for end in (low, high))
-    if not numbers or not low < high:
-        raise UsageError(f"variations: {name}: low and high with low < high, log and whole were wanted, got {given}")
-    if any(type(made[key]) is not bool for key in ("log", "whole")):
-        raise UsageError(f"variations: {name}: log and whole are true or false, got {given}")
-    if made["log"] and low <= 0:
-        raise UsageError(f"variations: {name}: a logarithm needs a low above 0, got {low}")
-    if made["whole"] and not (float(low).is_integer() and float(high).is_integer()):
-        raise UsageError(f"variations: {name}: whole numbers between whole numbers were wanted, got {low} and {high}")
-    return made
 
 
 def _drawn(values: Any, chance: float) -> Json:

@@ -32,6 +32,7 @@ from continuity.records.rendering import (
     Trial,
 )
 from continuity.records.shapes import Box, Heat, Outline, Parade, Point, Rectangle, Shape, Skeleton, Wheel
+from continuity.records.watching import PastPreview, Preview, Previews
 from continuity.records.wire import report_from_json
 
 __all__ = [
@@ -55,7 +56,10 @@ __all__ = [
     "Origin",
     "Outline",
     "Parade",
+    "PastPreview",
     "Point",
+    "Preview",
+    "Previews",
     "Proposal",
     "Rates",
     "Recipe",

@@ -9,11 +9,11 @@ from typing import Any
 
 from continuity.errors import Aborted, ContinuityError, MissingPiece, RenderError, StorageFull, UsageError
 from continuity.gate import Gate
-from continuity.interfaces import Generator, Proposer, Watch
+from continuity.interfaces import Generator, LearningProposer, Proposer, Watch
 from continuity.ledger import CandidateRow, Ledger
 from continuity.media import Media
 from continuity.proposers import Seeds
-from continuity.records import Budget, Cost, Json, Recipe, Report, State, Status, Ticket, Verdict
+from continuity.records import Budget, Cost, Json, Previews, Recipe, Report, State, Status, Ticket, Verdict
 from continuity.shot.alive import LEASE_SECONDS, Heartbeat
 from continuity.shot.outcome import Outcome, Told, recalled
 from continuity.shot.running import Run
@@ -36,7 +36,8 @@ class Shot:
         proposer: what to change from candidate to candidate; new seeds by default.
         stop: when to stop.
         measure_fully: share of candidates, by a coin in the ledger, that are measured with every metric even after
-            the first fail: without them nobody knows what discards most.
+            the first fail: without them nobody knows what discards most. All of them with a proposer that learns,
+            since the worst excess of half a report is not what it should learn from.
     """
 
     def __init__(
@@ -60,7 +61,8 @@ class Shot:
         self.prompt = prompt
         self.proposer: Proposer = proposer or Seeds()
         self.stop: StopRule = stop or FirstAccepted()
-        self.measure_fully = measure_fully
+        learns = isinstance(self.proposer, LearningProposer) and self.proposer.learns
+        self.measure_fully = 1.0 if learns else measure_fully
         if not isinstance(ledger, Ledger):
             raise UsageError(f"a ledger was wanted, got {ledger!r}: open it with ct.Ledger.open(path)")
         gate.check()
@@ -109,12 +111,14 @@ class Shot:
         *,
         recipe: Recipe | None = None,
         error: BaseException | str | None = None,
+        previews: Previews | None = None,
         keep: bool = True,
     ) -> Told:
         """Inspects and records what became of a ticket: media, or the error that came instead.
 
-        Telling the same ticket twice changes nothing: the first word stands and is returned. With ``keep=False`` an
-        accepted candidate is not yet kept: for those who tell several before one is chosen, and then call ``keep``.
+        Telling the same ticket twice changes nothing: the first word stands and is returned. ``previews`` is what a
+        watch saw of the render. With ``keep=False`` an accepted candidate is not yet kept: for those who tell several
+        before one is chosen, and then call ``keep``.
 
         Raises:
             UsageError: neither media nor an error, or both.
@@ -130,15 +134,18 @@ class Shot:
             if isinstance(error, RenderError):
                 cost = error.cost or cost
                 recipe = error.recipe or recipe
-            return self._end(ticket, state, recipe=recipe, cost=cost, error=str(error) or type(error).__name__)
+            said = str(error) or type(error).__name__
+            return self._end(ticket, state, recipe=recipe, cost=cost, error=said, previews=previews)
         try:
             report = self.gate.inspect(media, stop_early=not ticket.measure_fully, stream=known.stream)
         except MissingPiece:
             raise  # nothing is wrong with the candidate: the machine must be mended, then it can be told again
         except ContinuityError as cause:
-            return self._end(ticket, State.FAILED, recipe=recipe, cost=cost, error=f"could not be inspected: {cause}")
+            said = f"could not be inspected: {cause}"
+            return self._end(ticket, State.FAILED, recipe=recipe, cost=cost, error=said, previews=previews)
         cost = replace(cost, score=cost.score + report.measurements.seconds)
-        told = self._end(ticket, STATES[report.verdict], recipe=recipe, cost=cost, report=report, media=media)
+        state = STATES[report.verdict]
+        told = self._end(ticket, state, recipe=recipe, cost=cost, report=report, media=media, previews=previews)
         if keep and told.row.state is State.ACCEPTED:
             self.keep(self.stop.wanted)
         return told
@@ -198,6 +205,7 @@ class Shot:
         report: Report | None = None,
         media: Media | None = None,
         error: str = "",
+        previews: Previews | None = None,
     ) -> Told:
         """Stores media first, then the row that names them; the row is written also where they cannot be stored."""
         stored, failed = None, None
@@ -217,6 +225,7 @@ class Shot:
                 report=report,
                 error=error,
                 media=stored,
+                previews=previews,
             )
         finally:
             self._beats.remove(ticket)
@@ -224,6 +233,12 @@ class Shot:
             raise failed
         row = self.ledger.candidate(ticket.candidate)
         return Told(row=row, report=report, media=media)
+
+    def pool(self, generator: Generator) -> dict[str, Json]:
+        """What acceptable candidates are drawn from, whichever shot asks: all but name and prompt."""
+        spec = self._spec()
+        del spec["prompt"]
+        return {**spec, "generator": part_of(generator), "proposer": part_of(self.proposer)}
 
     def _spec(self) -> dict[str, Json]:
         """What makes this shot another one: prompt, identity, metrics, limits. Not the generator: it may be mended."""

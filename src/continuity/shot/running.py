@@ -15,6 +15,7 @@ from continuity.shot.outcome import Outcome, StoppedBy, Told, recalled
 from continuity.shot.prospects import Prospects
 from continuity.shot.rendering import Result, render, shared
 from continuity.shot.stopping import Streak
+from continuity.shot.watching import Watching
 
 if TYPE_CHECKING:
     from continuity.shot.loop import Shot
@@ -36,7 +37,9 @@ class Run:
         on_told: Callable[[Told], None] | None,
     ) -> None:
         self._shot, self._ledger = shot, shot.ledger
-        self._generator, self._aborts = generator, aborts
+        self._generator = generator
+        self._watching = Watching(shot.ledger, aborts, shot.pool(generator) if aborts else {})
+        self._watch: Watch | None = None  # of the running render
         self._batch = _batch(generator, batch, aborts)
         self._budget = budget
         self._on_told = on_told
@@ -139,16 +142,22 @@ class Run:
         return told
 
     def _rendered(self, tickets: Sequence[Ticket]) -> Sequence[Result]:
+        self._watch = None  # a batch is never watched
         if self._full is not None:
             return [RenderFailed(f"not rendered: {self._full}") for _ in tickets]
-        return render(self._generator, [ticket.recipe for ticket in tickets], self._aborts) if tickets else ()
+        if len(tickets) == 1:
+            self._watch = self._watching.begin(tickets[0])
+        return render(self._generator, [ticket.recipe for ticket in tickets], self._watch) if tickets else ()
 
     def _tell(self, ticket: Ticket, result: Result) -> Told | None:
         """Tells one result; None where the ledger itself has no room for it. A full disk ends the run afterwards."""
+        seen = self._watching.seen(self._watch, failed=isinstance(result, RenderFailed))
         try:
             if isinstance(result, RenderError):
-                return self._shot.tell(ticket, error=result)
-            return self._shot.tell(ticket, result.media, result.cost, recipe=result.recipe, keep=False)
+                return self._shot.tell(ticket, error=result, previews=seen)
+            return self._shot.tell(
+                ticket, result.media, result.cost, recipe=result.recipe, previews=seen, keep=False
+            )
         except StorageFull as cause:
             self._full = cause
             row = self._ledger.candidate(ticket.candidate)

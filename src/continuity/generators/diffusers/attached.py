@@ -11,8 +11,9 @@ from typing import Any
 
 from continuity.generators.diffusers import library, recording
 from continuity.generators.diffusers.calls import CALLBACKS
+from continuity.generators.diffusers.clean import Tap
 from continuity.generators.diffusers.clock import Clock, Mark
-from continuity.generators.diffusers.preview import preview
+from continuity.generators.diffusers.preview import Previews
 from continuity.interfaces import Watch
 from continuity.media import Image
 from continuity.records import Cost, Json
@@ -54,17 +55,18 @@ class Attached:
         pipe: the pipeline.
         device: where it computes.
         items: how many candidates the call renders.
+        previews: decodes what a watch looks at.
     """
 
-    def __init__(self, pipe: Any, device: Any, items: int) -> None:
-        self._pipe, self._items = pipe, items
+    def __init__(self, pipe: Any, device: Any, items: int, previews: Previews) -> None:
+        self._pipe, self._items, self._pictures = pipe, items, previews
         self._clock = Clock(device)
         self._began = self._clock.mark()
         self._vae = getattr(pipe, "vae", None)
         self._decodes: list[tuple[Mark, Mark]] = []
         self._finite: list[bool] = []
         self._previewing = self._denoised = False
-        self._previews = 0.0
+        self._previews = self._watched = 0.0
         self._run: int | None = 0
         self._planned: int | None = None
         self.schedule: dict[str, Json] = {}  # timesteps and sigmas, once the call is over
@@ -107,6 +109,8 @@ class Attached:
         own = arguments.get(CALLBACKS[0])
         wanted = getattr(own, "tensor_inputs", None) or arguments.get(CALLBACKS[1]) or ["latents"]
         self._run = 0
+        scheduler = getattr(self._pipe, "scheduler", None)
+        tap = Tap(scheduler) if hasattr(scheduler, "step") else None  # off with the attributes put back by __exit__
 
         def stepped(pipe: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             changed = tensors
@@ -115,7 +119,12 @@ class Attached:
             latents = changed.get("latents", tensors["latents"])
             self._run = (self._run or 0) + 1
             self._planned = max(getattr(pipe, "num_timesteps", None) or self._planned or 0, self._run)
-            if not watch.look(self._run, self._planned, self._previewer(latents, arguments)):
+            began = time.perf_counter()
+            try:
+                go_on = watch.look(self._run, self._planned, self._previewer(tap, latents, arguments))
+            finally:
+                self._watched += time.perf_counter() - began
+            if not go_on:
                 raise StoppedByWatch
             return changed
 
@@ -125,11 +134,12 @@ class Attached:
         """What one item has cost up to now: its part of the call, from where this object was made."""
         now = self._clock.mark()
         decode = sum(self._clock.between(begin, end) for begin, end in self._decodes)
-        render = max(0.0, self._clock.between(self._began, now) - decode - self._previews)
+        render = max(0.0, self._clock.between(self._began, now) - decode - self._watched)
         return Cost(
             render=render / self._items,
             decode=decode / self._items,
             preview=self._previews / self._items,
+            score=max(0.0, self._watched - self._previews) / self._items,
             device=self._clock.device,
             steps_run=self._run,
             steps_planned=self._planned,
@@ -144,13 +154,17 @@ class Attached:
             return [not all(rows)] * self._items
         return [not all(rows[k * each : (k + 1) * each]) for k in range(self._items)]
 
-    def _previewer(self, latents: Any, arguments: Mapping[str, Any]) -> Callable[[], Image]:
+    def _previewer(self, tap: Tap | None, latents: Any, arguments: Mapping[str, Any]) -> Callable[[], Image]:
         def decoded() -> Image:
-            self._clock.wait()
+            waiting = time.perf_counter()
+            self._clock.wait()  # for the render, which is what this time belongs to
             began = time.perf_counter()
+            self._watched -= began - waiting
             self._previewing = True
             try:
-                return preview(self._pipe, latents, arguments)  # ends on the CPU: the wall clock is the device's
+                clean = tap.clean() if tap is not None else None  # where it is not known, what there is, noise and all
+                shown = latents if clean is None else clean
+                return self._pictures.picture(self._pipe, shown, arguments)  # ends on the CPU: wall clock is enough
             finally:
                 self._previewing = False
                 self._previews += time.perf_counter() - began

@@ -20,6 +20,7 @@ from continuity.generators.diffusers.attached import Attached, StoppedByWatch, s
 from continuity.generators.diffusers.calls import Call
 from continuity.generators.diffusers.clock import Clock
 from continuity.generators.diffusers.media_arguments import Kept
+from continuity.generators.diffusers.preview import Previews
 from continuity.interfaces import Watch
 from continuity.records import Cost, InputMedium, Json, Recipe, Rendered
 
@@ -41,8 +42,9 @@ class DiffusersGenerator:
     has their digests, and :meth:`inputs` their bytes. They are copied here once and for every call, so that neither the
     caller nor the pipeline changes them in between. All other arguments are recorded as JSON.
 
-    With a :class:`Watch` the preview is the current latents through the pipeline's own VAE. A pipeline without
-    ``callback_on_step_end`` cannot be watched, and is rendered to its end.
+    With a :class:`Watch` the preview is the clean picture that the denoiser expects at that step, decoded by
+    ``preview_vae``, else by a linear map fitted to the pipeline's own VAE at the first preview (one pixel a latent). A
+    pipeline without ``callback_on_step_end`` cannot be watched, and is rendered to its end.
 
     NaN, pictures that are black all over or that the safety checker refused, lack of memory and whatever the pipeline
     raises are failed candidates with a sentence; ``KeyboardInterrupt`` passes through.
@@ -51,6 +53,7 @@ class DiffusersGenerator:
         pipe: a ``diffusers.DiffusionPipeline`` that takes a ``generator``.
         files: files that the pipe has read already, such as ``{"adapter:mara": "mara.safetensors"}``, to be kept and
             recorded like inputs.
+        preview_vae: decodes previews: an ``AutoencoderTiny`` of the same latents, or ``pipe.vae`` itself.
         rate: frames a second of clips; left out, the pipeline's own ``frame_rate`` or ``fps`` argument, else 24.
         call_arguments: passed with every call.
 
@@ -65,12 +68,15 @@ class DiffusersGenerator:
         *,
         files: Mapping[str, str | os.PathLike[str]] | None = None,
         rate: float | None = None,
+        preview_vae: Any | None = None,
         **call_arguments: Any,
     ) -> None:
         if not isinstance(pipe, library.diffusers().DiffusionPipeline):
             got = type(pipe).__name__
             raise UsageError(f"a diffusers.DiffusionPipeline was wanted, got {got}: FunctionGenerator takes functions")
         self._pipe = pipe
+        self._previews = Previews(preview_vae)
+        self._preview = None if preview_vae is None else weights.digest_of(preview_vae)
         self._parameters = calls.parameters_of(pipe)
         if "generator" not in self._parameters:
             raise UsageError(f"{type(pipe).__name__} takes no generator: nobody could render a candidate again")
@@ -103,6 +109,7 @@ class DiffusersGenerator:
             "arguments": calls.recorded(self._parameters, self._arguments),
             "inputs": {role: medium.digest for role, medium in self.inputs(Recipe()).items()},
             "rate": float(self._rate),
+            **({"preview": self._preview} if self._preview else {}),
         }
 
     def inputs(self, recipe: Recipe) -> Mapping[str, InputMedium]:
@@ -170,7 +177,7 @@ class DiffusersGenerator:
         """One call of the pipeline for recipes that differ in prompt and seed only."""
         pipe, count = self._pipe, len(recipes)
         components, device = self._components(), self._device()  # at first this reads all weights: no cost of a render
-        attached = Attached(pipe, device, count)
+        attached = Attached(pipe, device, count, self._previews)
         done = list(recipes)
         try:
             call, media = self._call(recipes[0])

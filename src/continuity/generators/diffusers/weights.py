@@ -37,6 +37,11 @@ def components(pipe: Any) -> dict[str, dict[str, Json]]:
     return named
 
 
+def digest_of(model: Any) -> str | None:
+    """SHA-256 of one model, from its files or from memory."""
+    return _digest(model)[1]
+
+
 def state_of(pipe: Any) -> tuple[object, ...]:
     """Changes with a component, an adapter or a parameter: what :func:`components` said is then out of date."""
     return tuple(

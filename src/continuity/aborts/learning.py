@@ -1,0 +1,109 @@
+"""Limits for previews, learned from what earlier candidates showed and how they ended. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from continuity.records import PastPreview
+from continuity.statistics import tolerance_limits
+
+Learn: TypeAlias = Literal["acceptable", "metric"]
+Check: TypeAlias = tuple[int, str]  # after which step, which metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """At most ``max_lost`` of the acceptable candidates are stopped, at this confidence.
+
+    With ``learn="metric"`` it is of the candidates that pass a metric, for each metric, the risk divided among them.
+    """
+
+    max_lost: float = 0.1
+    confidence: float = 0.95
+    learn: Learn = "acceptable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What was learned: a limit by check, as far as there is one.
+
+    ``in_force`` says whether the promise holds. Until then the limits only predict: they are the tightest that can be
+    had. ``accepts`` counts the candidates that they rest on (of the metric that has the fewest), ``lost_at_most`` is
+    the share that they lose at most, at the confidence of the promise.
+    """
+
+    limits: Mapping[Check, float] = field(default_factory=dict)
+    in_force: bool = False
+    accepts: int = 0
+    lost_at_most: float = 1.0
+
+
+def steps_of(at: Sequence[float], steps: int) -> tuple[int, ...]:
+    """After which steps to look, for shares of all steps; never after the last one, when nothing is left to save."""
+    found = {int(np.ceil(share * steps - 1e-9)) for share in at}
+    return tuple(sorted(step for step in found if 1 <= step < steps))
+
+
+def learned(
+    past: Sequence[PastPreview], promise: Promise, *, at: Sequence[float], steps: int, instruments: Mapping[str, str]
+) -> Learned:
+    """The limits for renders of so many steps.
+
+    Args:
+        past: of candidates of one pool that were let through, finished, and pass the metric of the preview.
+        promise: what the limits must keep.
+        at: shares of the steps.
+        steps: of the render.
+        instruments: digest of the preview instrument by metric key; previews of another one do not count.
+    """
+    at_steps, keys = steps_of(at, steps), tuple(instruments)
+    usable = [
+        one
+        for one in past
+        if one.steps == steps and one.step in at_steps and instruments.get(one.key) == one.instrument
+    ]
+    if promise.learn == "acceptable":
+        groups, share, risk = [keys], promise.max_lost, 1 - promise.confidence
+        usable = [one for one in usable if one.accepted]
+    else:
+        groups, share, risk = (
+            [(key,) for key in keys],
+            promise.max_lost / len(keys),
+            (1 - promise.confidence) / len(keys),
+        )
+    limits: dict[Check, float] = {}
+    counts, cut, lost = [], [], 0.0
+    for group in groups:
+        checks = [(step, key) for step in at_steps for key in group]
+        draws = _draws([one for one in usable if one.key in group], checks)
+        n = len(draws)
+        allowed = tolerance_limits.cuts(n=n, max_lost=share, confidence=1 - risk)
+        spent = min(n, max(1, allowed))
+        found = tolerance_limits.limits(draws, spent)
+        limits.update({check: float(limit) for check, limit in zip(checks, found, strict=True) if np.isfinite(limit)})
+        lost += tolerance_limits.lost_at_most(n=n, cut=spent, confidence=1 - risk)
+        counts.append(n)
+        cut.append(allowed)
+    return Learned(
+        limits=limits,
+        in_force=bool(limits) and min(cut) > 0,
+        accepts=min(counts),
+        lost_at_most=min(1.0, lost),
+    )
+
+
+def _draws(past: Sequence[PastPreview], checks: Sequence[Check]) -> tolerance_limits.Floats:
+    """Candidates x checks; -inf where a check could not be measured. Who was not seen in all of them is no draw."""
+    column = {check: k for k, check in enumerate(checks)}
+    row = {number: k for k, number in enumerate(dict.fromkeys(one.candidate for one in past))}
+    draws, looked = np.full((len(row), len(column)), -np.inf), np.zeros((len(row), len(column)), dtype=bool)
+    for one in past:
+        at = row[one.candidate], column[one.step, one.key]
+        looked[at] = True
+        draws[at] = -np.inf if one.value is None else one.value
+    kept: tolerance_limits.Floats = draws[looked.all(axis=1)]
+    return kept
