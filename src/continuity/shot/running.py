@@ -155,9 +155,7 @@ class Run:
         try:
             if isinstance(result, RenderError):
                 return self._shot.tell(ticket, error=result, previews=seen)
-            return self._shot.tell(
-                ticket, result.media, result.cost, recipe=result.recipe, previews=seen, keep=False
-            )
+            return self._shot.tell(ticket, result.media, result.cost, recipe=result.recipe, previews=seen, keep=False)
         except StorageFull as cause:
             self._full = cause
             row = self._ledger.candidate(ticket.candidate)
