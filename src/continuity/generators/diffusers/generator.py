@@ -161,9 +161,7 @@ class DiffusersGenerator:
             return self._run(recipes)
         if len(recipes) > 1 and not self._said:
             self._said = True
-            log.warning(
-                "recipes that differ in more than prompt and seed are no single call: a batch saves nothing"
-            )
+            log.warning("recipes that differ in more than prompt and seed are no single call: a batch saves nothing")
         return [self._run([recipe])[0] for recipe in recipes]
 
     def _run(self, recipes: Sequence[Recipe], watch: Watch | None = None) -> list[Rendered | RenderFailed]:
