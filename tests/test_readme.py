@@ -11,6 +11,11 @@ import pytest
 from PIL import Image as Pil
 
 import continuity as ct
+from continuity.cli.campaign_file import merged
+from continuity.cli.loading import DIFFUSERS
+from continuity.cli.proposing import proposer_of
+from continuity.cli.shot_file import shot_of
+from continuity.cli.tables import check
 
 README = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
 
@@ -48,6 +53,15 @@ def test_the_shot_file_is_one(tmp_path: Path) -> None:
     assert table["format"] == 1
     ct.Rates(**table["rates"])
     ct.Budget(**table["budget"])
+
+
+def test_what_a_pipeline_changes_in_the_shot_file_makes_one_again(tmp_path: Path) -> None:
+    first, second = (tomllib.loads(block) for block in blocks("toml")[:2])
+    file = shot_of(merged(first, second), tmp_path / "SHOT.toml", "SHOT.toml")
+    assert "device" not in file.generator, "its [generator] takes the place of the other"
+    check(file.generator, DIFFUSERS, "[generator]")
+    assert isinstance(proposer_of(file, None), ct.Variations)
+    assert (file.name, file.batch, file.stop) == ("sc042_010", 4, ct.BestOf(3))
 
 
 def test_the_tolerance_file_is_one(tmp_path: Path) -> None:

@@ -155,3 +155,17 @@ def test_a_damaged_promise_is_refused(tmp_path: Path, promise: str, said: str) -
     (tmp_path / "a.toml").write_text(text)
     with pytest.raises(FormatError, match=said):
         ct.Tolerances.open(tmp_path / "a.toml")
+
+
+def test_a_promise_is_of_what_was_expected(tmp_path: Path) -> None:
+    given = ct.Tolerances(tuned().items, replace(PROMISE, expects={"m": "required"}))
+    given.save(tmp_path / "a.toml")
+    opened = ct.Tolerances.open(tmp_path / "a.toml")
+    assert opened == given
+    assert resolve(opened, {"m": ONE}, stream="abc", expects={"m": "required"})[1] == ()
+    (warning,) = resolve(opened, {"m": ONE}, stream="abc", expects={"m": "if_present"})[1]
+    assert "promise not established" in warning
+    assert "m if_present, promised required" in warning
+    (tmp_path / "b.toml").write_text((tmp_path / "a.toml").read_text().replace('m = "required"', "m = 3"))
+    with pytest.raises(FormatError, match="a word for each metric key"):
+        ct.Tolerances.open(tmp_path / "b.toml")

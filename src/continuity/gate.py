@@ -228,7 +228,8 @@ def judge(measurements: Measurements, tolerances: Given, *, stream: str = "") ->
         if item.instrument is None:
             raise ToleranceError(f"{item.key}: its instrument is not recorded, so no limit can be matched to it")
         instruments[item.key] = item.instrument
-    chosen, warnings = resolve(tolerances, instruments, measurements.identity, stream)
+    expects = {item.key: str(item.expect) for item in measurements}
+    chosen, warnings = resolve(tolerances, instruments, measurements.identity, stream, expects)
     findings = []
     for item in measurements:
         verdict, reason = verdict_of(item, chosen[item.key])

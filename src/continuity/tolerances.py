@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import resources
 from numbers import Real
@@ -35,6 +35,7 @@ class Promise:
         bound: the upper bound on the share of bad that they give.
         base_rate: share of good candidates that was taken for granted, with labels of another mix.
         use: how many times the same labels have verified something, this time included.
+        expects: what was expected of each metric, by key: what is let through when nothing is there is part of it.
     """
 
     max_bad_share: float
@@ -46,6 +47,7 @@ class Promise:
     bound: float
     base_rate: float | None = None
     use: int = 1
+    expects: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def of(self) -> str:
@@ -119,7 +121,7 @@ class Tolerances:
 
         table: dict[str, Any] = {"format": FORMAT}
         if self.promise:
-            table["promise"] = {name: value for name, value in asdict(self.promise).items() if value is not None}
+            table["promise"] = {n: v for n, v in asdict(self.promise).items() if v is not None and v != {}}
         table["tolerance"] = [asdict(t) for t in self.items]
         write_atomic(Path(path), tomli_w.dumps(table).encode())
 
@@ -128,11 +130,16 @@ Given: TypeAlias = "Tolerances | Mapping[str, float | Tolerance] | None"
 
 
 def resolve(
-    given: Given, instruments: Mapping[str, Instrument], identity: str = "", stream: str = ""
+    given: Given,
+    instruments: Mapping[str, Instrument],
+    identity: str = "",
+    stream: str = "",
+    expects: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Tolerance], tuple[str, ...]]:
     """One tolerance per metric key, and what a report must say about them.
 
-    ``given`` wins; what it leaves out comes from the shipped provisional defaults of the instrument.
+    ``given`` wins; what it leaves out comes from the shipped provisional defaults of the instrument. ``expects`` is
+    what is expected of each metric here; None where nobody says, and then it is not compared with that of a promise.
 
     Raises:
         UnknownKey: ``given`` names a metric that is not there.
@@ -183,7 +190,17 @@ def resolve(
             f"promise not established for this stream ({stream or 'which is not known here'}): what was shown for "
             f"{promise.stream or 'labels that name no stream'} is {promise}"
         )
+    if promise and promise.expects and expects is not None and (other := _differing(promise.expects, expects)):
+        warnings.append(f"promise not established for these expectations ({other}): tune again with them")
     return chosen, tuple(warnings)
+
+
+def _differing(promised: Mapping[str, str], expects: Mapping[str, str]) -> str:
+    """What is expected otherwise than promised, in words; empty where nothing is."""
+    keys = [key for key in {**promised, **expects} if promised.get(key) != expects.get(key)]
+    return ", ".join(
+        f"{k} {expects.get(k) or 'not measured'}, promised {promised.get(k) or 'without it'}" for k in keys
+    )
 
 
 def _number(entry: object, key: str) -> float:
@@ -229,8 +246,9 @@ PROMISE: Kinds = {
     "bound": NUMBER,
     "base_rate": NUMBER,
     "use": (int,),
+    "expects": (dict,),
 }
-OPTIONAL = {"instrument", "instrument_name", "identity", "calibrated", "evidence", "base_rate", "use"}
+OPTIONAL = {"instrument", "instrument_name", "identity", "calibrated", "evidence", "base_rate", "use", "expects"}
 
 
 def _fields(row: Any, kinds: Kinds, where: str) -> dict[str, Any]:
@@ -241,6 +259,8 @@ def _fields(row: Any, kinds: Kinds, where: str) -> dict[str, Any]:
             raise FormatError(f"{where}: {name!r} is nothing that stands here; there are: {', '.join(kinds)}")
         if not isinstance(value, kinds[name]) or (isinstance(value, bool) and bool not in kinds[name]):
             raise FormatError(f"{where}: {name} = {value!r} is of the wrong type")
+    if not all(isinstance(word, str) for word in row.get("expects", {}).values()):
+        raise FormatError(f"{where}: expects = {row['expects']!r}: a word for each metric key was wanted")
     missing = [n for n in kinds if n not in row and n not in OPTIONAL]
     if missing:
         raise FormatError(f"{where}: {' and '.join(missing)} must be given")

@@ -15,6 +15,7 @@ from continuity.calibration import Drawn
 from continuity.errors import NotEnoughLabels, UsageError
 from continuity.records import FrameMeasurement, Status
 from continuity.statistics import bounds
+from continuity.testing import PatternGenerator
 
 Gates = Callable[..., ct.Gate]
 RNG = np.random.default_rng(4)
@@ -105,20 +106,22 @@ def test_too_many_bad_ones_are_refused_with_what_is_true(make_gate: Gates, strea
 
 
 def test_a_second_look_at_the_same_labels_is_refused_or_paid_for(make_gate: Gates, labels: ct.Labels) -> None:
-    ct.calibrate(make_gate(), labels, max_bad_share=0.10)
+    first = ct.calibrate(make_gate(), labels, max_bad_share=0.10)
     assert labels.source is not None
-    again = ct.Labels.open(labels.source, drawn="accepted-stream")
-    with pytest.raises(UsageError, match="--reuse"):
-        ct.calibrate(make_gate(), again, max_bad_share=0.10)
-    second = ct.calibrate(make_gate(), again, max_bad_share=0.10, reuse=True)
+    again = ct.Labels.open(labels.source, drawn="accepted-stream", stream="abc")
+    same = ct.calibrate(make_gate(), again, max_bad_share=0.10)  # shows nothing new
+    assert (same.promise, same.tolerances) == (first.promise, first.tolerances)
+    with pytest.raises(UsageError, match=r"at 1/2 of the risk.*--reuse"):
+        ct.calibrate(make_gate(), again, max_bad_share=0.11)
+    second = ct.calibrate(make_gate(), again, max_bad_share=0.11, reuse=True)
     assert second.promise.use == 2
     assert second.promise.confidence == pytest.approx(0.975)
-    third = ct.calibrate(make_gate(), again, max_bad_share=0.10, reuse=True)
+    third = ct.calibrate(make_gate(), again, max_bad_share=0.12, reuse=True)
     assert third.promise.confidence == pytest.approx(0.9875)
     in_memory = replace(again, source=None)
     ct.calibrate(make_gate(), in_memory, max_bad_share=0.10)
     with pytest.raises(UsageError, match="reuse=True"):
-        ct.calibrate(make_gate(), in_memory, max_bad_share=0.10)
+        ct.calibrate(make_gate(), in_memory, max_bad_share=0.12)
 
 
 def test_labels_say_how_they_were_drawn(make_gate: Gates, labels: ct.Labels) -> None:
@@ -215,7 +218,7 @@ def test_files_that_are_gone_or_damaged(make_gate: Gates, labels: ct.Labels, tmp
 @pytest.mark.parametrize(
     "wrong",
     [{"max_bad_share": 0.0}, {"max_bad_share": float("nan")}, {"confidence": 1.0}, {"tuning_share": 1.0},
-     {"conflicts": "ignore"}],
+     {"conflicts": "ignore"}, {"max_bad_share": "x"}, {"base_rate": "x"}, {"tuning_share": "x"}],
 )  # fmt: skip
 def test_senseless_arguments(make_gate: Gates, labels: ct.Labels, wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError):
@@ -252,3 +255,63 @@ def test_a_damaged_record_of_uses_is_not_overlooked(make_gate: Gates, labels: ct
     (tmp_path / "labels.csv.uses.json").write_text('{"format": 1')
     with pytest.raises(ct.FormatError, match="what the labels were used for"):
         ct.calibrate(make_gate(), labels, max_bad_share=0.1)
+
+
+def test_files_are_never_loosened_beyond_what_was_seen(make_gate: Gates, stream: Callable[..., Path]) -> None:
+    levels = np.round(RNG.uniform(20, 95, 200))
+    labels = ct.Labels.open(stream(levels), drawn="accepted-stream")
+    assert ct.calibrate(make_gate(), labels, 0.05).tolerances["bright"].limit <= 95.0
+    whole = ct.calibrate(make_gate(), labels, 0.05, tuning_share=0, reuse=True)
+    assert whole.tolerances["bright"].limit == pytest.approx(whole.judged.values.max())
+    assert any("lowered" in note for note in whole.notes)
+
+
+def test_an_odd_line_of_measurements_is_measured_again(make_gate: Gates, stream: Callable[..., Path]) -> None:
+    path = stream([50.0 + i % 40 for i in range(60)])
+    labels, gate, store = ct.Labels.open(path, drawn="accepted-stream"), make_gate(), path.with_name("m.jsonl")
+    ct.calibrate(gate, labels, 0.1, tuning_share=0, measurements=store)
+    row = json.loads(store.read_text().splitlines()[0])
+    tool, expect = row["metrics"]["bright"][:2]
+    odd = [["foo", None, None], ["measured", "abc", None], ["measured", [1], None], ["measured", 10**400, None]]
+    lines = [json.dumps({**row, "metrics": {"bright": [tool, expect, *one]}}) for one in odd]
+    store.write_text("\n".join([*lines, "[" * 100_000]) + "\n")
+    ct.calibrate(gate, labels, 0.1, tuning_share=0, measurements=store)
+
+
+def test_names_too_long_and_numbers_too_large(make_gate: Gates, tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text(f"path,label,shot\n{'x' * 300}.png,accept,s\n")
+    with pytest.raises(UsageError, match="1 of 1 labelled files"):
+        ct.calibrate(make_gate(), ct.Labels.open(tmp_path / "l.csv", drawn="accepted-stream"), 0.5)
+    with pytest.raises(UsageError, match="number of a candidate"):
+        ct.Label(accept=True, shot="s", candidate=10**30)
+
+
+def run_on(ledger: ct.Ledger, gate: ct.Gate, shots: range, stop: ct.StopRule | None = None) -> None:
+    """Runs shots and accepts what they keep."""
+    for i in shots:
+        shot = ct.Shot(f"sc{i}", gate=gate, ledger=ledger, stop=stop)
+        kept = shot.run(PatternGenerator(size=4), budget=ct.Budget(candidates=60)).kept
+        assert kept is not None
+        ledger.decide(ct.Decision(candidate=kept.candidate, accept=True, who="ann"))
+
+
+def test_a_ledger_says_under_which_limits_they_were_accepted(make_gate: Gates, tmp_path: Path) -> None:
+    with ct.Ledger.open(tmp_path / "show.db") as ledger:
+        run_on(ledger, make_gate(limit=150.0), range(10))
+        with pytest.raises(UsageError, match=r"limit 150.0 there, 200.0 here"):
+            ct.calibrate(make_gate(limit=200.0), ct.Labels.from_ledger(ledger), 0.2)
+        with pytest.raises(UsageError, match="required there, if_present here"):
+            ct.calibrate(make_gate(limit=150.0, expect="if_present"), ct.Labels.from_ledger(ledger), 0.2)
+        run_on(ledger, make_gate(limit=100.0), range(10, 40))
+        tuning = ct.calibrate(make_gate(limit=100.0), ct.Labels.from_ledger(ledger), 0.2, tuning_share=0)
+        assert tuning.tolerances["bright"].limit == 100.0
+        assert 20 < tuning.promise.kept <= 30
+        assert tuning.promise.expects == {"bright": "required"}
+        assert any("10 of 40 labelled" in note for note in tuning.notes)
+
+
+def test_labels_of_the_best_of_several_are_refused(make_gate: Gates, tmp_path: Path) -> None:
+    with ct.Ledger.open(tmp_path / "show.db") as ledger:
+        run_on(ledger, make_gate(), range(8), ct.BestOf(3))
+        with pytest.raises(UsageError, match=r"the first that.*judge candidates \d"):
+            ct.calibrate(make_gate(), ct.Labels.from_ledger(ledger), 0.5, 0.6, tuning_share=0)

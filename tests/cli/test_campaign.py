@@ -38,6 +38,8 @@ def gain(seed, prompt, level=0.3):
     note("log.txt", prompt)
     if prompt == "slow":
         time.sleep(1)
+    if prompt == "asleep":
+        time.sleep(60)
     if prompt == "broken":
         raise RuntimeError("no memory left")
     return (PHOTOGRAPH * level).astype("uint8")
@@ -50,6 +52,11 @@ class Made:
         note("made.txt", "made")
 
     def render(self, recipe, watch=None):
+        raise SystemExit(3)
+
+
+class Quits(Made):
+    def __init__(self):
         raise SystemExit(3)
 '''
 
@@ -223,10 +230,74 @@ def test_a_wrong_campaign_is_a_sentence(shots: str, said: str, campaign: Callabl
         assert "campaign.toml" in err or "none.toml" in err
 
 
-def test_ctrl_c_stops_the_campaign_and_shows_the_bill(campaign: Callable[..., Path]) -> None:
-    path = campaign('[[shots]]\nname = "sc010"\nprompt = "slow"\n' + NONE)
-    started = subprocess.Popen(
-        [sys.executable, "-m", "continuity", "run", str(path)],
+@pytest.mark.parametrize(
+    ("kind", "function", "said"),
+    [
+        ("function", "MODULE:Quits", "wanted to end the process (3)"),
+        ("function", "quitting:render", "quitting:render cannot be imported (SystemExit: 4)"),
+        ("diffusers", "MODULE:Quits", "Quits cannot be made (SystemExit: 3)"),
+    ],
+)
+def test_what_wants_to_end_the_process_while_it_is_checked_is_said_of_its_shot(
+    kind: str, function: str, said: str, campaign: Callable[..., Path], run: Run
+) -> None:
+    if kind == "diffusers":
+        pytest.importorskip("diffusers")
+    wrong = f'[[shots]]\nname = "sc020"\ngenerator = {{ kind = "{kind}", function = "{function}" }}\n'
+    path = campaign(KEPT + wrong)
+    (path.parent / "quitting.py").write_text("raise SystemExit(4)\n")
+    code, out, err = run("run", path)
+    assert (code, out) == (2, ""), err
+    assert "1 of 2 shots cannot run" in err
+    assert "[[shots]] 2 (sc020)" in err
+    assert said in err
+
+
+PIPES = """
+from continuity.testing.pipelines import tiny_pipeline
+
+
+def pipe():
+    return tiny_pipeline("sd")
+
+
+def quits():
+    raise SystemExit("no licence")
+"""
+
+
+def test_a_pipe_that_ends_the_process_ends_its_shot_alone(campaign: Callable[..., Path], run: Run) -> None:
+    pytest.importorskip("diffusers")
+    small = "arguments = { num_inference_steps = 1, height = 32, width = 32 }"
+    shots = (
+        f'[[shots]]\nname = "a"\ngenerator = {{ kind = "diffusers", function = "MODULE_pipes:pipe", {small} }}\n'
+        '[[shots]]\nname = "b"\ngenerator = { kind = "diffusers", function = "MODULE_pipes:quits" }\n'
+    )
+    path = campaign(shots + KEPT, top="[budget]\ncandidates = 1\n")
+    module = next(path.parent.glob("campaign_*.py"))
+    module.with_name(f"{module.stem}_pipes.py").write_text(PIPES)
+    code, out, err = run("run", path)
+    assert code == 2, err
+    assert f"shot 2 of 3: b: {path} [[shots]] 2 (b) [generator]: the pipe of {module.stem}_pipes:quits cannot" in err
+    assert "not begun" not in out
+    assert "2 candidates of 3 shots, 1 kept" in out
+
+
+def test_a_rule_takes_the_place_of_the_common_one(campaign: Callable[..., Path], run: Run) -> None:
+    top = '[budget]\ncandidates = 2\n[stop]\nrule = "best"\nk = 3\n'
+    shots = '[[shots]]\nname = "a"\nstop = { rule = "first" }\n[[shots]]\nname = "b"\nstop = { k = 2 }\n' + NONE
+    code, out, err = run("run", campaign(shots, top=top), "--dry-run", "--json")
+    assert code == 0, err
+    first, two, three = (json.loads(line)["stop"] for line in out.splitlines())
+    assert first.startswith("FirstAccepted(")
+    assert two.startswith("BestOf(k=2")
+    assert three.startswith("BestOf(k=3")
+
+
+def started(path: Path, *words: str) -> subprocess.Popen[str]:
+    """A campaign in a process of its own, once its first render is under way."""
+    running = subprocess.Popen(
+        [sys.executable, "-m", "continuity", "run", str(path), *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -236,10 +307,34 @@ def test_ctrl_c_stops_the_campaign_and_shows_the_bill(campaign: Callable[..., Pa
     waited = time.monotonic()
     while not (path.parent / "log.txt").exists() and time.monotonic() - waited < 60:
         time.sleep(0.02)
-    started.send_signal(signal.SIGINT)
-    out, err = started.communicate(timeout=60)
-    assert started.returncode == 130, err
+    return running
+
+
+def test_ctrl_c_stops_the_campaign_and_shows_the_bill(campaign: Callable[..., Path]) -> None:
+    path = campaign('[[shots]]\nname = "sc010"\nprompt = "slow"\n' + NONE)
+    running = started(path)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
     assert log(path) == ["slow"]
     assert "interrupted" in out
     assert "not begun" in out
+    assert "of 2 shots" in out
+    assert "Traceback" not in err
+
+
+def test_a_second_ctrl_c_is_told_as_json_too(campaign: Callable[..., Path]) -> None:
+    path = campaign('[[shots]]\nname = "sc010"\nprompt = "asleep"\n' + NONE)
+    running = started(path, "--json")
+    assert running.stderr is not None
+    running.send_signal(signal.SIGINT)
+    while "press again" not in running.stderr.readline():
+        assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    shot, bill = map(json.loads, out.splitlines())
+    assert (shot["shot"], shot["exit_code"], bill["exit_code"]) == ("sc010", 130, 130)
+    assert "interrupted" in shot["error"]
+    assert (bill["shots"], bill["candidates"]) == (2, 1)
     assert "Traceback" not in err

@@ -165,3 +165,26 @@ def test_replay_needs_a_shot_file(show: Path, run: Run) -> None:
     code, _, err = run("replay", show, 1)
     assert code == 2
     assert "--shot-file" in err
+
+
+def test_replay_takes_the_shot_of_a_campaign(show: Path, shot: Shot, run: Run) -> None:
+    own = shot().read_text()
+    campaign = show.parent / "campaign.toml"
+    common = own.replace('name = "sc010"\n', "")
+    other = '[[shots]]\nname = "sc005"\ngenerator = { settings = { level = 0.9 } }\n'
+    campaign.write_text(f'{common}{other}[[shots]]\nname = "sc010"\nledger = "x.db"\n[[shots]]\nname = "sc010"\n')
+    code, out, err = run("replay", show, 1, "--shot-file", campaign)
+    assert (code, out.split(":")[0]) == (0, "identical"), err
+    assert "the file is of" not in err
+    campaign.write_text(f"{common}{other}" + other.replace("sc005", "sc011"))
+    code, out, err = run("replay", show, 1, "--shot-file", campaign)
+    assert (code, out) == (2, "")
+    assert "the candidate is of 'sc010'" in err
+    assert "did you mean 'sc011'?" in err
+
+
+@pytest.mark.parametrize("number", ["99", "99999999999999999999999"])
+def test_replay_of_a_candidate_that_is_not_there(number: str, show: Path, shot: Shot, run: Run) -> None:
+    code, out, err = run("replay", show, number, "--shot-file", shot())
+    assert (code, out) == (2, "")
+    assert f"there is no candidate {number} in this ledger" in err

@@ -67,14 +67,16 @@ def test_one_page_a_file_and_plots(run: Run, graded: Path, tmp_path: Path) -> No
     assert "promise not established for this stream" in out
     assert "uncalibrated" not in out
 
-    code, _, err = tune(run, graded, "--drawn", "accepted-stream", "--max-bad-share", "0.1")
+    code, _, err = tune(run, graded, "--drawn", "accepted-stream", "--max-bad-share", "0.11")
     assert code == 2
     assert "--reuse" in err
-    code, out, _ = tune(run, graded, "--drawn", "accepted-stream", "--max-bad-share", "0.1", "--reuse", "--json")
+    code, out, _ = tune(run, graded, "--drawn", "accepted-stream", "--max-bad-share", "0.11", "--reuse", "--json")
     assert code == 0
     row = json.loads(out)
     assert row["promise"]["use"] == 2
-    assert row["curve"][row["shipped"]]["limits"] == [row["tolerances"][0]["limit"]]
+    assert row["shipped_step"]["limits"] == [row["tolerances"][0]["limit"]]
+    assert row["tuning_curve"][row["shipped"]]["limits"] == row["shipped_step"]["limits"]
+    assert "curve" not in row
 
 
 def test_a_promise_that_cannot_be_made_ends_with_3(run: Run, graded: Path, tmp_path: Path) -> None:
@@ -83,7 +85,7 @@ def test_a_promise_that_cannot_be_made_ends_with_3(run: Run, graded: Path, tmp_p
     assert "299" in err
     code, _, err = tune(run, graded, "--drawn", "other mix", "--base-rate", "1:50")
     assert code == 3
-    assert "rejected shots" in err
+    assert "shots with a rejected candidate" in err
 
 
 def test_labels_of_another_mix(run: Run, graded: Path, tmp_path: Path) -> None:

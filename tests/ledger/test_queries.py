@@ -63,7 +63,7 @@ def test_what_fails_most_and_how_near_it_came(loop: Loop, begin: Callable[..., L
 
 def test_unknown_numbers_are_a_sentence(loop: Loop) -> None:
     for question in (loop.ledger.candidate, loop.ledger.recipe):
-        with pytest.raises(UsageError, match="there is no 12"):
+        with pytest.raises(UsageError, match="there is no candidate 12 in"):
             question(12)
     assert loop.ledger.report(12) is None
 
@@ -87,3 +87,21 @@ def test_the_export_has_every_row_of_every_table(loop: Loop, monkeypatch: pytest
     assert [json.loads(json.dumps(row, allow_nan=False)) for row in rows] == rows
     assert next(r for r in rows if r["table"] == "attempts")["report"]["findings"][0]["key"] == "face"
     assert next(r for r in rows if r["table"] == "candidates")["recipe"]["prompt"] == "Mara at the bar"
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**63, 10**30, True, 1.0, "1"])
+def test_a_number_that_no_candidate_can_have_is_a_sentence(number: int, loop: Loop) -> None:
+    loop.candidate(face=-1)
+    asked = (
+        loop.ledger.candidate,
+        loop.ledger.recipe,
+        lambda of: loop.ledger.keep(loop.shot, of),
+        lambda of: loop.ledger.decide(Decision(candidate=of, accept=True, who="ann")),
+        loop.ledger.report,
+    )
+    for ask in asked:
+        with pytest.raises(UsageError, match="there is no candidate"):
+            ask(number)
+    with pytest.raises(UsageError, match="round"):
+        loop.ledger.decide(Decision(candidate=1, accept=True, round=10**30))
+    assert not loop.ledger.decisions()

@@ -37,7 +37,24 @@ def test_a_currency_is_an_iso_code(currency: str) -> None:
         ct.Rates(currency=currency)
 
 
-@pytest.mark.parametrize("limits", [{"candidates": 0}, {"seconds": -1}, {"gpu_seconds": math.nan}, {"cost": 5}])
-def test_a_budget_refuses_what_limits_nothing(limits: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"candidates": 0},
+        {"candidates": True},
+        {"candidates": 1.5},
+        {"candidates": 2.0},
+        {"candidates": "3"},
+        {"candidates": 10**400},
+        {"seconds": -1},
+        {"seconds": True},
+        {"seconds": "60"},
+        {"seconds": math.inf},
+        {"gpu_seconds": math.nan},
+        {"gpu_seconds": 10**400},
+        {"cost": 5},
+    ],
+)
+def test_a_budget_refuses_what_limits_nothing(limits: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="budget"):
         ct.Budget(**limits)  # type: ignore[arg-type]

@@ -45,6 +45,8 @@ class Label:
     def __post_init__(self) -> None:
         if not (self.path or self.candidate is not None or self.digest):
             raise UsageError("a label needs the path of a file or the number of a candidate, got neither")
+        if self.candidate is not None and not 0 <= self.candidate < 2**63:
+            raise UsageError(f"the number of a candidate was wanted, got {self.candidate}")
         if not self.shot:
             raise UsageError(f"{self.name}: a shot was wanted, got none: candidates of one shot are not independent")
 

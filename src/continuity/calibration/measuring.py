@@ -48,6 +48,7 @@ class Gates:
         self.first = known[0]
         self.keys = tuple(sorted(metric.key for metric in self.first.metrics))
         self.limits = tuple(self.first.tolerances[key] for key in self.keys)  # in force, in order of the keys
+        self.expects = {metric.key: str(metric.expect) for metric in self.first.metrics}
         self._made = {id(gate): self._makes(gate) for gate in known}
         for gate in known[1:]:
             if self._make(gate) != self._make(self.first):
@@ -134,7 +135,7 @@ class Remembered:
         for line in text.splitlines():
             try:
                 self._read(json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
                 log.debug("%s: a line that cannot be read is measured again", path, exc_info=True)
 
     def get(self, made: Sequence[Made], media: str) -> Sequence[Remains] | None:
@@ -164,9 +165,9 @@ class Remembered:
             raise ValueError(f"format {row['format']}")
         identity, known = row["identity"], self._known.setdefault(row["media"], {})
         for key, (instrument, expect, status, value, nearest) in row["metrics"].items():
-            if (status == Status.MEASURED) != (value is not None):
+            if (Status(status) is Status.MEASURED) != (value is not None):
                 raise ValueError(f"status {status} does not go with value {value}")
-            known[identity, key, instrument, expect] = (status, value, nearest)
+            known[identity, key, instrument, expect] = (status, _finite(value), _finite(nearest))
 
 
 def digested(labels: Labels) -> tuple[Labels, Mapping[str, Callable[[], Media]]]:
@@ -187,7 +188,7 @@ def digested(labels: Labels) -> tuple[Labels, Mapping[str, Callable[[], Media]]]
             continue
         if label.path not in known:
             path = Path(label.path)
-            if "\0" in label.path or not path.exists():
+            if not _exists(path):
                 missing.append(label.path)
                 continue
             known[label.path] = _opened_digest(path)
@@ -270,6 +271,19 @@ def _ledger_digest(labels: Labels, candidate: int) -> str:
     if not digest:
         raise UsageError(f"candidate {candidate} never became a picture: nobody can have judged it")
     return digest
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that is too long, NUL or half a surrogate pair in it
+        return False
+
+
+def _finite(value: Any) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise ValueError(f"a finite number was wanted, got {value}")
+    return None if value is None else float(value)
 
 
 def _opened_digest(path: Path) -> str:

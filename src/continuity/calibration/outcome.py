@@ -71,7 +71,9 @@ class Tuning:
         ratio_of: what the ratio counts.
         unjudged_shots: verification shots that keep nothing of what was judged. What they keep when they are rendered
             on is not in the promise.
-        curve: every step of the path; ``curve[start]`` was tested first, ``curve[shipped]`` is shipped.
+        curve: every step of the path on the verification part; ``curve[start]`` was tested first, ``curve[shipped]`` is
+            shipped. Whoever picks limits off it has to verify them on other labels.
+        tuning_curve: the same steps on the part that chose them: of it everybody may look at all; empty without one.
         without: what the gate loses without each metric.
         people: the worst identity first.
         agreement: of every two raters.
@@ -93,6 +95,7 @@ class Tuning:
     ratio_of: str
     unjudged_shots: int
     curve: tuple[Step, ...]
+    tuning_curve: tuple[Step, ...]
     start: int
     shipped: int
     without: tuple[Without, ...]
@@ -115,13 +118,15 @@ class Tuning:
 
     def to_json(self) -> dict[str, Any]:
         """A plain mapping with ``format = 1``."""
-        names = [name for name in self.__dataclass_fields__ if name not in ("tolerances", "judged")]
+        names = [name for name in self.__dataclass_fields__ if name not in ("tolerances", "judged", "curve")]
         row = {name: _plain(getattr(self, name)) for name in names}
         return {
             "format": FORMAT,
             "promise": asdict(self.promise),
             "tolerances": [asdict(tolerance) for tolerance in self.tolerances],
             **row,
+            "shipped_step": _plain(self.curve[self.shipped]),
+            "verification_curve_never_pick_limits_off_it": _plain(self.curve),
         }
 
 
@@ -148,6 +153,14 @@ def outcome(
     mine = dict.fromkeys(row.label.shot for row, verifies in zip(rows, part, strict=True) if verifies)
     rendered = sum(labels.rendered.get(shot, 0) for shot in mine)
     curve = _curve(first, bad, shots, path, target, rendered or len(first))
+    tuned = judged.values[~part], judged.bad[~part]
+    tuning_curve: tuple[Step, ...] = ()
+    if len(tuned[1]):
+        its = judged.shots[~part] if stream else np.arange(len(tuned[1]))
+        chose = dict.fromkeys(row.label.shot for row, verifies in zip(rows, part, strict=True) if not verifies)
+        asked = sum(labels.rendered.get(shot, 0) for shot in chose)
+        steps = first_steps(tuned[0], path.limits)
+        tuning_curve = _curve(steps, tuned[1], its, path, target, asked or len(steps))
     accepted = first <= step
     blind = np.isnan(values).any(axis=1) & (np.nan_to_num(values, nan=-np.inf) <= path.limits[step]).all(axis=1)
     conflicts, promise = labels.conflicts(), tolerances.promise
@@ -170,6 +183,7 @@ def outcome(
         ratio_of="judged candidates" if stream and not rendered else "candidates",
         unjudged_shots=judged.sizes[1] - curve[step].kept if stream else 0,
         curve=curve,
+        tuning_curve=tuning_curve,
         start=path.start,
         shipped=step,
         without=tuple(_without(values, bad, shots, path.limits[step], i, key) for i, key in enumerate(keys)),

@@ -20,7 +20,9 @@ def check_size(judged: Judged, path: Path, target: Target) -> None:
         have = int(counts.kept[path.start])
         needed = bounds.sample_size(max_share=target.max_share, confidence=1 - target.risk)
         can_promise = bounds.upper(failures=0, n=have, confidence=1 - target.risk)
-        what = f"kept shots in the verification part that are all good ({judged.sizes[1]} of its shots are judged)"
+        wanted = f"{needed:,} kept shots in the verification part that are all good were wanted"
+        looked = "No verification label was looked at"
+        there = f"there are {have:,} ({judged.sizes[1]:,} of its shots are judged): even without a bad one they promise"
     else:
         best = replace(
             counts,
@@ -30,12 +32,18 @@ def check_size(judged: Judged, path: Path, target: Target) -> None:
         have = counts.rejects
         can_promise = float(verification.bad_share_bound(best, target.base_rate, target.risk)[path.start])
         needed = _rejects_needed(counts, target)
-        what = "rejected shots in the verification part, with none of them passing,"
+        wanted = (
+            f"{needed:,} shots with a rejected candidate, none of which passes, were wanted in the verification part"
+        )
+        looked = "Of the verification labels nothing but how many there are of each kind was looked at"
+        there = (
+            f"there are {have:,}, and {counts.accepts:,} with an accepted one: even if no rejected and every accepted "
+            "candidate passes, they promise"
+        )
     if can_promise > target.max_share:
         raise NotEnoughLabels(
-            f"{needed:,} {what} were wanted to promise {_percent(target.max_share)} bad at confidence "
-            f"{1 - target.risk:.4g}, there are {have:,}: even without a bad one they promise "
-            f"{_percent(can_promise)} at most. {_plan(target)} No verification label was looked at",
+            f"{wanted} to promise at most {_percent(target.max_share)} bad at confidence {1 - target.risk:.4g}, "
+            f"{there} no less than {_percent(can_promise)}. {_plan(target)}{looked}",
             needed=needed,
             have=have,
             can_promise=can_promise,
@@ -74,9 +82,10 @@ def not_shown(counts: Counts, start: int, target: Target) -> NotEnoughLabels:
         if needed is not None
         else "more labels alone will hardly do: a metric that tells these apart is missing, or the promise is too small"
     )
+    parts = [part for part in (more, _plan(target).rstrip(". ")) if part]
     return NotEnoughLabels(
         f"a share of bad of at most {_percent(target.max_share)} was wanted, {seen} under the limits where it is most "
-        f"likely: they promise {_percent(can_promise)} at confidence {1 - target.risk:.4g}; {more}. {_plan(target)}",
+        f"likely: they promise {_percent(can_promise)} at confidence {1 - target.risk:.4g}; {'. '.join(parts)}",
         needed=needed,
         have=have,
         can_promise=can_promise,
@@ -95,13 +104,15 @@ def _needed_at(bad: int, kept: int, target: Target) -> int | None:
 
 
 def _plan(target: Target) -> str:
-    """What to plan with, for a gate that is twice as good as promised."""
+    """What to plan with, for a gate that is twice as good as promised; nothing is known of that for another mix."""
+    if target.base_rate is not None:
+        return ""
     half = target.max_share / 2
     least = bounds.sample_size(max_share=target.max_share, confidence=1 - target.risk)
     chance = bounds.power(n=least, max_share=target.max_share, confidence=1 - target.risk, true_share=half)
     plan = bounds.planned_size(max_share=target.max_share, confidence=1 - target.risk, true_share=half)
     return f"A gate truly at {_percent(half)} passes with {least:,} kept shots in {100 * chance:.0f} % of cases" + (
-        f", with {plan:,} in 80 %." if plan else "."
+        f", with {plan:,} in 80 %. " if plan else ". "
     )
 
 

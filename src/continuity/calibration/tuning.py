@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path as FilePath
 
 import numpy as np
 
-from continuity.calibration import parts, uses
+from continuity.calibration import accepted, parts, uses
 from continuity.calibration.choosing import Judged, Path, Target, certified, path_of
 from continuity.calibration.labels import Drawn, Labels
 from continuity.calibration.measuring import Gates, OnMeasured, Remembered, Row, digested, measured
@@ -48,6 +49,9 @@ def calibrate(
     ``1 - confidence`` at most. It holds for the stream of the labels, and for shots that get as many candidates judged
     as these did. The gate is not changed.
 
+    Labels of an accepted stream never loosen the gate that accepted them. Where a ledger says under which limits they
+    were accepted, only those of this very gate count; where nobody says, no limit goes above the highest value seen.
+
     Args:
         gate: measures the candidates; or one gate for each person of the labels, alike but for their identity.
         labels: what people said, and how the candidates were drawn.
@@ -56,7 +60,10 @@ def calibrate(
         base_rate: share of good candidates in the stream; needed for labels of another mix, and only there.
         tuning_share: share of the shots that chooses; 0 verifies the limits of the gate as they are with all labels.
         conflicts: ``refuse`` where people disagree, or ``reject``: what somebody rejected counts as rejected.
-        reuse: verify again with labels that have verified before, at half the risk each time.
+        reuse: verify again with labels that have verified before, at half the risk each time. The risk is kept only
+            where whoever chose what is verified now has not seen how these labels came out before: picking limits off
+            the page of an earlier run and verifying them on the same labels shows nothing. A request that is the
+            same in all points is answered as before and is no new use.
         measurements: a JSONL file that remembers measurements, so that nothing is measured twice.
         on_measured: called with (done, all) after each candidate.
 
@@ -65,7 +72,10 @@ def calibrate(
         UsageError: an argument, labels that do not say how they were drawn, conflicts, or labels used before.
         MissingPiece, EnrolmentError, ToleranceError: as the gate says.
     """
-    _check_shares(max_bad_share, confidence, tuning_share, conflicts)
+    _check_shares(max_bad_share, confidence, tuning_share, base_rate, conflicts)
+    given: object = labels
+    if not isinstance(given, Labels):
+        raise UsageError(f"labels were wanted, got {given!r}: open them with ct.Labels.open(path)")
     if labels.drawn is None:
         raise UsageError(
             "labels that say how they were drawn were wanted: drawn='accepted-stream' (this gate accepted them on the "
@@ -84,6 +94,8 @@ def calibrate(
     gates = Gates(gate)
     with_digests, openers = digested(labels)
     gates.check(with_digests)
+    if stream:
+        with_digests = accepted.of_this_gate(gates, with_digests)
     merged = with_digests.merged(conflicts_reject=conflicts == "reject")
     remembered = Remembered(None if measurements is None else FilePath(measurements))
     rows, unread = measured(gates, merged, openers, remembered=remembered, on_measured=on_measured)
@@ -94,9 +106,19 @@ def calibrate(
         _check_accepted(judged, limits)
     target = Target(max_share=max_bad_share, risk=1 - confidence, base_rate=base_rate)
     path = _path(judged, limits, target, stream=stream, tuning=tuning_share > 0)
+    if stream and accepted.from_files(merged):
+        path, notes = _within_seen(judged, path, gates.keys, tuning=tuning_share > 0)
+        with_digests = replace(with_digests, notes=(*with_digests.notes, *notes))
     check_size(judged, path, target)
     verifying = [row.label.subject for row, verifies in zip(rows, judged.verification, strict=True) if verifies]
-    use = uses.begin(merged, verifying, reuse=reuse, max_bad_share=max_bad_share, confidence=confidence)
+    use = uses.begin(
+        merged,
+        verifying,
+        reuse=reuse,
+        max_bad_share=max_bad_share,
+        confidence=confidence,
+        request=_request(rows, judged, path, target, gates, merged),
+    )
     target = replace(target, risk=target.risk / 2 ** (use - 1))
     step, counts = certified(judged, path, target)
     if step is None:
@@ -111,6 +133,7 @@ def calibrate(
         bound=bound_at(counts, step, target),
         base_rate=base_rate,
         use=use,
+        expects=gates.expects,
     )
     return outcome(
         tolerances=Tolerances(_tolerances(gates, judged, path.limits[step], promise), promise),
@@ -126,14 +149,22 @@ def calibrate(
     )
 
 
-def _check_shares(max_bad_share: float, confidence: float, tuning_share: float, conflicts: str) -> None:
+def _check_shares(
+    max_bad_share: float, confidence: float, tuning_share: float, base_rate: float | None, conflicts: str
+) -> None:
     for name, share in (("max_bad_share", max_bad_share), ("confidence", confidence)):
-        if not (math.isfinite(share) and 0 < share < 1):
-            raise UsageError(f"{name} is a share above 0 and below 1, got {share}")
-    if not 0 <= tuning_share < 1:
-        raise UsageError(f"tuning_share is a share from 0 up and below 1, got {tuning_share}")
+        if not (_number(share) and 0 < share < 1):  # NaN is neither
+            raise UsageError(f"{name} is a share above 0 and below 1, got {share!r}")
+    if not (_number(tuning_share) and 0 <= tuning_share < 1):
+        raise UsageError(f"tuning_share is a share from 0 up and below 1, got {tuning_share!r}")
+    if not (base_rate is None or _number(base_rate)):
+        raise UsageError(f"base_rate is a share above 0 and below 1, got {base_rate!r}")
     if conflicts not in CONFLICTS:
         raise UsageError(f"conflicts is one of {', '.join(CONFLICTS)}, got {conflicts!r}")
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, Real)
 
 
 def _by_shot(rows: list[Row]) -> list[Row]:
@@ -181,6 +212,33 @@ def _path(judged: Judged, limits: np.ndarray, target: Target, *, stream: bool, t
     path = path_of(judged, loosest, target)
     usable = np.where(np.isfinite(path.limits), path.limits, limits)  # a metric that never measured one keeps its limit
     return Path(limits=np.maximum(usable, 0.0), start=path.start)
+
+
+def _within_seen(judged: Judged, path: Path, keys: tuple[str, ...], *, tuning: bool) -> tuple[Path, list[str]]:
+    """The path with no limit above the highest value that was seen to be accepted; and what people should know.
+
+    Of files nobody recorded under which limits they were accepted: if those were stricter than the gate's, what lies
+    between the two was never seen. Values of the part that chooses, so that the path owes the other one nothing; where
+    no part chooses, all values. Labels are not looked at.
+    """
+    values = judged.values[~judged.verification] if tuning else judged.values
+    highest = np.where(np.isfinite(values), values, -np.inf).max(axis=0, initial=-np.inf)
+    never = [key for key, one in zip(keys, highest, strict=True) if not np.isfinite(one)]
+    limits = np.minimum(path.limits, np.where(np.isfinite(highest), np.maximum(highest, 0.0), np.inf))
+    notes = [f"{key} never measured a value in these labels: its limit is taken on trust" for key in never]
+    if not tuning and (limits < path.limits).any():
+        notes.append("limits are lowered to the highest value that was judged: above it nothing is known")
+    kept = np.append(True, np.any(np.diff(limits, axis=0) > 0, axis=1))
+    return Path(limits=limits[kept], start=int(np.cumsum(kept)[path.start]) - 1), notes
+
+
+def _request(rows: list[Row], judged: Judged, path: Path, target: Target, gates: Gates, labels: Labels) -> str:
+    """A digest of all that an answer follows from."""
+    said = [(row.label.subject, row.label.accept, row.label.shot, row.values) for row in rows]
+    made = [(one.key, one.limit, one.scale, gates.first.instruments[one.key].digest) for one in gates.limits]
+    rest = (judged.verification.tolist(), path.limits.tolist(), path.start, made, sorted(gates.expects.items()))
+    whole = repr((said, rest, target, str(labels.drawn), labels.stream, gates.identity))
+    return hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _tolerances(gates: Gates, judged: Judged, limits: np.ndarray, promise: Promise) -> tuple[Tolerance, ...]:

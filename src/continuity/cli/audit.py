@@ -26,7 +26,8 @@ CODES = {"holds": 0, "broken": 1, "open": 3}
               help="Share of kept shots that is drawn.")  # fmt: skip
 @click.option("--rejects", metavar="SHARE", type=float, default=0.05, show_default=True,
               help="Share of rejected candidates that is drawn.")  # fmt: skip
-@click.option("--tolerances", metavar="FILE", envvar="CONTINUITY_TOLERANCES", help="The file with the promise.")
+@click.option("--tolerances", metavar="FILE", required=True, envvar="CONTINUITY_TOLERANCES",
+              help="The limits that the promise is of: what was kept under others does not count.")  # fmt: skip
 @click.option("--max-bad-share", metavar="SHARE", type=float, help="The promise, where no file has it.")
 @click.option("--confidence", metavar="SHARE", type=float, default=0.95, show_default=True,
               help="1 - the risk of calling a kept promise broken.")  # fmt: skip
@@ -35,7 +36,7 @@ def audit(
     path: Path,
     accepts: float,
     rejects: float,
-    tolerances: str | None,
+    tolerances: str,
     max_bad_share: float | None,
     confidence: float,
     as_json: bool,
@@ -43,20 +44,25 @@ def audit(
     """Draws candidates for a person after the verdict, and says of each stream whether the promise holds there.
 
     The draw is written down beside the ledger before anybody answers; answers are decisions in the ledger. It may be
-    asked again after every answer. Exit code 0: it holds, 1: it is broken, 3: not known yet.
+    asked again after every answer; what was decided on before it was drawn does not count.
+
+    Exit code 0: it holds, 1: it is broken, 3: not known yet.
     """
     from continuity.calibration import auditing
     from continuity.ledger import Ledger
     from continuity.tolerances import Tolerances
 
-    promise = Tolerances.open(tolerances).promise if tolerances else None
+    limits = Tolerances.open(tolerances)
+    promise = limits.promise
     share = max_bad_share if max_bad_share is not None else promise.max_bad_share if promise else None
     if share is None:
-        raise UsageError("a promise was wanted: --tolerances with a file that has one, or --max-bad-share SHARE")
+        raise UsageError(f"a promise was wanted, {plain(tolerances)} has none: say --max-bad-share SHARE")
     with Ledger.open(path, create=False) as opened:
-        found = auditing.audit(opened, max_bad_share=share, confidence=confidence, accepts=accepts, rejects=rejects)
+        found = auditing.audit(
+            opened, limits, max_bad_share=share, confidence=confidence, accepts=accepts, rejects=rejects
+        )
     if not found:
-        raise UsageError(f"finished candidates were wanted, {plain(path)} has none: run a shot first")
+        raise UsageError(f"kept or rejected candidates were wanted, {plain(path)} has none to draw: run a shot first")
     for one in found:
         if as_json:
             click.echo(json.dumps({"format": FORMAT, **asdict(one)}, allow_nan=False))
@@ -85,6 +91,12 @@ def _show(one: Audit, share: float, confidence: float, promised: str | None) -> 
         + ", ".join(f"{name} that share: {'-' if n is None else f'{n:,}'}" for name, n in more.items()),
         soft_wrap=True,
     )
+    if one.decided_before:
+        out.print(
+            f"{counted(one.decided_before, 'kept shot')} not counted: somebody decided before the draw, and nobody "
+            "knows why on these; ask this first, then judge",
+            soft_wrap=True,
+        )
     if one.rejects:
         out.print(f"{one.rejects_good} of {one.rejects:,} rejected ones that were drawn and judged are good after all")
     if one.waiting:

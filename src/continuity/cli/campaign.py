@@ -23,7 +23,7 @@ from continuity.cli.shot_file import ShotFile
 from continuity.cli.words import counted, plain
 from continuity.errors import ContinuityError, MissingPiece, UsageError
 from continuity.ledger import Bill, CandidateRow, Ledger
-from continuity.ledger.accounting import bill, together
+from continuity.ledger.accounting import Totals, bill, together
 from continuity.records import Cost, Rates
 from continuity.shot import Outcome, Shot, StoppedBy
 from continuity.shot.outcome import recalled
@@ -45,6 +45,11 @@ class Ended:
     outcome: Outcome | None = None
     error: str = ""
 
+    @property
+    def ends_all(self) -> bool:
+        """Whether the shots after it are not begun."""
+        return self.exit_code == INTERRUPTED or (self.outcome is not None and self.outcome.stopped_by in ENDS)
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
         if self.outcome is not None:
@@ -65,28 +70,26 @@ def run(given: Mapping[str, Any], path: Path, planner: Planner, *, dry_run: bool
         dry.show_several(plans, as_json=as_json)
         return 0
     done: list[Ended] = []
+    code = INTERRUPTED  # until the last shot is through
     with ExitStack() as stack:
         ledgers: dict[Path, Ledger] = {}
         try:
             for number, plan in enumerate(plans, 1):
                 with redirect_stdout(sys.stderr):
-                    if plan.ledger not in ledgers:
-                        ledgers[plan.ledger] = stack.enter_context(Ledger.open(plan.ledger))
-                    done.append(_one(plan, ledgers[plan.ledger], f"shot {number} of {len(plans)}"))
+                    done.append(_one(plan, ledgers, stack, f"shot {number} of {len(plans)}"))
                 if as_json:
                     click.echo(json.dumps(done[-1].to_json(), allow_nan=False))
-                if done[-1].outcome is not None and done[-1].outcome.stopped_by in ENDS:
+                if done[-1].ends_all:
                     break
-        finally:  # what was done before a second Ctrl-C is shown too
+            code = worst(one.exit_code for one in done)
+        finally:  # whatever comes between two shots, what was done before it is shown
             bills = _bills(plans, ledgers, campaign.rates)
             whole = together(bills, campaign.rates)
             if as_json:
-                click.echo(
-                    json.dumps({**bill_json(whole), "exit_code": worst(one.exit_code for one in done)}, allow_nan=False)
-                )
+                click.echo(json.dumps({**bill_json(whole), "exit_code": code}, allow_nan=False))
             else:
                 _show(plans, done, bills, whole)
-    return worst(one.exit_code for one in done)
+    return code
 
 
 def worst(codes: Iterable[int]) -> int:
@@ -117,6 +120,9 @@ def _planned(planner: Planner, files: Sequence[ShotFile], *, whole: bool) -> lis
             plans.append(plan)
         except ContinuityError as cause:
             failed.append((file.name, cause))
+        except SystemExit as cause:  # a plugin, or a generator of one's own
+            said = f"something in it wanted to end the process ({cause.code!r}) instead of raising an error"
+            failed.append((file.name, UsageError(f"{file.where}: {said}")))
     if not failed:
         return plans
     code = worst(cause.exit_code for _, cause in failed)
@@ -125,10 +131,14 @@ def _planned(planner: Planner, files: Sequence[ShotFile], *, whole: bool) -> lis
     raise kind(f"{len(failed)} of {counted(len(files), 'shot')} cannot run, so none was begun:\n{lines}")
 
 
-def _one(plan: Plan, opened: Ledger, place: str) -> Ended:
-    """One shot. Whatever goes wrong with it becomes a line: the others still want to be rendered."""
+def _one(plan: Plan, ledgers: dict[Path, Ledger], stack: ExitStack, place: str) -> Ended:
+    """One shot. Whatever goes wrong with it becomes a line: the others still want to be rendered. Its ledger is opened
+    where no shot before it did so, for as long as ``stack`` lasts."""
     name, screen = plan.file.name, console(stderr=True)
     try:
+        if plan.ledger not in ledgers:
+            ledgers[plan.ledger] = stack.enter_context(Ledger.open(plan.ledger))
+        opened = ledgers[plan.ledger]
         shot = plan.shot(opened)
         kept = shot.keep(shot.stop.wanted)  # also what an earlier run accepted and was cut off before it could keep
         if kept is not None:
@@ -140,7 +150,11 @@ def _one(plan: Plan, opened: Ledger, place: str) -> Ended:
         log.debug("raised here:", exc_info=True)
         screen.print(f"{place}: {plain(name)}: {plain(str(cause))}", soft_wrap=True)
         return Ended(shot=name, exit_code=cause.exit_code, error=str(cause))
-    except Exception as cause:  # one shot must never stop the rest
+    except KeyboardInterrupt:  # the second Ctrl-C, or one while a pipe is loaded
+        error = "interrupted before it was through"
+        screen.print(f"{place}: {plain(name)}: {error}", soft_wrap=True)
+        return Ended(shot=name, exit_code=INTERRUPTED, error=error)
+    except (Exception, SystemExit) as cause:  # one shot must never stop the rest
         log.debug("raised here:", exc_info=True)
         error = f"something went wrong inside continuity: {type(cause).__name__}: {cause}"
         screen.print(f"{place}: {plain(name)}: {plain(error)}", soft_wrap=True)
@@ -164,10 +178,13 @@ def _passed_over(shot: Shot, kept: CandidateRow) -> Outcome:
 
 
 def _bills(plans: Sequence[Plan], ledgers: Mapping[Path, Ledger], rates: Rates) -> list[Bill]:
-    """The bill of each shot in its ledger, over all its runs and revisions; empty for what was not begun."""
-    nothing = bill((), {}, {}, rates)
+    """The bill of each shot in its ledger, over all its runs and revisions; what was not begun is one shot that
+    spent nothing."""
     found = {path: opened.bills(rates) for path, opened in ledgers.items()}
-    return [found.get(plan.ledger, {}).get(plan.file.name, nothing) for plan in plans]
+    return [
+        found.get(plan.ledger, {}).get(plan.file.name) or bill([(plan.file.name, None, Totals())], {}, {}, rates)
+        for plan in plans
+    ]
 
 
 def _show(plans: Sequence[Plan], done: Sequence[Ended], bills: Sequence[Bill], whole: Bill) -> None:

@@ -20,8 +20,8 @@ prompt = "Mara at the bar, 85mm"
 file = "sc042_020.toml"             # a shot file; what it says wins over what stands above, what stands here over both
 budget = { candidates = 20 }
 
-Tables are merged key by key; one that names its own kind takes the place of the other. Paths are relative to the file
-they are written in.
+Tables are merged key by key; one that names its own kind or rule takes the place of the other. Paths are relative to
+the file they are written in.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from continuity.records import Rates
 
 CAMPAIGN: Keys = {**{key: types for key, types in KEYS.items() if key != "name"}, "shots": (list,)}
 SHOT: Keys = {**{key: types for key, types in KEYS.items() if key != "format"}, "file": (str,)}
+OWN = frozenset({"kind", "rule"})  # what decides which other keys a table has
 PATHS = ("identity", "ledger", "tolerances")
 GENERATOR_PATHS = ("folder", "source", "inputs", "files")  # a path, a list of them, or a table of either
 
@@ -86,11 +87,11 @@ def _named(where: str, table: Mapping[str, Any]) -> str:
 
 
 def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Both tables in one, key by key; what ``over`` says wins, and a table with a kind replaces the one under it."""
+    """Both tables in one, key by key; what ``over`` says wins, and a table with a kind or rule replaces the other."""
     found = dict(under)
     for key, value in over.items():
         before = found.get(key)
-        whole = not (isinstance(value, dict) and isinstance(before, dict)) or "kind" in value
+        whole = not (isinstance(value, dict) and isinstance(before, dict)) or not OWN.isdisjoint(value)
         found[key] = value if whole else merged(before, value)  # type: ignore[arg-type]
     return found
 

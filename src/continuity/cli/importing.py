@@ -37,8 +37,8 @@ def imported(name: str, folders: Sequence[Path], where: str) -> Any:
         ) from None
     except ContinuityError:
         raise
-    except Exception as cause:  # an import may raise anything
-        raise UsageError(f"{where}: {module_name} cannot be imported ({type(cause).__name__}: {cause})") from cause
+    except (Exception, SystemExit) as cause:  # an import may raise anything
+        raise UsageError(f"{where}: {name} cannot be imported ({type(cause).__name__}: {cause})") from cause
     for part in attribute.split("."):
         if not hasattr(found, part):
             known = [n for n in vars(found) if not n.startswith("_")] if hasattr(found, "__dict__") else []

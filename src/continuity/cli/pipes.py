@@ -123,8 +123,9 @@ def _generator(pipe: Any, file: ShotFile, inputs: Mapping[str, Any], where: str)
     if twice:
         raise UsageError(f"{where}: {twice[0]} stands in arguments and in inputs: write it in one of them")
     more = {key: file.generator[key] for key in ("rate",) if key in file.generator}
+    files = files_of(file, where)
     with said_of(where):
-        made: Generator = DiffusersGenerator(pipe, files=files_of(file, where), **more, **arguments, **inputs)
+        made: Generator = DiffusersGenerator(pipe, files=files, **more, **arguments, **inputs)
         return made
 
 
@@ -151,7 +152,7 @@ def _made(file: ShotFile, where: str) -> Any:
         raise
     except ImportError as cause:
         raise MissingDependency(f"{where}: the pipe of {name} cannot be made: {plain(str(cause))}") from cause
-    except Exception as cause:  # somebody else's code
+    except (Exception, SystemExit) as cause:  # somebody else's code
         said = plain(f"{type(cause).__name__}: {cause}")
         raise UsageError(f"{where}: the pipe of {name} cannot be made ({said})") from cause
     if not is_pipe(pipe):

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from continuity.cli.words import duration, number, plain
+from continuity.cli.run import instead_of_the_file
+from continuity.cli.words import duration, nearest, number, plain
 from continuity.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,25 +35,12 @@ CODES = {"identical": 0, "close": 0, "different": 1, "inconclusive": 3}
 @click.argument("candidate", metavar="CANDIDATE", type=int)
 @click.option(
     "--shot-file",
-    metavar="SHOT.toml",
+    metavar="SHOT.toml|CAMPAIGN.toml",
     required=True,
     type=click.Path(path_type=Path),
-    help="Where the generator and the limits stand.",
+    help="Where the generator and the limits stand; of a campaign, the shot of the candidate is taken.",
 )
-@click.option(
-    "--identity",
-    metavar="DIR",
-    envvar="CONTINUITY_IDENTITY",
-    type=click.Path(path_type=Path),
-    help="An enrolled identity, instead of the file's.",
-)
-@click.option(
-    "--tolerances",
-    metavar="FILE",
-    envvar="CONTINUITY_TOLERANCES",
-    type=click.Path(path_type=Path),
-    help="A tolerance file, instead of the file's.",
-)
+@instead_of_the_file
 @click.option(
     "--within",
     metavar="STEPS",
@@ -79,14 +67,14 @@ def replay(
     Where its media were not kept, only a digest and a thumbnail are there to compare with. Ends with 0 when it is
     identical or close, 1 when it is different, 3 when nothing was recorded to compare with.
     """
-    from continuity.cli.shot_file import read
     from continuity.ledger import Ledger
     from continuity.replaying import TOLERANCE
     from continuity.replaying import replay as replayed
 
-    file = read(shot_file)
+    shots = _shots(shot_file)
     with redirect_stdout(sys.stderr), Ledger.open(ledger, create=False) as opened:
         row = opened.candidate(candidate)
+        file = _of(shots, row.shot, opened.path, shot_file)
         if row.shot != file.name:
             click.echo(f"candidate {candidate} is of {plain(row.shot)}, the file is of {plain(file.name)}", err=True)
         if output is not None:
@@ -100,6 +88,26 @@ def replay(
     else:
         _show(found, saved)
     return CODES[found.outcome]
+
+
+def _shots(path: Path) -> Sequence[ShotFile]:
+    """The shots of a campaign, or the one shot of a shot file."""
+    from continuity.cli.campaign_file import campaign_of
+    from continuity.cli.shot_file import shot_of
+    from continuity.cli.tables import opened
+
+    table = opened(path)
+    return campaign_of(table, path).shots if "shots" in table else (shot_of(table, path, plain(path)),)
+
+
+def _of(shots: Sequence[ShotFile], name: str, ledger: Path, path: Path) -> ShotFile:
+    """The shot of this name, that of this ledger where several have it. A single shot is taken whatever its name."""
+    named = [one for one in shots if one.name == name] or list(shots[: len(shots) == 1])
+    if not named:
+        raise UsageError(
+            f"{plain(path)}: the candidate is of {name!r}, {nearest('shot', name, [s.name for s in shots])}"
+        )
+    return next((one for one in named if one.ledger and one.ledger.resolve() == ledger.resolve()), named[0])
 
 
 def _parts(file: ShotFile, identity: Path | None, tolerances: Path | None) -> tuple[Gate | None, Generator]:

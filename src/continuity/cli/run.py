@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,24 +20,32 @@ if TYPE_CHECKING:
     from continuity.shot import Outcome, Told
 
 FORMAT = 1
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def instead_of_the_file(command: _Command) -> _Command:
+    """The options ``--identity`` and ``--tolerances``, which win over the shot file."""
+    kind = click.Path(path_type=Path)
+    identity = click.option(
+        "--identity",
+        metavar="DIR",
+        envvar="CONTINUITY_IDENTITY",
+        type=kind,
+        help="An enrolled identity, instead of the file's.",
+    )
+    tolerances = click.option(
+        "--tolerances",
+        metavar="FILE",
+        envvar="CONTINUITY_TOLERANCES",
+        type=kind,
+        help="A tolerance file, instead of the file's.",
+    )
+    return identity(tolerances(command))
 
 
 @click.command()
 @click.argument("shot_file", metavar="SHOT.toml|CAMPAIGN.toml", type=click.Path(path_type=Path))
-@click.option(
-    "--identity",
-    metavar="DIR",
-    envvar="CONTINUITY_IDENTITY",
-    type=click.Path(path_type=Path),
-    help="An enrolled identity, instead of the file's.",
-)
-@click.option(
-    "--tolerances",
-    metavar="FILE",
-    envvar="CONTINUITY_TOLERANCES",
-    type=click.Path(path_type=Path),
-    help="A tolerance file, instead of the file's.",
-)
+@instead_of_the_file
 @click.option(
     "--ledger",
     metavar="SHOW.db",

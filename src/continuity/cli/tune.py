@@ -43,7 +43,12 @@ OPTIONAL_PATH = click.Path(path_type=Path)
               help="Share of the shots that chooses, 0 verifies the limits as they are.")  # fmt: skip
 @click.option("--conflicts", type=click.Choice(["refuse", "reject"]), default="refuse", show_default=True,
               help="What to do where people disagree.")  # fmt: skip
-@click.option("--reuse", is_flag=True, help="Verify again with labels that have verified before, at half the risk.")
+@click.option(
+    "--reuse",
+    is_flag=True,
+    help="Verify again with labels that have verified before, at half the risk: only limits that nobody "
+    "chose by what an earlier page or plot showed.",
+)
 @click.option("--measurements", metavar="FILE", type=OPTIONAL_PATH,
               help="Remembers what was measured; LABELS.measured.jsonl if left out.")  # fmt: skip
 @click.option("--collect", is_flag=True, help="List what to judge next instead.")

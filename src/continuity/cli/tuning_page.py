@@ -34,14 +34,15 @@ def show(tuning: Tuning, before: Sequence[float], output: Path | None, plots: Se
     out.print(shown)
     bad_of = "bad of kept" if promise.base_rate is None else "bad of those that pass"
     curve = table("good pass", "ratio", bad_of, "", right=("good pass", "ratio", bad_of))
-    for index in _shown_steps(tuning):
-        one = tuning.curve[index]
+    for index in _shown_steps(tuning):  # of the other part only what is shipped is shown: nobody shall pick off it
+        one = tuning.tuning_curve[index]
         ratio = "-" if one.ratio is None else f"{one.ratio:.2f}"
         words = {"tested first": tuning.start, "shipped": tuning.shipped}
         said = ", ".join(word for word, at in words.items() if at == index)
         curve.add_row(percent(one.passing), ratio, f"{one.bad} of {one.kept}", said)
-    out.print("Strictness against ratio, on the verification part:")
-    out.print(curve)
+    if tuning.tuning_curve:
+        out.print("Strictness against ratio, on the part that chose the path:")
+        out.print(curve)
     if len(tuning.people) > 1:
         worst = tuning.people[0]
         out.print(
@@ -103,11 +104,14 @@ def _rests_on(tuning: Tuning) -> Iterator[str]:
 
 def _shown_steps(tuning: Tuning) -> Sequence[int]:
     """Some steps spread over the path, no two with the same outcome, and those that matter."""
-    last = len(tuning.curve) - 1
+    steps = tuning.tuning_curve
+    if not steps:
+        return ()
+    last = len(steps) - 1
     chosen = {tuning.start, tuning.shipped}
-    seen = {(tuning.curve[i].kept, tuning.curve[i].bad) for i in chosen}
+    seen = {(steps[i].kept, steps[i].bad) for i in chosen}
     for index in dict.fromkeys(round(last * i / (SHOWN - 1)) for i in range(SHOWN)):
-        counts = (tuning.curve[index].kept, tuning.curve[index].bad)
+        counts = (steps[index].kept, steps[index].bad)
         if counts not in seen:
             chosen.add(index)
             seen.add(counts)

@@ -41,6 +41,7 @@ from continuity.records import (
 )
 
 LEASE_SECONDS = 60.0
+LARGEST = 2**63  # no whole number of SQLite is as large
 _Record = TypeVar("_Record")
 
 
@@ -103,7 +104,7 @@ class Ledger:
             raise UsageError("a shot needs a name, got an empty one")
         with self._database.writing() as connection:
             number = asking.shot(connection, self._machine, rows.text(name), spec)
-            return self._found(queries.shot(connection, number), name)
+            return self._found(queries.shot(connection, number), f"shot {name!r}")
 
     def stream(self, description: Mapping[str, Json]) -> str:
         """Records what candidates come out of (generator, proposer, instruments, identity); returns its digest.
@@ -241,7 +242,7 @@ class Ledger:
             UsageError: it is not an accepted candidate of this shot.
         """
         with self._database.writing() as connection:
-            return telling.keep(connection, shot.id, candidate)
+            return telling.keep(connection, shot.id, _number(candidate))
 
     def decide(self, decision: Decision) -> Decision:
         """Records a person's decision, which outranks the machine; returns it with its time.
@@ -252,6 +253,9 @@ class Ledger:
         Raises:
             UsageError: no such candidate, or one without a picture.
         """
+        _number(decision.candidate)
+        if not 0 <= decision.round < LARGEST:
+            raise UsageError(f"the round of a decision is a number from 0 up, got {decision.round!r}")
         with self._database.writing() as connection:
             return telling.decide(connection, self._machine, decision)
 
@@ -264,7 +268,7 @@ class Ledger:
     def totals(self, shot: ShotRow) -> Totals:
         """What a shot has used so far, over all runs and workers."""
         with self._database.reading() as connection:
-            return self._found(queries.shot(connection, shot.id), shot.name).totals
+            return self._found(queries.shot(connection, shot.id), f"shot {shot.name!r}").totals
 
     def kept(self, shot: ShotRow) -> CandidateRow | None:
         """The candidate that is kept, or None."""
@@ -312,7 +316,7 @@ class Ledger:
             UsageError: there is none of this number.
         """
         with self._database.reading() as connection:
-            return self._found(queries.candidate(connection, number), number)
+            return self._found(queries.candidate(connection, _number(number)), f"candidate {number}")
 
     def candidates(self, shot: ShotRow | None = None) -> Iterator[CandidateRow]:
         """All candidates, or those of one revision of a shot, in order; read in pages."""
@@ -324,9 +328,18 @@ class Ledger:
             return columns(connection, queries.every_shot(connection) if shots is None else shots)
 
     def report(self, candidate: int) -> Report | None:
-        """The whole report on a candidate; None where nothing was judged."""
+        """The whole report on a candidate; None where nothing was judged.
+
+        Raises:
+            UsageError: no number that a candidate can have.
+        """
         with self._database.reading() as connection:
-            return queries.report(connection, candidate)
+            return queries.report(connection, _number(candidate))
+
+    def judged_under(self) -> Mapping[int, frozenset[tuple[str, float | None, str | None]]]:
+        """Under which limits each candidate was judged: (key, limit, digest of the instrument) of every metric."""
+        with self._database.reading() as connection:
+            return queries.judged_under(connection)
 
     def past_previews(self, pool: str) -> Sequence[PastPreview]:
         """What limits for previews of one pool can be learned from: the latest, those of accepted candidates first."""
@@ -350,7 +363,7 @@ class Ledger:
             UsageError: there is none of this number.
         """
         with self._database.reading() as connection:
-            return self._found(queries.recipe(connection, candidate), candidate)
+            return self._found(queries.recipe(connection, _number(candidate)), f"candidate {candidate}")
 
     def description(self, stream: str) -> Mapping[str, Json]:
         """What candidates of a stream come out of, as :meth:`stream` was given it.
@@ -359,7 +372,7 @@ class Ledger:
             UsageError: there is none of this digest.
         """
         with self._database.reading() as connection:
-            return self._found(queries.description(connection, stream), stream)
+            return self._found(queries.description(connection, stream), f"stream {stream!r}")
 
     def bills(self, rates: Rates | None = None) -> Mapping[str, Bill]:
         """The bill of each shot by its name, over all its revisions, in the order in which they began."""
@@ -389,7 +402,18 @@ class Ledger:
             yield from queries.export(connection)
 
     @staticmethod
-    def _found(record: _Record | None, name: object) -> _Record:
+    def _found(record: _Record | None, what: str) -> _Record:
         if record is None:
-            raise UsageError(f"there is no {name!r} in this ledger")
+            raise UsageError(f"there is no {what} in this ledger")
         return record
+
+
+def _number(candidate: int) -> int:
+    """The number of a candidate, if it is one that SQLite can store.
+
+    Raises:
+        UsageError: it is not, so no candidate has it.
+    """
+    if isinstance(candidate, bool) or not isinstance(candidate, int) or not 1 <= candidate < LARGEST:
+        raise UsageError(f"there is no candidate {candidate!r} in this ledger")
+    return candidate

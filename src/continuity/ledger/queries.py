@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from itertools import groupby
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, LargeBinary, Row, Select, Table, bindparam, func, select, tuple_
@@ -161,6 +162,21 @@ def description(connection: Connection, stream: str) -> dict[str, Any] | None:
     """What a stream was described as."""
     text = connection.execute(select(streams.c.description).where(streams.c.digest == stream)).scalar()
     return None if text is None else dict(json.loads(text))
+
+
+def judged_under(connection: Connection) -> dict[int, frozenset[tuple[str, float | None, str | None]]]:
+    """(key, limit, digest of the instrument) of each metric, by candidate; candidates judged alike share one set."""
+    found = connection.execute(
+        select(measurements.c.candidate, measurements.c.key, measurements.c.limit, measurements.c.instrument)
+        .where(measurements.c.attempt == 0)
+        .order_by(measurements.c.candidate)
+    )
+    alike: dict[frozenset[tuple[str, float | None, str | None]], frozenset[tuple[str, float | None, str | None]]] = {}
+    under: dict[int, frozenset[tuple[str, float | None, str | None]]] = {}
+    for number, metrics in groupby(found, key=lambda row: row.candidate):
+        one = frozenset((row.key, row.limit, row.instrument) for row in metrics)
+        under[int(number)] = alike.setdefault(one, one)
+    return under
 
 
 def failures(connection: Connection, shot_id: int) -> dict[str, rows.Nearest]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
 from continuity.errors import UsageError
 from continuity.media import Media
 from continuity.records.measuring import Json
+
+MOST = 1e15  # what is more is no budget of this world
 
 
 class State(StrEnum):
@@ -120,10 +122,13 @@ class Budget:
     rates: Rates = field(default_factory=Rates)
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            value = getattr(self, one.name)
-            if one.name != "rates" and value is not None and not (math.isfinite(value) and value > 0):
-                raise UsageError(f"budget: {one.name} is a number above 0 or left out, got {value}")
+        if self.candidates is not None and (type(self.candidates) is not int or not 1 <= self.candidates <= MOST):
+            raise UsageError(f"budget: candidates is a whole number above 0 or left out, got {self.candidates!r}")
+        for name in ("seconds", "gpu_seconds", "cost"):
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if value is not None and not (number and 0 < value <= MOST):  # nan is neither
+                raise UsageError(f"budget: {name} is a number above 0 or left out, got {value!r}")
         if self.cost is not None and not any(self.rates.per_second.values()):
             raise UsageError("budget: a cost limit needs rates with a price per device-second, got none")
 
