@@ -12,6 +12,7 @@ from PIL import Image as Pil
 
 from continuity.backends import hand_shape, hands
 from continuity.errors import ModelError
+from continuity.metrics.hands import MALFORMED
 from continuity.records import Hand
 
 
@@ -52,8 +53,7 @@ def test_a_broken_net_is_an_error_with_its_name(monkeypatch: pytest.MonkeyPatch)
     hand_shape._net.cache_clear()
 
 
-def test_normal_hands_look_less_malformed_than_those_with_a_finger_too_many(footage: Path) -> None:
-    """A finger pasted between the others of an open hand raises what the net says, for most."""
+def test_few_normal_hands_of_somebody_it_never_saw_are_convicted(footage: Path) -> None:
     pictures = sorted((footage / "hands/epsrc_fingers/5").iterdir())[:12]
     values = []
     for path in pictures:
@@ -62,4 +62,4 @@ def test_normal_hands_look_less_malformed_than_those_with_a_finger_too_many(foot
         if found:
             values.append(hand_shape.malformed(pixels, found[0]))
     assert len(values) >= 9
-    assert np.median(values) < 0.5
+    assert np.mean(np.array(values) >= MALFORMED) <= 0.2
