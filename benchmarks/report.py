@@ -1,6 +1,6 @@
 """What the report of a campaign costs: a ledger of simulated candidates is made, then its pages are timed.
 
-    python benchmarks/report.py --shots 20 --candidates 100 --folder /tmp/report-benchmark
+    python benchmarks/report.py --shots 20 --candidates 100 --folder report-benchmark
 
 The candidates are real pixels (the simulator on scikit-image's photographs, 512 px; every fifth shot is of clips).
 The metrics are three statistics of those pixels that need no model, so that making the ledger takes little time; each
