@@ -38,6 +38,7 @@ class Run:
     ) -> None:
         self._shot, self._ledger = shot, shot.ledger
         self._generator = generator
+        self._reads = generator if isinstance(generator, InputGenerator) else None  # asked once: it looks at settings
         self._watching = Watching(shot.ledger, aborts, shot.pool(generator) if aborts else {})
         self._watch: Watch | None = None  # of the running render
         self._batch = _batch(generator, batch, aborts)
@@ -163,10 +164,10 @@ class Run:
 
     def _with_inputs(self, ticket: Ticket) -> Ticket | RenderFailed:
         """The ticket with the digests of what its render reads, all of it stored; or why that cannot be."""
-        if not isinstance(self._generator, InputGenerator):
+        if self._reads is None:
             return ticket
         try:
-            media = dict(self._generator.inputs(ticket.recipe))
+            media = dict(self._reads.inputs(ticket.recipe))
             for medium in media.values():
                 self._ledger.media.put_input(medium)
             return self._ledger.reads(ticket, {role: medium.digest for role, medium in media.items()})

@@ -269,7 +269,7 @@ class DiffusersGenerator:
         """Where the pipeline computes; kept, since the pipeline walks through all its modules to say it."""
         parts = library.parts(self._pipe).values()
         lies = [next((p.device for p in part.parameters()), None) for part in parts if hasattr(part, "parameters")]
-        state = (weights.state_of(self._pipe), lies, bool(getattr(self._pipe, "_all_hooks", None)))
+        state = ([id(part) for part in parts], lies, bool(getattr(self._pipe, "_all_hooks", None)))
         if self._placed is None or self._placed[0] != state:
             self._placed = (state, self._pipe._execution_device)
         return self._placed[1]
