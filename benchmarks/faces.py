@@ -25,12 +25,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
-from scipy.stats import binomtest, rankdata
 
 import continuity as ct
 from continuity.errors import ContinuityError
 from continuity.interfaces import FaceBackend
 from continuity.records import Face
+from figures import auc, exact
 
 Floats = NDArray[np.float64]
 
@@ -215,14 +215,6 @@ def worst_of(people: Sequence[set[str]], right: NDArray[np.bool_]) -> tuple[str,
     return worst, round(shares[worst], 4)
 
 
-def auc(own: Floats, other: Floats) -> float:
-    """How often one of ``other`` is larger than one of ``own`` (Mann-Whitney), ties counted half."""
-    if not len(own) or not len(other):
-        return float("nan")
-    ranks = rankdata(np.concatenate([own, other]))[len(own) :]
-    return float((ranks.sum() - len(other) * (len(other) + 1) / 2) / (len(own) * len(other)))
-
-
 def bootstrapped(
     distances: Floats, same: NDArray[np.bool_], people: Sequence[set[str]], seed: int
 ) -> tuple[float, ...]:
@@ -239,8 +231,8 @@ def bootstrapped(
 
 def interval(name: str, count: int, of: int) -> dict[str, float]:
     """The exact 95 % interval of a share."""
-    found = binomtest(count, of).proportion_ci(method="exact")
-    return {f"{name}_low": round(found.low, 5), f"{name}_high": round(found.high, 5)}
+    low, high = exact(count, of)
+    return {f"{name}_low": round(low, 5), f"{name}_high": round(high, 5)}
 
 
 # -- clips -------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from scipy.stats import rankdata
+from scipy.stats import beta, rankdata
 
 Floats = NDArray[np.float64]
 Row = dict[str, str | int | float | None]
@@ -20,7 +20,9 @@ CONFIDENCE = 0.95
 
 
 def auc(own: Floats, other: Floats) -> float:
-    """How often one of ``other`` is larger than one of ``own``, ties by half (Mann-Whitney)."""
+    """How often one of ``other`` is larger than one of ``own``, ties by half (Mann-Whitney); NaN where one is empty."""
+    if not len(own) or not len(other):
+        return float("nan")
     ranks = rankdata(np.concatenate([own, other]))[len(own) :]
     return float((ranks.sum() - len(other) * (len(other) + 1) / 2) / (len(own) * len(other)))
 
@@ -44,6 +46,14 @@ def clustered_auc(own: Mapping[str, Floats], other: Mapping[str, Floats], seed: 
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(areas, [tail, 1 - tail])
     return whole, float(low), float(high)
+
+
+def exact(count: int, of: int) -> tuple[float, float]:
+    """Clopper and Pearson's exact 95 % interval of a share; 0 to 1 where there is nothing to share."""
+    tail = (1 - CONFIDENCE) / 2
+    low = float(beta.ppf(tail, count, of - count + 1)) if count else 0.0
+    high = float(beta.ppf(1 - tail, count + 1, of - count)) if count < of else 1.0
+    return low, high
 
 
 def show(title: str, rows: Sequence[Row]) -> None:

@@ -20,12 +20,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from scipy.stats import beta
 
 import continuity as ct
 from continuity.backends import hands
 from continuity.observed import ObservedFrame
 from continuity.tolerances import shipped_tolerance
+from figures import exact
 from malformed_hands import KINDS, lift, put_back
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
@@ -117,19 +117,12 @@ def row(name: str, kind: str, values: list[float | None], limit: float) -> Row:
         "n": len(values),
         "judged": len(judged),
         "judged_share": len(judged) / len(values),
-        "judged_interval": interval(len(judged), len(values)),
+        "judged_interval": list(exact(len(judged), len(values))),
         "suspect": suspect,
         "suspect_share": suspect / len(judged) if judged else None,
-        "suspect_interval": interval(suspect, len(judged)),
+        "suspect_interval": list(exact(suspect, len(judged))),
         "not_measurable": len(values) - len(judged),
     }
-
-
-def interval(count: int, of: int) -> list[float]:
-    """Clopper and Pearson's exact 95 % interval of a share."""
-    low = float(beta.ppf(0.025, count, of - count + 1)) if count else 0.0
-    high = float(beta.ppf(0.975, count + 1, of - count)) if count < of else 1.0
-    return [low, high]
 
 
 def told(row: Row) -> str:
