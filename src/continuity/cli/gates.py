@@ -10,6 +10,7 @@ from continuity.cli.words import nearest
 from continuity.errors import UsageError
 from continuity.gate import Gate
 from continuity.identity import Identity
+from continuity.metrics import OFF
 from continuity.records import Expect, Tolerance
 from continuity.tolerances import Tolerances
 
@@ -33,8 +34,8 @@ def gate_for(
     opened = Tolerances.open(tolerances) if tolerances else Tolerances()
     given: dict[str, float | Tolerance] = {t.key: t for t in opened}
     for key, value in (expects or {}).items():
-        if value not in list(Expect):
-            raise UsageError(f"{key}: {nearest('expectation', str(value), list(Expect))}")
+        if value not in (*Expect, OFF):
+            raise UsageError(f"{key}: {nearest('expectation', str(value), [*Expect, OFF])}")
     chosen = {**given, **limits} if limits else opened  # a promise is of a whole file: a limit that is typed voids it
     gate = Gate.for_identity(Identity.open(identity), tolerances=chosen, expects=expects or {})
     gate.check()

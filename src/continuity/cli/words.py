@@ -9,6 +9,8 @@ from pathlib import Path
 
 from continuity.errors import UsageError
 
+EXPECT_HELP = "required, if_present, if_measurable or not_expected; off leaves the metric out."
+
 
 def plain(text: str | os.PathLike[str], *, keep_lines: bool = False) -> str:
     """``text`` without anything that acts on a terminal: control characters and undecodable bytes are escaped."""
