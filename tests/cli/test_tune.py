@@ -57,7 +57,7 @@ def test_one_page_a_file_and_plots(run: Run, graded: Path, tmp_path: Path) -> No
     assert tuned["grade"].calibrated
     assert tuned["grade"].limit < 40
     plots = sorted(p.name for p in (tmp_path / "plots").iterdir())
-    assert plots == ["det.svg", "histogram-1-grade.svg", "strictness.svg"]
+    assert plots == ["det.svg", "histogram-1-grade.svg", "histogram-2-hands.svg", "strictness.svg"]
     assert f"limit {tuned['grade'].limit:.3g}" in (tmp_path / "plots" / plots[1]).read_text()
 
     # the file is what `score` takes; no stream is known there
