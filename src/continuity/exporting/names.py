@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from string import Formatter
 
 from continuity.errors import UsageError
+from continuity.records.naming import parts_of
 
 TEMPLATE = "{show}_{seq}_{shot}_{task}_v{version:03d}"
 FIELDS = ("show", "seq", "shot", "task", "version")
@@ -16,7 +17,6 @@ LONGEST = 80  # letters of one field
 FIRST_FRAME = 1001
 EMPTY = "\0"  # where a field is empty, until the separator after it is left out
 _VERSION = re.compile(r"(0?[1-9]d?)?")
-_PARTS = re.compile(r"(?P<seq>.+?)[_.-](?P<shot>[^_.-]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +55,8 @@ class Names:
 
     def of(self, shot: str, version: int) -> str:
         """The name of one shot's file, without suffix: a relative path whose parts are plain words."""
-        seq, own = parts_of(shot)
-        given = {"show": plain(self.show), "seq": seq, "shot": own, "task": plain(self.task)}
+        seq, own = parts_of(shot) if plain(shot) == shot else ("", shot)
+        given = {"show": plain(self.show), "seq": plain(seq), "shot": plain(own), "task": plain(self.task)}
         made = ""
         for literal, name, spec, _ in Formatter().parse(self.template):
             if made.endswith(EMPTY):
@@ -75,14 +75,6 @@ class Names:
         ):
             raise UsageError(f"the name template {self.template!r} gives {made!r}, which is no name inside a folder")
         return made
-
-
-def parts_of(shot: str) -> tuple[str, str]:
-    """Sequence and shot of a shot's name as plain words; no sequence where the name has no parts."""
-    match = _PARTS.fullmatch(shot)
-    if match and plain(shot) == shot:
-        return plain(match["seq"]), plain(match["shot"])
-    return "", plain(shot)
 
 
 def plain(word: str) -> str:
