@@ -118,6 +118,7 @@ def test_a_shot_that_kept_nothing(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_p
     assert "Nothing is kept" in second.text
     assert "1 not finished" in second.text
     assert "no such shot yet" in index.text
+    assert "Not yet: shot kept, gate-accepted and unreviewed, supervisor-approved shot, client-final shot." in first.text
 
 
 def test_media_that_are_gone(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
@@ -190,11 +191,11 @@ def test_scenes_and_rounds_of_the_client(ledger: ct.Ledger, bright_gate: ct.Gate
         ("shot", "sc01_020", "", "2", "1", "0"),
         ("shot", "sc02_010", "", "1", "1", "0"),
         ("scene", "sc01", "", "9", "2", "1"),
-        ("scene", "sc01", "1", "4", "0", "0"),
+        ("scene", "sc01", "1", "6", "1", "0"),
         ("scene", "sc01", "2", "3", "1", "1"),
         ("scene", "sc02", "", "1", "1", "0"),
         ("campaign", "(all shots)", "", "10", "3", "1"),
-        ("campaign", "(all shots)", "1", "4", "0", "0"),
+        ("campaign", "(all shots)", "1", "7", "2", "0"),
         ("campaign", "(all shots)", "2", "3", "1", "1"),
     ]
     by_round = [float(r["seconds"]) for r in rows if r["name"] == "sc01_010"]

@@ -181,7 +181,7 @@ def _part(row: CandidateRow, kind: str) -> str:
 
 
 def bill_csv(lines: Iterable[tuple[str, str, Account]]) -> str:
-    """The bill as CSV, of (level, name, account): a line for each, then one for each of its client rounds.
+    """The bill as CSV, of (level, name, account): a line for each, then one for each client round if it had several.
 
     Levels are shot, scene and campaign; lines of one level and no round add up to the campaign.
     """
@@ -190,7 +190,7 @@ def bill_csv(lines: Iterable[tuple[str, str, Account]]) -> str:
     writer.writerow(BILL_COLUMNS)
     for level, name, one in lines:
         writer.writerow(_cells(level, name, "", one))
-        for number, of_round in one.rounds.items():
+        for number, of_round in one.rounds.items() if len(one.rounds) > 1 else ():
             writer.writerow(_cells(level, name, number, of_round))
     return out.getvalue()
 

@@ -11,6 +11,7 @@ from continuity.errors import MissingDependency
 from continuity.report import ink
 from continuity.report.accounts import PARTS, Account
 from continuity.report.figures import clock, percent, ratio
+from continuity.report.naming import named
 
 EXTRA = "continuity-gate[pdf]"
 GREY = 90
@@ -64,7 +65,7 @@ def bill_pdf(
                 for a in whole.budget
             ],
         )
-    if whole.rounds:
+    if len(whole.rounds) > 1:
         page.heading("Client rounds")
         page.table(*_accounts([("round", str(number), one) for number, one in whole.rounds.items()], whole))
     page.heading("What discarded the candidates")
@@ -75,7 +76,7 @@ def bill_pdf(
         )
         page.table(
             ("metric", "failed", "of these", "nothing else failed", "could not judge"),
-            [(c.key, c.failed, percent(c.failed, whole.fully), c.alone, c.inconclusive) for c in whole.causes],
+            [(named(c.key), c.failed, percent(c.failed, whole.fully), c.alone, c.inconclusive) for c in whole.causes],
         )
     else:
         page.said("Not known: no candidate was measured fully.")

@@ -24,7 +24,9 @@ from continuity.report.accounts import PARTS, Account, Words, bill_csv
 from continuity.report.budgets import against
 from continuity.report.cards import Card, Picture, card_of
 from continuity.report.figures import clock, percent, ratio
+from continuity.report.naming import named
 from continuity.report.pictures import Pictures
+from continuity.report.reasons import why
 from continuity.report.replacing import replacing
 from continuity.report.rounds import bill_of, closings, round_of
 from continuity.report.table import Table
@@ -197,7 +199,7 @@ class _Site:
                     self._table.add(row, report, words, number)
                 known.add(report)
                 cards.append(self._card(card_of(row, report, words)))
-        for number, of_round in sorted(rounds.items()) if closed else ():
+        for number, of_round in sorted(rounds.items()):
             of_round.bill = bill_of(rows[number], self._rates)
             account.rounds[number] = of_round
         kept = next((card for card in reversed(cards) if card.row.kept), None)
@@ -215,6 +217,7 @@ class _Site:
             account=account,
             known=known,
             kept=kept,
+            why=why(account, cards),
             nearest=nearest,
             rest=[card for card in others if card.row.id not in near],
             metrics=list(dict.fromkeys(line.key for card in cards for line in card.lines)),
@@ -256,7 +259,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=_visible,
     )
-    made.filters |= {"clock": clock, "ratio": ratio, "percent": percent}
+    made.filters |= {"clock": clock, "ratio": ratio, "percent": percent, "named": named}
     return made
 
 
