@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from continuity.records import State
+from continuity.records.deciding import ROLES
 from continuity.report.accounts import Account
 from continuity.report.cards import Card
 from continuity.report.naming import named
@@ -20,31 +21,15 @@ def why(account: Account, cards: Sequence[Card]) -> tuple[str, ...]:
 
 
 def _why(account: Account, cards: Sequence[Card]) -> Iterator[str]:
-    judged = [card for card in cards if card.row.state is State.REJECTED]
-    if account.fully >= ENOUGH:
-        worst = [cause for cause in account.causes if cause.failed][:SHOWN]
-        if worst:
-            found = _listed([f"{named(cause.key)} failed in {cause.failed}" for cause in worst])
-            yield f"Of the {account.fully} that were measured on everything, {found}; one picture can fail on several."
-    elif judged:
-        first = Counter(card.deciding[0].key for card in judged if card.deciding).most_common(SHOWN)
-        found = _listed([f"{named(key)} in {count}" for key, count in first])
-        yield f"The first thing found wrong was {found}. What else was wrong with most of them was not measured."
     unsure = [card for card in cards if card.row.state is State.INCONCLUSIVE]
-    if unsure:
-        causes = Counter(
-            (line.key, line.remark) for card in unsure for line in card.lines if line.kind == "eyes" and line.remark
-        )
-        told = _listed([f"{named(key)} ({remark})" for (key, remark), _ in causes.most_common(2)])
-        yield (
-            f"{_of(len(unsure), len(cards))} could not be judged by the machine{': ' + told if told else ''}. "
-            "It keeps nothing that it cannot judge: a person has to look and decide."
-        )
+    failed = [card for card in cards if card.row.state is State.REJECTED]
+    told = (_undecided(unsure, len(cards)), _failing(account, failed))
+    yield from filter(None, told if len(unsure) > len(failed) else reversed(told))
     ended = Counter(card.row.state for card in cards)
     other = [
         f"{ended[state]} {words}"
         for state, words in (
-            (State.ABORTED, "stopped before the end because they were hopeless"),
+            (State.ABORTED, "stopped before the end"),
             (State.FAILED, "broke while rendering"),
             (State.LOST, "lost with the machine that rendered"),
         )
@@ -55,13 +40,49 @@ def _why(account: Account, cards: Sequence[Card]) -> Iterator[str]:
     rejected = [(card, said) for card in cards for said in card.words.decisions if not said.accept]
     for card, said in rejected[:SHOWN]:
         reason = f" ({said.reason})" if said.reason else ""
-        yield f"Take {card.take} was rejected by {said.role or 'a person'} in round {said.round}{reason}."
+        yield f"Take {card.take} was rejected by {_whom(said.role)} in round {said.round}{reason}."
     if len(rejected) > SHOWN:
         yield f"{len(rejected) - SHOWN} more rejections by people are on the cards below."
 
 
+def _failing(account: Account, failed: Sequence[Card]) -> str:
+    """What was wrong: on those measured on everything, else by what was found first."""
+    causes = [cause for cause in account.causes if cause.failed][:SHOWN]
+    if account.fully >= ENOUGH and causes:
+        found = _listed([f"{named(cause.key)} failed in {cause.failed}" for cause in causes])
+        return f"Of the {account.fully} that were measured on everything, {found}; one picture can fail on several."
+    first = Counter(card.deciding[0].key for card in failed if card.deciding).most_common(SHOWN)
+    if not first:
+        return ""
+    found = _listed([f"{named(key)} (take {_takes(failed, key)})" for key, _ in first])
+    return f"The first thing found wrong was {found}. What else was wrong with them may not have been measured."
+
+
+def _takes(failed: Sequence[Card], key: str) -> str:
+    """The takes that failed first on a metric, or how many where there are many."""
+    takes = [str(card.take) for card in failed if card.deciding and card.deciding[0].key == key]
+    return ", ".join(takes) if len(takes) <= SHOWN else f"{takes[0]} and {len(takes) - 1} more"
+
+
+def _undecided(unsure: Sequence[Card], whole: int) -> str:
+    if not unsure:
+        return ""
+    causes = Counter(
+        (line.key, line.remark) for card in unsure for line in card.lines if line.kind == "eyes" and line.remark
+    )
+    told = _listed([f"{named(key)} ({remark})" for (key, remark), _ in causes.most_common(2)])
+    return (
+        f"{_of(len(unsure), whole)} could not be judged by the machine{': ' + told if told else ''}. "
+        "It keeps nothing that it cannot judge: a person has to look and decide."
+    )
+
+
 def _of(part: int, whole: int) -> str:
     return f"All {whole}" if part == whole else f"{part} of {whole}"
+
+
+def _whom(role: str) -> str:
+    return f"the {role}" if role in ROLES else role or "a person"
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ from continuity.report.accounts import PARTS, Account, Words, bill_csv
 from continuity.report.budgets import against
 from continuity.report.cards import Card, Picture, card_of
 from continuity.report.figures import clock, percent, ratio
-from continuity.report.naming import named
+from continuity.report.naming import meaning, named
 from continuity.report.pictures import Pictures
 from continuity.report.reasons import why
 from continuity.report.replacing import replacing
@@ -259,7 +259,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=_visible,
     )
-    made.filters |= {"clock": clock, "ratio": ratio, "percent": percent, "named": named}
+    made.filters |= {"clock": clock, "ratio": ratio, "percent": percent, "named": named, "meaning": meaning}
     return made
 
 
