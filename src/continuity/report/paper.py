@@ -160,7 +160,7 @@ class _Paper:
         widths = (3, *[1] * (len(head) - 1))
         aligned = ("LEFT", *["RIGHT"] * (len(head) - 1))
         with self._pdf.table(
-            col_widths=widths, text_align=aligned, borders_layout="HORIZONTAL_LINES", line_height=4.4,
+            col_widths=widths, text_align=aligned, borders_layout="HORIZONTAL_LINES", line_height=4.2, padding=(0.7, 1),
             headings_style=style, width=min(self._pdf.epw, 60 + 24 * (len(head) - 1)), align="LEFT",
         ) as made:  # fmt: skip
             for cells in (head, *rows):
