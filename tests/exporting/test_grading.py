@@ -19,7 +19,6 @@ def pixels() -> np.ndarray:
 
 def through(transform: Ocio.FileTransform, pixels: np.ndarray) -> np.ndarray:
     moved = pixels.copy()
-    transform.setCDLStyle(Ocio.CDL_ASC)  # clamps as ASC CDL 1.2 says
     Ocio.Config.CreateRaw().getProcessor(transform).getDefaultCPUProcessor().applyRGB(moved)
     return moved
 
@@ -28,7 +27,7 @@ def test_a_colourist_gets_the_same_picture_from_both(tmp_path: Path, pixels: np.
     for name, text in (("grade.cc", cc(GRADE, "sc010 <&>")), ("grade.cube", cube(GRADE, "sc010"))):
         (tmp_path / name).write_text(text, encoding="utf-8")
         found = through(Ocio.FileTransform(str(tmp_path / name), interpolation=Ocio.INTERP_TETRAHEDRAL), pixels)
-        off = np.abs(found - GRADE.applied(pixels.astype(float)))
+        off = np.abs(np.clip(found, 0, 1) - GRADE.applied(pixels.astype(float)))
         assert np.median(off) < 1e-4
         assert off.max() < (1e-4 if name.endswith(".cc") else 0.01), name  # a cube bends where the correction clips
 
@@ -43,8 +42,8 @@ def test_the_numbers_are_those_of_the_file(tmp_path: Path) -> None:
 def test_what_a_repair_says() -> None:
     assert Cdl.of({}) is None
     given = {"slope": [2, 1, 1], "offset": [0, 0, 0.5], "power": [1, 1, 1], "saturation": 0.5}
-    assert Cdl.of({"cdl": given}) == Cdl(slope=(2, 1, 1), offset=(0, 0, 0.5), saturation=0.5)
-    for wrong in ("warm", {"slope": [1, 1]}, {"slope": [1, 1, float("nan")]}, {"power": [0, 1, 1]}, {"saturation": "1"},
+    assert Cdl.of({**given, "apart": {}}) == Cdl(slope=(2, 1, 1), offset=(0, 0, 0.5), saturation=0.5)
+    for wrong in ({"slope": [1, 1]}, {"slope": [1, 1, float("nan")]}, {"power": [0, 1, 1]}, {"saturation": "1"},
                   {"slope": [True, 1, 1]}, {"slope": [-1, 1, 1]}):  # fmt: skip
         with pytest.raises(ct.UsageError, match="CDL"):
-            Cdl.of({"cdl": wrong})
+            Cdl.of({**given, **wrong})

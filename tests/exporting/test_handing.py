@@ -207,7 +207,7 @@ def test_a_grade_that_was_corrected(show: ct.Ledger, tmp_path: Path) -> None:
     assert kept is not None
     cdl = {"slope": [1.1, 1.0, 0.9], "offset": [0.0, 0.01, 0.0], "power": [1.0, 1.0, 1.2], "saturation": 0.9}
     out = tmp_path / "out"
-    export(show, out, names=NAMES, repairs={kept.id: {"cdl": cdl}})
+    export(show, out, names=NAMES, repairs={kept.id: cdl})
     assert {"acme_sc010_010_render_v001.cc", "acme_sc010_010_render_v001.cube"} <= set(tree(out))
     read = otio.adapters.read_from_file(str(out / "acme_v001.otio"))
     found = read.tracks[0][0].metadata["cdl"]
@@ -216,8 +216,11 @@ def test_a_grade_that_was_corrected(show: ct.Ledger, tmp_path: Path) -> None:
     }
     assert found["asc_sat"] == 0.9
     assert "cdl" not in read.tracks[0][1].metadata
-    made = export(show, tmp_path / "other", names=NAMES, repairs={kept.id: {"cdl": {"slope": [1]}}})
+    made = export(show, tmp_path / "other", names=NAMES, repairs={kept.id: {**cdl, "slope": [1]}})
     assert "CDL" in made.refused["sc010_010"]
+    export(show, tmp_path / "log", names=NAMES, shots=["sc010_010"], repairs={kept.id: {**cdl, "space": "ACEScct"}})
+    assert "ACEScct" in (tmp_path / "log" / "acme_sc010_010_render_v001.cc").read_text()
+    assert not list((tmp_path / "log").glob("*.cube"))  # it would need the colour config
     assert not list((tmp_path / "other").glob("*010_010*"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,44 +14,52 @@ from continuity.errors import FormatError
 
 SIDE = 33  # points of the cube along each edge
 REC709 = (0.2126, 0.7152, 0.0722)  # weights of the saturation (ASC CDL 1.2)
-SPACE = "display-referred sRGB, 0 to 1"
+SPACE = "display-referred Rec.709"
+NUMBERS = {"slope", "offset", "power", "saturation"}
 Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cdl:
-    """ASC CDL 1.2: out = (in x slope + offset) ^ power, then saturation. Of display-referred sRGB from 0 to 1."""
+    """ASC CDL 1.2: out = (in x slope + offset) ^ power, then saturation, in ``space``; clamped at the end alone."""
 
     slope: Triple = (1.0, 1.0, 1.0)
     offset: Triple = (0.0, 0.0, 0.0)
     power: Triple = (1.0, 1.0, 1.0)
     saturation: float = 1.0
+    space: str = SPACE
 
     @classmethod
     def of(cls, settings: Mapping[str, object]) -> Cdl | None:
-        """The CDL of a repair's settings, ``{"cdl": {"slope", "offset", "power", "saturation"}}``; None without one.
+        """The CDL of the settings of a repair: slope, offset, power, saturation and, if it says so, the space.
+
+        None where the repair was of another kind, and has none of them.
 
         Raises:
             FormatError: numbers are missing, not finite, or none that a CDL can have.
         """
-        given = settings.get("cdl")
-        if given is None:
+        if not NUMBERS & settings.keys():
             return None
-        if not isinstance(given, Mapping):
-            raise FormatError(f"a CDL with slope, offset, power and saturation was wanted, got {given!r}")
         found = cls(
-            slope=_triple(given.get("slope", (1, 1, 1))),
-            offset=_triple(given.get("offset", (0, 0, 0))),
-            power=_triple(given.get("power", (1, 1, 1))),
-            saturation=_triple([given.get("saturation", 1)] * 3)[0],
+            slope=_triple(settings.get("slope")),
+            offset=_triple(settings.get("offset")),
+            power=_triple(settings.get("power")),
+            saturation=_triple([settings.get("saturation")] * 3)[0],
+            space=str(settings.get("space", SPACE)),
         )
         if min(found.slope) < 0 or min(found.power) <= 0 or found.saturation < 0:
-            raise FormatError(f"a CDL has slope and saturation from 0 up and power above 0, got {given!r}")
+            raise FormatError(f"a CDL has slope and saturation from 0 up and power above 0, got {dict(settings)!r}")
         return found
 
+    @property
+    def is_display_referred(self) -> bool:
+        """Whether it is of the pixels as they are shown; only then a cube of it can be made without a colour config."""
+        return self.space.startswith("display-referred")
+
     def applied(self, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The correction of ...x3 values from 0 to 1."""
-        graded = np.clip(pixels * np.array(self.slope) + np.array(self.offset), 0, 1) ** np.array(self.power)
+        """The correction of ...x3 values from 0 to 1, clipped at the end alone."""
+        moved = pixels * np.array(self.slope) + np.array(self.offset)
+        graded = np.where(moved > 0, np.maximum(moved, 0) ** np.array(self.power), moved)
         luma = graded @ np.array(REC709)
         return np.asarray(np.clip(luma[..., None] + self.saturation * (graded - luma[..., None]), 0, 1))
 
@@ -70,7 +78,7 @@ def cc(cdl: Cdl, name: str) -> str:
             '<?xml version="1.0" encoding="UTF-8"?>',
             f'<ColorCorrection id={quoteattr(name)} xmlns="urn:ASC:CDL:v1.2">',
             "  <SOPNode>",
-            f"    <Description>{SPACE}</Description>",
+            f"    <Description>{escape(cdl.space)}</Description>",
             *rows,
             "  </SOPNode>",
             "  <SatNode>",
@@ -87,7 +95,7 @@ def cube(cdl: Cdl, name: str) -> str:
     axis = np.linspace(0, 1, SIDE)
     blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")
     rows = cdl.applied(np.stack([red, green, blue], axis=-1).reshape(-1, 3))
-    head = [f"# {SPACE}", f'TITLE "{name}"', f"LUT_3D_SIZE {SIDE}", "DOMAIN_MIN 0 0 0", "DOMAIN_MAX 1 1 1"]
+    head = [f"# {cdl.space}", f'TITLE "{name}"', f"LUT_3D_SIZE {SIDE}", "DOMAIN_MIN 0 0 0", "DOMAIN_MAX 1 1 1"]
     return "\n".join([*head, *(f"{r:.6f} {g:.6f} {b:.6f}" for r, g, b in rows.tolist()), ""])
 
 

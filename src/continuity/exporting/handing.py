@@ -6,7 +6,6 @@ the very same files, so exporting again after an interruption goes on, and anoth
 
 from __future__ import annotations
 
-import filecmp
 import os
 import secrets
 import shutil
@@ -19,9 +18,9 @@ from pathlib import Path, PurePosixPath
 
 from continuity.errors import LedgerError, MediaError, UsageError
 from continuity.exporting.cleaning import cleaned
-from continuity.exporting.fields import fields_of
 from continuity.exporting.grading import Cdl, cc, cube
 from continuity.exporting.names import FIRST_FRAME, Names, plain
+from continuity.exporting.pieces import Piece, same, strangers
 from continuity.exporting.recipe import words_of
 from continuity.exporting.stills import PNG_MARK, png_words
 from continuity.exporting.timeline import Cut, library, timeline
@@ -91,7 +90,7 @@ def export(
         with_recipe: puts prompt, seed and settings into PNG files.
         overwrite: replaces the newest version of what differs, instead of making the next.
         check: writes nothing, and says what each file would say.
-        repairs: candidate -> settings of the repair that made what is kept; those with a ``cdl`` are handed over.
+        repairs: candidate -> settings of the repair that made what is kept; a CDL among them is handed over.
 
     Raises:
         UsageError: no such shot, a name that two shots share, or a folder that cannot be written.
@@ -167,8 +166,8 @@ class _Export:
             words = words_of(recipe, media.size, _carried(path)) if recipe else {}
             cleaned(path, place / f"media{tail}", words)
             pieces.append(Piece(tail=tail, path=place / f"media{tail}", source=path, frame=bool(frames)))
-        for tail, text in ((".cc", cc), (".cube", cube)) if cdl else ():
-            write_atomic(place / f"grade{tail}", text(cdl, plain(row.shot)).encode())  # type: ignore[arg-type]
+        for tail, text in _grades(cdl, plain(row.shot)):
+            write_atomic(place / f"grade{tail}", text.encode())
             pieces.append(Piece(tail=tail, path=place / f"grade{tail}"))
         version = self._version(self._wishes.names, row.shot, pieces)
         name = self._wishes.names.of(row.shot, version)
@@ -205,10 +204,10 @@ class _Export:
             name = names.of(shot, version)
             places = [(self._target / piece.under(name), piece.path) for piece in pieces]
             there = [place for place, _ in places if place.exists() or place.is_symlink()]
-            strangers = _strangers(self._target / name, {place for place, _ in places})
-            if not there and not strangers:
+            others = strangers(self._target / name, {place for place, _ in places})
+            if not there and not others:
                 return version - 1 if self._wishes.overwrite and version > 1 else version
-            if not strangers and all(same(place, path) for place, path in places if place in there):
+            if not others and all(same(place, path) for place, path in places if place in there):
                 return version
         if self._wishes.overwrite and not names.counts:
             return 1
@@ -241,41 +240,17 @@ class _Export:
                 removed={**one.removed, **removed},
             )
         if not self._wishes.check:
-            for left in _strangers(self._target / name, ours):  # frames of what is overwritten
+            for left in strangers(self._target / name, ours):  # frames of what is overwritten
                 left.unlink()
         return list(told.values())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """One file of a shot as it waits: what follows the name, where it lies, and what it was made of."""
-
-    tail: str
-    path: Path
-    source: Path | None = None
-    frame: bool = False
-
-    def under(self, name: str) -> str:
-        """Its path in the folder: a frame lies in a folder of its sequence."""
-        return f"{name}/{PurePosixPath(name).name}{self.tail}" if self.frame else name + self.tail
-
-    def told(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """What it says besides its picture, and what its source said that it does not."""
-        left = fields_of(self.path)
-        before = fields_of(self.source) if self.source else {}
-        return left, {key: value for key, value in before.items() if left.get(key) != value}
-
-
-def same(place: Path, path: Path) -> bool:
-    """Whether the very same bytes are there."""
-    return place.is_file() and not place.is_symlink() and filecmp.cmp(place, path, shallow=False)
-
-
-def _strangers(folder: Path, ours: set[Path]) -> list[Path]:
-    """Files in the folder of a sequence that are not of it; none for a single file."""
-    if folder in {place.parent for place in ours} and folder.is_dir():
-        return [one for one in folder.iterdir() if one not in ours]
-    return []
+def _grades(cdl: Cdl | None, name: str) -> Iterator[tuple[str, str]]:
+    """Suffix and text of the files of a correction."""
+    if cdl is not None:
+        yield ".cc", cc(cdl, name)
+        if cdl.is_display_referred:
+            yield ".cube", cube(cdl, name)
 
 
 def _carried(source: Path) -> Mapping[str, str]:
