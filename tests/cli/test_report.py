@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,23 @@ def test_pages_and_bill(show: Path, tmp_path: Path, run: Run) -> None:
         ".continuity-report", "index.html", "shot-1-sc010.html", "bill.csv", "media", "report.css", "report.js",
     }  # fmt: skip
     assert "CHF" in (target / "index.html").read_text(encoding="utf-8")
+
+
+def test_budget_of_a_campaign_and_more_files(show: Path, tmp_path: Path, run: Run) -> None:
+    campaign = tmp_path / "campaign.toml"
+    campaign.write_text(
+        "format = 1\n[rates]\ncurrency = 'CHF'\nper_second = { cuda = 2.0 }\n[budget]\ncandidates = 4\n"
+        "[generator]\nkind = 'simulator'\nsource = 'a.png'\n[[shots]]\nname = 'sc010'\n[[shots]]\nname = 'sc020'\n"
+    )
+    target = tmp_path / "out"
+    code, _, err = run("report", show, "-o", target, "--budget", campaign, "--pdf", "--parquet")
+    assert (code, err) == (0, "")
+    assert {"bill.pdf", "measurements.parquet"} <= {p.name for p in target.iterdir()}
+    text = " ".join(re.sub("<[^>]*>", " ", (target / "index.html").read_text(encoding="utf-8")).split())
+    assert "candidates 4 2 50 %" in text
+    assert "CHF" in text
+    code, _, err = run("report", show, "-o", target, "--budget", tmp_path / "none.toml")
+    assert (code, "none.toml" in err) == (2, True)
 
 
 def test_what_cannot_be_reported(show: Path, tmp_path: Path, run: Run) -> None:

@@ -3,16 +3,20 @@ from __future__ import annotations
 import csv
 import io
 import re
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
+import pypdf
 import pytest
 
 import continuity as ct
 from continuity.records import Rates
-from continuity.report.site import clock, percent, ratio, write_report
+from continuity.report.figures import clock, percent, ratio
+from continuity.report.site import write_report
 
 HOSTILE = "<script>alert(1)</script>/../\"'&\u202eevil"
 
@@ -114,6 +118,7 @@ def test_a_shot_that_kept_nothing(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_p
     assert "Nothing is kept" in second.text
     assert "1 not finished" in second.text
     assert "no such shot yet" in index.text
+    assert "so there is no number of candidates per shot kept" in first.text
 
 
 def test_media_that_are_gone(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
@@ -152,7 +157,8 @@ def test_where_the_seconds_went(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_pat
     folder = write_report(ledger, tmp_path / "report", rates=Rates(currency="CHF", per_second={"cuda": 2.0})).parent
     rows = list(csv.DictReader(io.StringIO((folder / "bill.csv").read_text(encoding="utf-8"), newline="")))
     first, second, whole = rows
-    assert first["shot"] == "'=sc010"  # no formula in a spreadsheet
+    assert [row["level"] for row in rows] == ["shot", "shot", "campaign"]
+    assert first["name"] == "'=sc010"  # no formula in a spreadsheet
     score = [float(row["seconds_scoring"]) for row in rows]
     assert score[0] == pytest.approx(2.0, abs=0.5)
     assert [float(first[f"seconds_{part}"]) for part in ("kept", "discarded", "aborted")] == [10, 10, 0]
@@ -163,7 +169,105 @@ def test_where_the_seconds_went(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_pat
     assert (whole["render_equivalents"], whole["renders_per_kept"], whole["currency"]) == ("2.5", "2.5", "CHF")
     assert (whole["candidates"], whole["aborted"], whole["gate_accepted_unreviewed"]) == ("3", "1", "1")
     index, _ = pages(folder)
-    assert "left 0.5 full renders unspent" in index.text
+    assert "0.5 full renders: the parts of stopped renders" in index.text
+
+
+def test_scenes_and_rounds_of_the_client(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
+    first, _ = told(ledger, bright_gate, [30, 90], name="sc01_010")
+    told(ledger, bright_gate, [90, 20], name="sc01_020")
+    told(ledger, bright_gate, [20], name="sc02_010")
+    ledger.decide(ct.Decision(candidate=first.candidate, accept=False, role="supervisor", reason="tie"))
+    again = told(ledger, bright_gate, [90, 31], name="sc01_010")[1]  # still round 1: no client has spoken
+    ledger.decide(ct.Decision(candidate=again.candidate, accept=False, role="client", reason="face"))
+    last = told(ledger, bright_gate, [90, 90, 32], name="sc01_010")[2]
+    ledger.decide(ct.Decision(candidate=last.candidate, accept=True, role="client", round=2))
+    folder = write_report(ledger, tmp_path / "report").parent
+    rows = list(csv.DictReader(io.StringIO((folder / "bill.csv").read_text(encoding="utf-8"), newline="")))
+    told_rows = [(r["level"], r["name"], r["round"], r["candidates"], r["kept"], r["client_final"]) for r in rows]
+    assert told_rows == [
+        ("shot", "sc01_010", "", "7", "1", "1"),
+        ("shot", "sc01_010", "1", "4", "0", "0"),
+        ("shot", "sc01_010", "2", "3", "1", "1"),
+        ("shot", "sc01_020", "", "2", "1", "0"),
+        ("shot", "sc02_010", "", "1", "1", "0"),
+        ("scene", "sc01", "", "9", "2", "1"),
+        ("scene", "sc01", "1", "6", "1", "0"),
+        ("scene", "sc01", "2", "3", "1", "1"),
+        ("scene", "sc02", "", "1", "1", "0"),
+        ("campaign", "(all shots)", "", "10", "3", "1"),
+        ("campaign", "(all shots)", "1", "7", "2", "0"),
+        ("campaign", "(all shots)", "2", "3", "1", "1"),
+    ]
+    by_round = [float(r["seconds"]) for r in rows if r["name"] == "sc01_010"]
+    assert by_round[0] == pytest.approx(sum(by_round[1:]))
+    index, shots = pages(folder)
+    assert "sc01 2 2 9 4.5:1" in index.text
+    assert "Client rounds" in shots[0].text
+    assert "Client rounds" not in shots[1].text
+
+
+def test_budget_and_actual(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
+    told(ledger, bright_gate, [90, 30], name="a")
+    told(ledger, bright_gate, [30], name="b")
+    rates = Rates(currency="EUR", per_second={"cuda": 1.0})
+    budgets = {"a": ct.Budget(candidates=8, cost=40, rates=rates), "b": ct.Budget(candidates=12), "other": ct.Budget()}
+    index, (first, second) = pages(write_report(ledger, tmp_path / "report", budgets=budgets).parent)
+    assert "candidates 20 3 15 %" in index.text
+    assert re.search(r"EUR, of 1 of 2 shots 40 2[0-9] 5[0-9] %", index.text)
+    assert "candidates 8 2 25 %" in first.text
+    assert "candidates 12 1 8 %" in second.text
+    without, _ = pages(write_report(ledger, tmp_path / "report").parent)
+    assert "No budget was named for this report" in without.text
+
+
+def test_every_measurement_as_parquet(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
+    first, second = told(ledger, bright_gate, [90, 30], name="sc01_010")
+    shot = ct.Shot("sc01_020", gate=bright_gate, ledger=ledger)
+    shot.tell(shot.ask(), error="broken")
+    ledger.decide(ct.Decision(candidate=second.candidate, accept=False, role="client", reason="tie: low"))
+    folder = write_report(ledger, tmp_path / "report", parquet=True).parent
+    read = pq.read_table(folder / "measurements.parquet")
+    assert read.schema.metadata == {b"continuity.format": b"1"}
+    assert [(r["candidate"], r["metric"], r["value"], r["verdict"]) for r in read.to_pylist()] == [
+        (first.candidate, "bright", 90.0, "fail"), (second.candidate, "bright", 30.0, "pass"),
+    ]  # fmt: skip
+    last = read.to_pylist()[1]
+    expected = {
+        "scene": "sc01", "shot": "sc01_010", "take": 2, "round": 1, "limit": 64.0, "unit": "levels", "excess": -34.0,
+        "decision": "reject", "decided_by": "client", "reason_given": "tie: low", "kept": False,
+    }  # fmt: skip
+    assert {key: last[key] for key in expected} == expected
+    empty = write_report(ledger, tmp_path / "other", parquet=True, shots=["sc01_020"]).parent
+    assert pq.read_table(empty / "measurements.parquet").num_rows == 0
+    assert "measurements.parquet" in (empty / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_bill_as_pdf(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
+    told(ledger, bright_gate, [90, 30], name="sc01_010")
+    told(ledger, bright_gate, [90, 90, 30], name="sc02_Łódź\u202e")
+    rates = Rates(currency="CHF", per_second={"cuda": 2.0})
+    budgets = {"sc01_010": ct.Budget(candidates=8)}
+    folder = write_report(ledger, tmp_path / "report", rates=rates, budgets=budgets, pdf=True).parent
+    read = pypdf.PdfReader(folder / "bill.pdf")
+    text = " ".join(" ".join(page.extract_text() for page in read.pages).split())
+    for said in ("2.5:1 candidates per shot kept, gate-accepted and unreviewed", "No client-final shot yet", "CHF",
+                 "candidates 1 of 2 8 2 25 %", "bright 3 60 % 3 0", "sc01_010 1 2 2:1", "What was not checked",
+                 "lip sync"):  # fmt: skip
+        assert said in text, said
+    assert "\u202e" not in text
+    write_report(ledger, tmp_path / "nothing", shots=["sc01_010"], pdf=True)
+
+
+@pytest.mark.parametrize(("module", "option", "extra"), [("fpdf", "pdf", "pdf"), ("pyarrow", "parquet", "parquet")])
+def test_without_a_library(
+    ledger: ct.Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, option: str, extra: str
+) -> None:
+    for name in [name for name in sys.modules if name == module or name.startswith(f"{module}.")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ct.MissingDependency, match=rf"pip install 'continuity-gate\[{extra}\]'"):
+        write_report(ledger, tmp_path / "report", **{option: True})  # type: ignore[arg-type]
+    assert [p.name for p in tmp_path.iterdir() if "report" in p.name] == []
 
 
 def test_one_shot_alone_and_one_that_is_not_there(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from continuity.aborts.learning import Promise, learned
-from continuity.ledger import Watched
+from continuity.ledger import Ledger, Watched
 from continuity.records import Json, PastPreview, State
 from continuity.statistics import bounds
+
+ABORT = "continuity.aborts.preview.PreviewAbort"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,22 @@ class Savings:
     predicted_accepts: int
     lost: int
     lost_upper: float
+
+
+def savings_of(ledger: Ledger) -> tuple[Savings, ...]:
+    """Of all renders of a ledger that a :class:`PreviewAbort` watched.
+
+    Raises:
+        LedgerError: it cannot be read.
+    """
+    watched = ledger.watched()
+    settings: dict[str, Mapping[str, Json]] = {}
+    for stream in {one.stream for one in watched}:
+        watch: Any = ledger.description(stream).get("aborts") or {}
+        if watch.get("class") == ABORT:
+            settings[stream] = watch["settings"]
+    pools = {one.previews.pool for one in watched}
+    return savings(watched, {pool: ledger.past_previews(pool) for pool in pools}, settings)
 
 
 def savings(

@@ -30,6 +30,7 @@ COMMANDS = (
     "forecast",
     "sheet",
     "report",
+    "export",
     "tune",
     "audit",
     "weights",

@@ -15,10 +15,6 @@ from continuity.cli.words import counted, plain
 
 if TYPE_CHECKING:
     from continuity.aborts import Savings
-    from continuity.ledger import Ledger
-    from continuity.records import Json
-
-ABORT = "continuity.aborts.preview.PreviewAbort"
 
 
 @click.command()
@@ -31,10 +27,11 @@ def aborts(path: Path, as_json: bool) -> None:
     one number of steps. Until a promise holds nothing is stopped (shadow mode); what is predicted is then what the
     limits of the moment would have done. Every render counts, also those of shadow mode and those let through.
     """
+    from continuity.aborts.savings import savings_of
     from continuity.ledger import Ledger
 
     with Ledger.open(path, create=False) as opened:
-        found = _savings(opened)
+        found = savings_of(opened)
         named = {one.stream: _named(opened.description(one.stream)) for one in found}
     if as_json:
         for one in found:
@@ -76,19 +73,6 @@ def lines(one: Savings) -> Sequence[str]:
             f"(share at most {one.lost_upper:.1%})"
         )
     return said
-
-
-def _savings(opened: Ledger) -> Sequence[Savings]:
-    from continuity.aborts import savings
-
-    watched = opened.watched()
-    settings: dict[str, Mapping[str, Json]] = {}
-    for stream in {one.stream for one in watched}:
-        watch: Any = opened.description(stream).get("aborts") or {}
-        if watch.get("class") == ABORT:
-            settings[stream] = watch["settings"]
-    pools = {one.previews.pool for one in watched}
-    return savings(watched, {pool: opened.past_previews(pool) for pool in pools}, settings)
 
 
 def _named(description: Mapping[str, Any]) -> str:

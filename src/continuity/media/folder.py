@@ -58,6 +58,11 @@ class FrameFolder:
         return self.folder
 
     @property
+    def files(self) -> tuple[tuple[int, Path], ...]:
+        """Number and path of each frame, by number."""
+        return tuple(zip(self._numbers, (file.path for file in self._files), strict=True))
+
+    @property
     def suffix(self) -> str:
         """Empty: a folder has none."""
         return ""

@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from continuity.ledger import Bill, CandidateRow
+from continuity.ledger.accounting import together
 from continuity.records import Decision, Rates, Report, State, Status, Verdict
+from continuity.report.budgets import Against
 
 PARTS = {
     "kept": "rendering what is kept",
@@ -23,7 +25,8 @@ PARTS = {
 }
 SUPERVISOR, CLIENT = "supervisor", "client"
 BILL_COLUMNS = (
-    "shot", "kept", "gate_accepted_unreviewed", "supervisor_approved", "client_final", "candidates",
+    "level", "name", "round", "shots",
+    "kept", "gate_accepted_unreviewed", "supervisor_approved", "client_final", "candidates",
     *(str(state) for state in State), "render_equivalents", "candidates_per_kept", "renders_per_kept",
     *(f"seconds_{part}" for part in PARTS), "seconds", *(f"cost_{part}" for part in PARTS), "cost", "currency",
 )  # fmt: skip
@@ -76,6 +79,8 @@ class Account:
     approved: int = 0  # kept shots: last word of a supervisor
     final: int = 0  # kept shots: last word of a client
     spared: float = 0.0  # full renders that aborts did not run to their end
+    rounds: dict[int, Account] = field(default_factory=dict)  # by client revision round; a round has none itself
+    budget: tuple[Against, ...] = ()
 
     @property
     def rates(self) -> Rates:
@@ -116,6 +121,14 @@ class Account:
             for name in ("fully", "passed", "unreviewed", "approved", "final", "spared"):
                 setattr(self, name, getattr(self, name) + getattr(one, name))
         return self
+
+    @classmethod
+    def of_all(cls, accounts: Sequence[Account], rates: Rates) -> Account:
+        """One account of several, each of other shots, with their client rounds together."""
+        whole = cls(bill=together([one.bill for one in accounts], rates)).joined(accounts)
+        for number in sorted({number for one in accounts for number in one.rounds}):
+            whole.rounds[number] = cls.of_all([one.rounds[number] for one in accounts if number in one.rounds], rates)
+        return whole
 
     @property
     def by_part(self) -> Mapping[str, float]:
@@ -167,20 +180,26 @@ def _part(row: CandidateRow, kind: str) -> str:
     return "kept" if row.kept else "aborted" if row.state is State.ABORTED else "discarded"
 
 
-def bill_csv(accounts: Mapping[str, Account], whole: Account) -> str:
-    """The bill as CSV: a line for each shot, then one for all of them, whose name is ``(all shots)``."""
+def bill_csv(lines: Iterable[tuple[str, str, Account]]) -> str:
+    """The bill as CSV, of (level, name, account): a line for each, then one for each client round if it had several.
+
+    Levels are shot, scene and campaign; lines of one level and no round add up to the campaign.
+    """
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")  # RFC 4180
     writer.writerow(BILL_COLUMNS)
-    for name, one in (*accounts.items(), ("(all shots)", whole)):
-        writer.writerow(_cells(name, one))
+    for level, name, one in lines:
+        writer.writerow(_cells(level, name, "", one))
+        for number, of_round in one.rounds.items() if len(one.rounds) > 1 else ():
+            writer.writerow(_cells(level, name, number, of_round))
     return out.getvalue()
 
 
-def _cells(name: str, one: Account) -> Iterator[object]:
+def _cells(level: str, name: str, number: object, one: Account) -> Iterator[object]:
+    yield level
     bill = one.bill
     yield f"'{name}" if name.lstrip()[:1] in ("=", "+", "-", "@") else name  # a spreadsheet would run a formula
-    yield from (bill.kept, one.unreviewed, one.approved, one.final, bill.totals.candidates)
+    yield from (number, bill.shots, bill.kept, one.unreviewed, one.approved, one.final, bill.totals.candidates)
     yield from (bill.states.get(state, 0) for state in State)
     yield from (_rounded(bill.renders), _rounded(bill.generation_ratio), _rounded(bill.renders_per_kept))
     yield from (*map(_rounded, one.by_part.values()), _rounded(sum(one.by_part.values())))

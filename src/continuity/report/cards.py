@@ -9,6 +9,7 @@ from continuity.ledger import CandidateRow
 from continuity.records import Finding, Report, State, Status, Verdict
 from continuity.report.accounts import Words
 from continuity.report.ink import number
+from continuity.report.naming import named
 from continuity.report.sheet import shown
 from continuity.report.strip import Strip, strip
 
@@ -33,6 +34,7 @@ class Line:
     """One finding in the words of a page. ``kind`` is a class of the style; ``share`` is value / limit up to 2."""
 
     key: str
+    name: str
     kind: str
     word: str
     value: float | None
@@ -120,6 +122,7 @@ def line_of(finding: Finding) -> Line:
         remarks = [str(finding.status).replace("_", " ")]
     return Line(
         key=finding.key,
+        name=named(finding.key).removeprefix("the "),
         kind=kind,
         word=word,
         value=finding.value,

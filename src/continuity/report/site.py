@@ -5,31 +5,38 @@ from __future__ import annotations
 import math
 import os
 import re
-import secrets
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from continuity.aborts.savings import savings_of
 from continuity.errors import UsageError
 from continuity.identity import Identity
-from continuity.ledger import Ledger, ShotRow
-from continuity.ledger.accounting import together
-from continuity.records import Decision, Rates, Report
+from continuity.ledger import CandidateRow, Ledger, ShotRow
+from continuity.records import Budget, Decision, Rates, Report
+from continuity.records.naming import parts_of
+from continuity.report import paper
 from continuity.report.accounts import PARTS, Account, Words, bill_csv
+from continuity.report.budgets import against
 from continuity.report.cards import Card, Picture, card_of
+from continuity.report.figures import clock, percent, ratio
+from continuity.report.naming import meaning, named
 from continuity.report.pictures import Pictures
+from continuity.report.reasons import why
+from continuity.report.replacing import replacing
+from continuity.report.rounds import bill_of, closings, round_of
+from continuity.report.table import Table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-MARK = ".continuity-report"  # a folder with this file was written by an earlier report, which the next one replaces
 NEAREST = 10  # discarded candidates that are shown with their evidence
 STATIC = ("report.css", "report.js")
+TABLE, PAPER = "measurements.parquet", "bill.pdf"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,6 +84,9 @@ def write_report(
     shots: Sequence[str] = (),
     rates: Rates | None = None,
     identity: Identity | None = None,
+    budgets: Mapping[str, Budget] | None = None,
+    pdf: bool = False,
+    parquet: bool = False,
 ) -> Path:
     """Writes index.html, a page for each shot, bill.csv and the pictures; returns the path of index.html.
 
@@ -88,22 +98,38 @@ def write_report(
         shots: names; left out, all.
         rates: what prices the seconds.
         identity: its references are shown beside what is kept.
+        budgets: by shot, compared with what was used.
+        pdf: also writes bill.pdf.
+        parquet: also writes measurements.parquet, a row for each metric of each candidate.
 
     Raises:
+        MissingDependency: fpdf2 or pyarrow is wanted and not installed.
         UsageError: the folder has something else in it or cannot be written, or there is no such shot.
         LedgerError: the ledger cannot be read.
     """
     target = Path(folder).absolute()
     wanted = _wanted(ledger, shots)
-    with _replacing(target) as root:
-        return target / _Site(ledger, root, rates or Rates(), identity, target.name).write(wanted)
+    if pdf:
+        paper.library()  # before anything is written
+    with replacing(target) as root, ExitStack() as stack:
+        table = stack.enter_context(Table(root / TABLE)) if parquet else None
+        site = _Site(ledger, root, rates or Rates(), identity, budgets or {}, table)
+        return target / site.write(wanted, pdf=pdf)
 
 
 class _Site:
     """Writes the pages of one report, shot after shot: of each only the sums stay in memory."""
 
-    def __init__(self, ledger: Ledger, root: Path, rates: Rates, identity: Identity | None, name: str) -> None:
-        self._ledger, self._root, self._identity = ledger, root, identity
+    def __init__(
+        self,
+        ledger: Ledger,
+        root: Path,
+        rates: Rates,
+        identity: Identity | None,
+        budgets: Mapping[str, Budget],
+        table: Table | None,
+    ) -> None:
+        self._ledger, self._root, self._identity, self._budgets, self._table = ledger, root, identity, budgets, table
         self._pages = environment()
         self._pictures = Pictures(root, ledger.media)
         self._references: Sequence[Picture] = tuple(self._pictures.references(identity)) if identity else ()
@@ -114,8 +140,11 @@ class _Site:
         for decision in ledger.decisions():
             said.setdefault(decision.candidate, []).append(decision)
         self._words = {number: Words(decisions=tuple(each)) for number, each in said.items()}
+        self._said: dict[str, list[Decision]] = {}
+        for number, each in said.items():
+            self._said.setdefault(ledger.candidate(number).shot, []).extend(each)
 
-    def write(self, shots: Mapping[str, Sequence[ShotRow]]) -> str:
+    def write(self, shots: Mapping[str, Sequence[ShotRow]], *, pdf: bool) -> str:
         for name in STATIC:
             source = files("continuity.report").joinpath("static", name).read_text(encoding="utf-8")
             (self._root / name).write_text(source, encoding="utf-8")
@@ -124,26 +153,55 @@ class _Site:
             self._shot(name, revisions, f"shot-{number:0{width}}{_slug(name)}.html")
             for number, (name, revisions) in enumerate(shots.items(), 1)
         ]
-        whole = Account(bill=together([page.account.bill for page in pages], self._rates))
-        whole.joined(page.account for page in pages)
+        by_scene: dict[str, list[_Page]] = {}
+        for page in pages:
+            by_scene.setdefault(parts_of(page.name)[0], []).append(page)
+        whole = self._together(pages)
+        scenes = {name: self._together(each) for name, each in by_scene.items() if name} if len(by_scene) > 1 else {}
         known = _Known()
         for page in pages:
             known.update(page.known)
-        self._page("index.html", "index.html", pages=pages, account=whole, known=known)
-        table = bill_csv({page.name: page.account for page in pages}, whole)
+        savings = savings_of(self._ledger) if len(shots) == len(self._bills) else ()
+        written = ["bill.csv", *([PAPER] if pdf else []), *([TABLE] if self._table else [])]
+        given = {"pages": pages, "account": whole, "known": known, "scenes": scenes, "savings": savings}
+        self._page("index.html", "index.html", files=written, **given)
+        lines = [("shot", page.name, page.account) for page in pages]
+        lines += [("scene", name, account) for name, account in scenes.items()]
+        table = bill_csv([*lines, ("campaign", "(all shots)", whole)])
         (self._root / "bill.csv").write_text(table, encoding="utf-8", newline="")
+        if pdf:
+            title = f"{self._ledger.path.name}: the bill"
+            paper.bill_pdf(self._root / PAPER, title, self._made, lines, whole, list(known.not_checked))
         return "index.html"
+
+    def _together(self, pages: Sequence[_Page]) -> Account:
+        whole = Account.of_all([page.account for page in pages], self._rates)
+        whole.budget = against(self._budgets, {page.name: page.account.bill for page in pages})
+        return whole
 
     def _shot(self, name: str, revisions: Sequence[ShotRow], path: str) -> _Page:
         account, known = Account(bill=self._bills[name]), _Known()
+        account.budget = against(self._budgets, {name: account.bill})
+        closed = closings(self._said.get(name, ()))
+        rounds: dict[int, Account] = {}
+        rows: dict[int, list[CandidateRow]] = {}
         cards: list[Card] = []
         for revision in revisions:
             for row in self._ledger.candidates(revision):
                 report = self._ledger.report(row.id)
                 words = self._words.get(row.id, Words())
-                account.add(row, report, words)
+                number = round_of(row, closed)
+                rows.setdefault(number, []).append(row)
+                of_round = rounds.setdefault(number, Account(bill=bill_of((), self._rates)))
+                for one in (account, of_round):
+                    one.add(row, report, words)
+                if self._table:
+                    self._table.add(row, report, words, number)
                 known.add(report)
                 cards.append(self._card(card_of(row, report, words)))
+        for number, of_round in sorted(rounds.items()):
+            of_round.bill = bill_of(rows[number], self._rates)
+            account.rounds[number] = of_round
         kept = next((card for card in reversed(cards) if card.row.kept), None)
         newest = cards[-1].row.revision if cards else 1
         others = [card for card in cards if card is not kept]
@@ -159,6 +217,7 @@ class _Site:
             account=account,
             known=known,
             kept=kept,
+            why=why(account, cards),
             nearest=nearest,
             rest=[card for card in others if card.row.id not in near],
             metrics=list(dict.fromkeys(line.key for card in cards for line in card.lines)),
@@ -200,31 +259,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=_visible,
     )
-    made.filters |= {"clock": clock, "ratio": ratio, "percent": percent}
+    made.filters |= {"clock": clock, "ratio": ratio, "percent": percent, "named": named, "meaning": meaning}
     return made
-
-
-def clock(seconds: float) -> str:
-    """Seconds as h:mm:ss; under a minute as ``4.2 s``."""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
-
-
-def ratio(value: float | None) -> str:
-    """A ratio to one: ``50:1``, ``8.3:1``; a dash where there is none."""
-    if value is None:
-        return "–"
-    return f"{value:,.0f}:1" if value >= 100 or value == int(value) else f"{value:.1f}:1"
-
-
-def percent(part: float, whole: float) -> str:
-    """A share in whole percent, ``<1 %`` where it would round to nothing; a dash of nothing."""
-    if not whole:
-        return "–"
-    share = 100 * part / whole
-    return "<1 %" if 0 < share < 0.5 else f"{share:.0f} %"
 
 
 def _visible(value: Any) -> Any:
@@ -255,32 +291,3 @@ def _slug(name: str) -> str:
     """What of a shot's name a file may be called by, anywhere; the number before it makes it unique."""
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:48].strip("-")
     return f"-{plain}" if plain else ""
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """A new folder that takes the place of ``target`` when all is written."""
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise UsageError(f"a folder for the report was wanted, {str(target)!r} is none: name another one")
-    if target.is_dir() and any(target.iterdir()) and not (target / MARK).is_file():
-        raise UsageError(f"{str(target)!r} has files in it that no report wrote: name a new folder")
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    old = beside.with_name(beside.name + ".old")
-    try:
-        try:
-            beside.mkdir(parents=True)
-            (beside / MARK).write_text("Written by `continuity report`, which replaces this folder.\n")
-            yield beside
-            if target.exists():
-                target.rename(old)
-            try:
-                beside.rename(target)
-            except OSError:
-                if old.exists():
-                    old.rename(target)
-                raise
-        except OSError as cause:
-            raise UsageError(f"the report cannot be written to {str(target)!r}: {cause.strerror or cause}") from cause
-    finally:
-        for left in (beside, old):
-            shutil.rmtree(left, ignore_errors=True)

@@ -6,6 +6,8 @@
   if (!form || !viewer) return;
   const near = document.querySelector("#nearest .grid");
   const rest = document.querySelector("#rest");
+  const heading = document.querySelector("#near");
+  const unsorted = heading.textContent;
   const cards = [...document.querySelectorAll(".card")];
   const homes = new Map(cards.map((card) => [card, card.parentElement]));
   const shown = () => cards.filter((card) => card.isConnected && !card.hidden && card.offsetParent !== null)
@@ -32,7 +34,7 @@
       const keys = new Map(cards.map((card) => [card, key(card)]));
       near.append(...[...cards].sort((a, b) => (keys.get(a) - keys.get(b)) || a.dataset.take - b.dataset.take));
     }
-    document.querySelector("#near").textContent = asked ? "Candidates" : "Nearest misses";
+    heading.textContent = asked ? "Candidates" : unsorted;
     if (rest) rest.hidden = Boolean(asked);
     form.querySelector("output").textContent = asked ? `${count} of ${cards.length} shown` : "";
   }

@@ -1,0 +1,302 @@
+"""Hand-off: what is kept, under plain names, with nothing in the files that the receiver should not read.
+
+A shot is made whole in a hidden folder first, then moved into place. The version is the first one that is free or holds
+the very same files, so exporting again after an interruption goes on, and another take becomes the next version.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+
+from continuity.errors import LedgerError, MediaError, UsageError
+from continuity.exporting.cleaning import cleaned
+from continuity.exporting.grading import Cdl, cc, cube
+from continuity.exporting.names import FIRST_FRAME, Names, plain
+from continuity.exporting.pieces import Piece, same, strangers
+from continuity.exporting.recipe import words_of
+from continuity.exporting.stills import PNG_MARK, png_words
+from continuity.exporting.timeline import Cut, library, timeline
+from continuity.ledger import CandidateRow, Ledger
+from continuity.media import Clip, write_atomic
+from continuity.media.files import sync_folder
+from continuity.media.folder import RATE, FrameFolder
+from continuity.records import Decision, Json
+
+MOST_VERSIONS = 999
+STANDING = {"client": "client-final", "supervisor": "supervisor-approved"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """One file, or one image sequence: its path in the folder, and whether it was written now or was there already.
+
+    ``fields`` (what the file says besides its picture) and ``removed`` (what its source said) are filled by a check.
+    """
+
+    shot: str
+    path: str
+    written: bool
+    fields: Mapping[str, str] = field(default_factory=dict)
+    removed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """What an export did: files, shots that could not be handed over with the reason, shots that kept nothing."""
+
+    files: Sequence[Handed]
+    refused: Mapping[str, str]
+    unkept: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wishes:
+    names: Names
+    rate: Fraction
+    with_recipe: bool
+    overwrite: bool
+    check: bool
+    repairs: Mapping[int, Mapping[str, Json]]
+
+
+def export(
+    ledger: Ledger,
+    folder: str | os.PathLike[str],
+    *,
+    names: Names,
+    shots: Sequence[str] = (),
+    rate: Fraction = RATE,
+    with_recipe: bool = False,
+    overwrite: bool = False,
+    check: bool = False,
+    repairs: Mapping[int, Mapping[str, Json]] | None = None,
+) -> Handover:
+    """Writes what is kept into a folder: media, an OpenTimelineIO timeline, ``.cc`` and ``.cube`` where there is a CDL.
+
+    Args:
+        ledger: is only read.
+        folder: is made where there is none. A file that is there is never changed unless ``overwrite``.
+        names: how files are called.
+        shots: names; left out, all.
+        rate: frames a second of stills and image sequences, which do not say.
+        with_recipe: puts prompt, seed and settings into PNG files.
+        overwrite: replaces the newest version of what differs, instead of making the next.
+        check: writes nothing, and says what each file would say.
+        repairs: candidate -> settings of the repair that made what is kept; a CDL among them is handed over.
+
+    Raises:
+        UsageError: no such shot, a name that two shots share, or a folder that cannot be written.
+        MissingDependency: OpenTimelineIO is not installed.
+        LedgerError: the ledger cannot be read.
+    """
+    library()  # before anything is written
+    wishes = _Wishes(names=names, rate=rate, with_recipe=with_recipe, overwrite=overwrite, check=check,
+                     repairs=repairs or {})  # fmt: skip
+    kept = _kept(ledger, shots)
+    target = Path(folder).absolute()
+    with _workshop(target, check) as work:
+        return _Export(ledger, target, work, wishes).run(kept)
+
+
+class _Export:
+    def __init__(self, ledger: Ledger, target: Path, work: Path, wishes: _Wishes) -> None:
+        self._ledger, self._target, self._work, self._wishes = ledger, target, work, wishes
+        self._said: dict[int, list[Decision]] = {}
+        for decision in ledger.decisions():
+            self._said.setdefault(decision.candidate, []).append(decision)
+        self._taken: dict[str, str] = {}  # name, whatever its case -> shot
+
+    def run(self, kept: Mapping[str, CandidateRow | None]) -> Handover:
+        files: list[Handed] = []
+        cuts: list[Cut] = []
+        refused: dict[str, str] = {}
+        for shot, row in kept.items():
+            if row is None:
+                continue
+            self._reserve(shot)
+            try:
+                cut, made = self._shot(row)
+            except (MediaError, LedgerError, UsageError) as cause:
+                refused[shot] = str(cause)
+                continue
+            cuts.append(cut)
+            files += made
+        if cuts:
+            files.append(self._timeline(cuts))
+        return Handover(files=files, refused=refused, unkept=[name for name, row in kept.items() if row is None])
+
+    def _reserve(self, shot: str) -> None:
+        name = self._wishes.names.of(shot, 1).casefold()
+        other = self._taken.setdefault(name, shot)
+        if other != shot:
+            raise UsageError(
+                f"the shots {other!r} and {shot!r} would both be called {name!r}: use {{seq}} and {{shot}} in the "
+                "template, or hand them over one after the other into folders of their own"
+            )
+
+    def _shot(self, row: CandidateRow) -> tuple[Cut, list[Handed]]:
+        """Makes everything of one shot, then moves it into place."""
+        if not row.media:
+            raise MediaError(
+                f"#{row.id} is kept, and only its thumbnail is stored: render it again with `continuity replay`"
+            )
+        source = self._ledger.media.path(row.media)
+        media = self._ledger.media.open(row.media)
+        cdl = Cdl.of(self._wishes.repairs.get(row.id, {}))
+        recipe = self._ledger.recipe(row.id) if self._wishes.with_recipe else None
+        place = Path(tempfile.mkdtemp(dir=self._work))
+        frames = FrameFolder(source).files if source.is_dir() else ()
+        if frames:
+            suffix, count = frames[0][1].suffix.lower(), frames[-1][0] - frames[0][0] + 1
+            digits = max(4, len(str(FIRST_FRAME + count - 1)))
+            wanted = [(f".{FIRST_FRAME + n - frames[0][0]:0{digits}}{suffix}", path) for n, path in frames]
+        else:
+            suffix, count, digits = media.suffix, media.frame_count, None
+            wanted = [(suffix, source)]
+        pieces = []
+        for tail, path in wanted:
+            words = words_of(recipe, media.size, _carried(path)) if recipe else {}
+            cleaned(path, place / f"media{tail}", words)
+            pieces.append(Piece(tail=tail, path=place / f"media{tail}", source=path, frame=bool(frames)))
+        for tail, text in _grades(cdl, plain(row.shot)):
+            write_atomic(place / f"grade{tail}", text.encode())
+            pieces.append(Piece(tail=tail, path=place / f"grade{tail}"))
+        version = self._version(self._wishes.names, row.shot, pieces)
+        name = self._wishes.names.of(row.shot, version)
+        cut = Cut(
+            shot=row.shot,
+            version=version,
+            standing=_standing(self._said.get(row.id, ())),
+            path=name,
+            frames=count,
+            rate=media.rate if isinstance(media, Clip) and not frames else self._wishes.rate,
+            digits=digits,
+            suffix=suffix,
+            cdl=cdl,
+        )
+        handed = self._moved(row.shot, name, pieces)
+        shutil.rmtree(place, ignore_errors=True)
+        return cut, handed
+
+    def _timeline(self, cuts: Sequence[Cut]) -> Handed:
+        names = replace(self._wishes.names, template="{show}_v{version:03d}")
+        path = self._work / "timeline.otio"
+        write_atomic(path, timeline(plain(names.show), cuts).encode())
+        pieces = [Piece(tail=".otio", path=path)]
+        name = names.of("", self._version(names, "", pieces))
+        return self._moved("", name, pieces)[0]
+
+    def _version(self, names: Names, shot: str, pieces: Sequence[Piece]) -> int:
+        """The first version that is free or holds these very files; with ``overwrite`` the last that is taken.
+
+        Raises:
+            UsageError: there is none, or names do not count versions and this one is taken.
+        """
+        for version in range(1, MOST_VERSIONS + 1 if names.counts else 2):
+            name = names.of(shot, version)
+            places = [(self._target / piece.under(name), piece.path) for piece in pieces]
+            there = [place for place, _ in places if place.exists() or place.is_symlink()]
+            others = strangers(self._target / name, {place for place, _ in places})
+            if not there and not others:
+                return version - 1 if self._wishes.overwrite and version > 1 else version
+            if not others and all(same(place, path) for place, path in places if place in there):
+                return version
+        if self._wishes.overwrite and not names.counts:
+            return 1
+        raise UsageError(
+            f"{names.of(shot, 1)} is there and is something else: name another folder, put {{version:03d}} into the "
+            "template, or say --overwrite"
+        )
+
+    def _moved(self, shot: str, name: str, pieces: Sequence[Piece]) -> list[Handed]:
+        """Moves what is not there yet; the frames of a sequence are told as one."""
+        told: dict[str, Handed] = {}
+        ours = {self._target / piece.under(name) for piece in pieces}
+        for piece in pieces:
+            place = self._target / piece.under(name)
+            fields, removed = piece.told() if self._wishes.check else ({}, {})
+            new = not same(place, piece.path)
+            if not self._wishes.check and new:
+                if not place.parent.resolve().is_relative_to(self._target.resolve()):
+                    raise UsageError(f"{str(place)!r} leads out of the folder through a link: name another folder")
+                place.parent.mkdir(parents=True, exist_ok=True)
+                piece.path.replace(place)
+                sync_folder(place.parent)
+            key = f"{name}/{PurePosixPath(name).name}.####{place.suffix}" if piece.frame else piece.under(name)
+            one = told.get(key) or Handed(shot=shot, path=key, written=False)
+            told[key] = Handed(
+                shot=shot,
+                path=key,
+                written=one.written or new,
+                fields={**one.fields, **fields},
+                removed={**one.removed, **removed},
+            )
+        if not self._wishes.check:
+            for left in strangers(self._target / name, ours):  # frames of what is overwritten
+                left.unlink()
+        return list(told.values())
+
+
+def _grades(cdl: Cdl | None, name: str) -> Iterator[tuple[str, str]]:
+    """Suffix and text of the files of a correction."""
+    if cdl is not None:
+        yield ".cc", cc(cdl, name)
+        if cdl.is_display_referred:
+            yield ".cube", cube(cdl, name)
+
+
+def _carried(source: Path) -> Mapping[str, str]:
+    """The texts that a PNG of another tool came with; none for other formats."""
+    with source.open("rb") as file:
+        return png_words(source.read_bytes()) if file.read(len(PNG_MARK)) == PNG_MARK else {}
+
+
+def _standing(said: Sequence[Decision]) -> str:
+    """Who stands behind what is kept: the last word of the highest role."""
+    last = {decision.role: decision.accept for decision in said}
+    for role, words in STANDING.items():
+        if last.get(role):
+            return words
+    others = sorted(role for role, accept in last.items() if accept)
+    return f"accepted by {others[0] or 'a person'}" if others else "gate-accepted, unreviewed"
+
+
+def _kept(ledger: Ledger, names: Sequence[str]) -> dict[str, CandidateRow | None]:
+    """What is kept of each wanted shot, of its newest revision that keeps something."""
+    found: dict[str, CandidateRow | None] = {}
+    for row in ledger.shots():
+        found[row.name] = ledger.kept(row) or found.get(row.name)
+    missing = [name for name in names if name not in found]
+    if missing:
+        known = ", ".join(map(repr, list(found)[:10])) + (" ..." if len(found) > 10 else "")
+        raise UsageError(f"{ledger.path.name} has no shot {missing[0]!r}; it has {known or 'none'}")
+    return {name: row for name, row in found.items() if not names or name in names}
+
+
+@contextmanager
+def _workshop(target: Path, check: bool) -> Iterator[Path]:
+    """A hidden folder where files wait, beside where they will lie; for a check, somewhere else."""
+    try:
+        if check:
+            with tempfile.TemporaryDirectory(prefix="continuity-") as made:
+                yield Path(made)
+            return
+        if target.is_symlink() or (target.exists() and not target.is_dir()):
+            raise UsageError(f"a folder for the hand-off was wanted, {str(target)!r} is none: name another one")
+        target.mkdir(parents=True, exist_ok=True)
+        work = target / f".continuity-{secrets.token_hex(4)}.tmp"
+        work.mkdir()
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    except OSError as cause:
+        raise UsageError(f"{str(target)!r} cannot be written: {cause.strerror or cause}") from cause

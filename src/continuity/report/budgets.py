@@ -1,0 +1,51 @@
+"""Budget against actual. The ledger holds what is used; what was allowed stands in the files of shots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from continuity.ledger import Bill
+from continuity.ledger.accounting import Totals
+from continuity.records import Budget
+
+LIMITS: Mapping[str, tuple[str, Callable[[Totals], float]]] = {
+    "candidates": ("candidates", lambda spent: spent.candidates),
+    "seconds": ("device seconds", lambda spent: spent.total_seconds),
+    "gpu_seconds": ("GPU seconds, without scoring", lambda spent: spent.gpu_seconds),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Against:
+    """One limit over all shots that have it: ``shots`` of ``of``, allowed and used in ``unit``."""
+
+    unit: str
+    shots: int
+    of: int
+    allowed: float
+    used: float
+
+
+def against(budgets: Mapping[str, Budget], bills: Mapping[str, Bill]) -> tuple[Against, ...]:
+    """Each limit that a shot of the bills has; shots without it are left out on both sides."""
+    return tuple(_against(budgets, bills))
+
+
+def _against(budgets: Mapping[str, Budget], bills: Mapping[str, Bill]) -> Iterator[Against]:
+    known = {name: budgets[name] for name in bills if name in budgets}
+    for field, (unit, used) in LIMITS.items():
+        having = [name for name, budget in known.items() if getattr(budget, field) is not None]
+        if having:
+            allowed = sum(getattr(known[name], field) for name in having)
+            spent = sum(used(bills[name].totals) for name in having)
+            yield Against(unit=unit, shots=len(having), of=len(bills), allowed=allowed, used=spent)
+    for currency in sorted({budget.rates.currency for budget in known.values() if budget.cost is not None}):
+        priced = {n: b for n, b in known.items() if b.cost is not None and b.rates.currency == currency}
+        yield Against(
+            unit=currency,
+            shots=len(priced),
+            of=len(bills),
+            allowed=sum(budget.cost or 0.0 for budget in priced.values()),
+            used=sum(bills[name].totals.money(budget.rates) for name, budget in priced.items()),
+        )

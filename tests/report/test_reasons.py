@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import continuity as ct
+from continuity.report.accounts import Account, Words
+from continuity.report.cards import card_of
+from continuity.report.naming import meaning, named
+from continuity.report.reasons import why
+from continuity.testing import FakeBackends, FakeMetric
+
+
+@pytest.fixture
+def shot(tmp_path: Path, nobody: ct.Identity) -> Iterator[ct.Shot]:
+    """Fails on the face over 64 levels, on the hands over 128; cannot judge hands in black pictures."""
+    blind = ct.FrameMeasurement(status=ct.Status.NOT_MEASURABLE, note="too dark")
+    metrics = [
+        FakeMetric("face:mara", cost=1),
+        FakeMetric("hands", lambda seen: float(seen.pixels.mean()) if seen.pixels.any() else blind, cost=2),
+    ]
+    gate = ct.Gate(metrics, identity=nobody, tolerances={"face:mara": 64.0, "hands": 128.0}, backends=FakeBackends())
+    with ct.Ledger.open(tmp_path / "show.db") as ledger:
+        yield ct.Shot("sc010", gate=gate, ledger=ledger, measure_fully=1.0)
+
+
+def said(shot: ct.Shot, fully: int) -> tuple[str, ...]:
+    account = Account(bill=shot.ledger.bill())
+    cards = []
+    decisions = shot.ledger.decisions()
+    for row in shot.ledger.candidates():
+        report = shot.ledger.report(row.id)
+        words = Words(decisions=tuple(d for d in decisions if d.candidate == row.id))
+        account.add(row, report, words)
+        cards.append(card_of(row, report, words))
+    account.fully = fully or account.fully
+    return why(account, cards)
+
+
+def tell(shot: ct.Shot, flat: object, *levels: int) -> list[ct.Told]:
+    return [shot.tell(shot.ask(), flat(level)) for level in levels]  # type: ignore[operator]
+
+
+def test_what_failed_is_counted_on_those_measured_fully(shot: ct.Shot, flat: object) -> None:
+    tell(shot, flat, *[100] * 8, *[200] * 4)
+    assert said(shot, 0) == (
+        "Of the 12 that were measured on everything, the face of mara failed in 12 and the hands failed in 4; "
+        "one picture can fail on several.",
+    )
+    assert said(shot, 3)[0].startswith("The first thing found wrong was the face of mara (take 1 and ")
+
+
+def test_what_nobody_could_judge_comes_first_where_it_is_most(shot: ct.Shot, flat: object) -> None:
+    tell(shot, flat, 0, 0, 0, 100)
+    first, second = said(shot, 0)
+    assert first.startswith("3 of 4 could not be judged by the machine: the hands (too dark). It keeps nothing")
+    assert second.startswith("The first thing found wrong was the face of mara (take 4).")
+
+
+def test_what_people_said_and_what_broke(shot: ct.Shot, flat: object) -> None:
+    (kept,) = tell(shot, flat, 30)
+    shot.tell(shot.ask(), error="no memory")
+    shot.ledger.decide(ct.Decision(candidate=kept.candidate, accept=False, role="client", round=2, reason="tie: low"))
+    assert said(shot, 0) == (
+        "Besides: 1 broke while rendering.",
+        "Take 1 was rejected by the client in round 2 (tie: low).",
+    )
+
+
+def test_nothing_to_say(shot: ct.Shot) -> None:
+    assert said(shot, 0) == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("face:mara", "the face of mara"), ("grade", "the grade"), ("logo:acme", "the logo acme"), ("acme:x", "acme:x")],
+)
+def test_names(key: str, name: str) -> None:
+    assert named(key) == name
+    assert bool(meaning(key)) == (name != key)
