@@ -32,6 +32,7 @@ COMMANDS = (
     "report",
     "tune",
     "audit",
+    "serve",
     "weights",
     "demo",
     "completion",

@@ -1,10 +1,9 @@
-"""Bills as the commands show them: in sentences, as JSON, and priced by a file of rates."""
+"""Bills as the commands show them: in sentences, and priced by a file of rates."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from continuity.ledger import Bill
     from continuity.records import Rates
 
-FORMAT = 1
+FORMAT = 1  # of the JSON of shots and bills
 RATES_FILE = click.option(
     "--rates", "rates_file", metavar="FILE", type=click.Path(path_type=Path), help="A TOML file with [rates]."
 )
@@ -63,37 +62,3 @@ def bill_lines(bill: Bill) -> list[str]:
 def by_metric(bill: Bill) -> str:
     """Which metrics could not judge, and how often."""
     return ", ".join(f"{plain(key)} {count:,}" for key, count in bill.inconclusive.items())
-
-
-def bill_json(bill: Bill) -> Mapping[str, Any]:
-    """A bill as plain JSON values; ``per_kept`` is None while nothing is kept."""
-    spent, kept = bill.totals, bill.kept
-    seconds, cost = spent.by_kind, spent.money_by_kind(bill.rates)
-    return {
-        "format": FORMAT,
-        "shots": bill.shots,
-        "kept": kept,
-        "candidates": spent.candidates,
-        "generation_ratio": bill.generation_ratio,
-        "renders_per_kept": bill.renders_per_kept,
-        "states": {str(state): count for state, count in bill.states.items()},
-        "inconclusive": dict(bill.inconclusive),
-        **spent_json(bill.renders, spent.total_seconds, spent.gpu_seconds, spent.score_seconds),
-        "seconds_by_kind": dict(seconds),
-        "cost": bill.money,
-        "cost_by_kind": dict(cost),
-        "per_kept": {
-            "seconds": spent.total_seconds / kept,
-            "seconds_by_kind": {kind: amount / kept for kind, amount in seconds.items()},
-            "cost": bill.money / kept,
-            "cost_by_kind": {kind: amount / kept for kind, amount in cost.items()},
-        }
-        if kept
-        else None,
-        "currency": bill.rates.currency,
-    }
-
-
-def spent_json(renders: float, seconds: float, gpu: float, score: float) -> Mapping[str, float]:
-    """What was spent, as the JSON of shots and bills has it."""
-    return {"renders": renders, "seconds": seconds, "gpu_seconds": gpu, "score_seconds": score}

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from continuity.cli import dry
-from continuity.cli.bills import bill_json, bill_lines, money, priced
+from continuity.cli.bills import bill_lines, money, priced
 from continuity.cli.campaign_file import campaign_of
 from continuity.cli.console import console, table
 from continuity.cli.planning import Plan, Planner
@@ -86,7 +86,7 @@ def run(given: Mapping[str, Any], path: Path, planner: Planner, *, dry_run: bool
             bills = _bills(plans, ledgers, campaign.rates)
             whole = together(bills, campaign.rates)
             if as_json:
-                click.echo(json.dumps({**bill_json(whole), "exit_code": code}, allow_nan=False))
+                click.echo(json.dumps({**whole.to_json(), "exit_code": code}, allow_nan=False))
             else:
                 _show(plans, done, bills, whole)
     return code

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from continuity.cli.aborts import aborts
-from continuity.cli.bills import FORMAT, RATES_FILE, bill_json, bill_lines, money, rates_of, spent_json
+from continuity.cli.bills import FORMAT, RATES_FILE, bill_lines, money, rates_of
 from continuity.cli.ratio import ratio
 from continuity.cli.words import nearest, plain
 from continuity.errors import UsageError
@@ -83,7 +83,7 @@ def _shots(opened: Ledger, rates: Rates, as_json: bool) -> None:
     if as_json:
         for one, states in rows:
             click.echo(json.dumps(_shot_json(one, states, opened.failures(one), rates), allow_nan=False))
-        click.echo(json.dumps(bill_json(bill), allow_nan=False))
+        click.echo(json.dumps(bill.to_json(), allow_nan=False))
         return
     from continuity.cli.console import console, table
     from continuity.records import State
@@ -154,7 +154,7 @@ def _shot_json(
         "candidates": one.totals.candidates,
         "states": {str(state): count for state, count in states.items()},
         "failing": dict(failures),
-        **spent_json(one.totals.renders, one.totals.total_seconds, one.totals.gpu_seconds, one.totals.score_seconds),
+        **one.totals.to_json(),
         "cost": one.totals.money(rates),
         "currency": rates.currency,
     }

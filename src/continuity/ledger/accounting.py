@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from continuity.records import Budget, Cost, Rates, State
 
+FORMAT = 1  # of a bill as JSON
 KINDS = tuple(Cost().seconds)  # render, decode, preview, score, repair
 RENDERS = "renders"  # kept beside the seconds, in full-render equivalents
 
@@ -49,6 +51,15 @@ class Totals:
     def money(self, rates: Rates) -> float:
         """The price of all seconds, in the currency of the rates."""
         return sum(s * rates.price(device) for (device, _), s in self.seconds.items())
+
+    def to_json(self) -> dict[str, float]:
+        """What was spent, as the JSON of shots and bills has it."""
+        return {
+            "renders": self.renders,
+            "seconds": self.total_seconds,
+            "gpu_seconds": self.gpu_seconds,
+            "score_seconds": self.score_seconds,
+        }
 
     def __add__(self, other: Totals) -> Totals:
         seconds = dict(self.seconds)
@@ -124,6 +135,35 @@ class Bill:
     def money(self) -> float:
         """The price of all seconds, in ``rates.currency``."""
         return self.totals.money(self.rates)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain mapping with ``format = 1``; ``per_kept`` is None while nothing is kept."""
+        spent, kept = self.totals, self.kept
+        seconds, cost = spent.by_kind, spent.money_by_kind(self.rates)
+        return {
+            "format": FORMAT,
+            "shots": self.shots,
+            "kept": kept,
+            "candidates": spent.candidates,
+            "generation_ratio": self.generation_ratio,
+            "renders_per_kept": self.renders_per_kept,
+            "states": {str(state): count for state, count in self.states.items()},
+            "inconclusive": dict(self.inconclusive),
+            **spent.to_json(),
+            "renders": self.renders,
+            "seconds_by_kind": dict(seconds),
+            "cost": self.money,
+            "cost_by_kind": dict(cost),
+            "per_kept": {
+                "seconds": spent.total_seconds / kept,
+                "seconds_by_kind": {kind: amount / kept for kind, amount in seconds.items()},
+                "cost": self.money / kept,
+                "cost_by_kind": {kind: amount / kept for kind, amount in cost.items()},
+            }
+            if kept
+            else None,
+            "currency": self.rates.currency,
+        }
 
 
 def bill(
