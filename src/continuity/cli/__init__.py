@@ -33,6 +33,7 @@ COMMANDS = (
     "tune",
     "audit",
     "serve",
+    "comfyui",
     "weights",
     "demo",
     "completion",

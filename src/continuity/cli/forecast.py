@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from continuity.cli.bills import RATES_FILE, priced, rates_of
+from continuity.cli.bills import RATES_FILE, rates_of
 from continuity.cli.words import counted, duration, number, plain
 from continuity.errors import UsageError
 
@@ -98,7 +98,7 @@ def _one(found: Forecast, rates: Rates) -> None:
     from continuity.cli.console import console, table
 
     out = console()
-    money = priced(rates)
+    money = rates.priced
     keeps_too = ("keeps",) if found.candidates_a_shot else ()
     price_too = (rates.currency,) if money else ()
     names = ("accepted", "inconclusive", "P(accept)", "candidates", "budget", *keeps_too, "time", *price_too)
@@ -145,14 +145,14 @@ def _side_by_side(found: dict[str, Forecast], rates: Rates) -> None:
         (f"budget for {each[0].chance:.0%}", [_budget(f.new) for f in each]),
         *([("keeps within the budget", [f"{f.new.keeps or 0:.0%}" for f in each])] if budget else []),
         ("time, a new shot", [_span(f.new.seconds, duration) for f in each]),
-        *([(f"{rates.currency}, a new shot", [_span(f.new.cost, _money) for f in each])] if priced(rates) else []),
+        *([(f"{rates.currency}, a new shot", [_span(f.new.cost, _money) for f in each])] if rates.priced else []),
         (
             f"candidates, {counted(each[0].campaign.shots, 'shot')}",
             [_span(f.campaign.candidates, _count) for f in each],
         ),
         *([("kept of them", [_span(f.campaign.kept, _count) for f in each])] if budget else []),
         ("time of all", [_span(f.campaign.seconds, duration) for f in each]),
-        *([(f"{rates.currency} of all", [_span(f.campaign.cost, _money) for f in each])] if priced(rates) else []),
+        *([(f"{rates.currency} of all", [_span(f.campaign.cost, _money) for f in each])] if rates.priced else []),
     ]
     for name, cells in rows:
         shown.add_row(name, *cells)
@@ -177,7 +177,7 @@ def _limit(found: Forecast, key: str) -> str:
 
 def _campaign(one: CampaignForecast, rates: Rates, budget: int | None) -> str:
     kept = f"{_span(one.kept, _count)} kept, " if budget else ""
-    price = f", {_span(one.cost, _money)} {rates.currency}" if priced(rates) else ""
+    price = f", {_span(one.cost, _money)} {rates.currency}" if rates.priced else ""
     return (
         f"a campaign of {counted(one.shots, 'new shot')}: {kept}{_span(one.candidates, _count)} candidates, "
         f"{_span(one.seconds, duration)}{price}"

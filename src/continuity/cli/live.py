@@ -116,7 +116,7 @@ def spent(totals: Totals, budget: Budget) -> str:
     parts.append(duration(totals.total_seconds) + limit)
     if budget.gpu_seconds is not None or totals.gpu_seconds:
         parts.append(f"{totals.gpu_seconds:,.1f}{_of(budget.gpu_seconds)} GPU seconds")
-    if any(budget.rates.per_second.values()):
+    if budget.rates.priced:
         limit = f" of {budget.cost:,.2f}" if budget.cost is not None else ""
         parts.append(f"{totals.money(budget.rates):,.2f}{limit} {budget.rates.currency}")
     return ", ".join(parts)

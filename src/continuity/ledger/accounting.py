@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from continuity.records import Budget, Cost, Rates, State
+from continuity.words import counted, duration, plain
 
 FORMAT = 1  # of a bill as JSON
 KINDS = tuple(Cost().seconds)  # render, decode, preview, score, repair
@@ -135,6 +136,24 @@ class Bill:
     def money(self) -> float:
         """The price of all seconds, in ``rates.currency``."""
         return self.totals.money(self.rates)
+
+    def sentences(self) -> list[str]:
+        """What all shots came to: the same for a terminal, a program that asks, and a page."""
+        lines = [f"{counted(self.totals.candidates, 'candidate')} of {counted(self.shots, 'shot')}, {self.kept} kept"]
+        if self.generation_ratio is not None and self.renders_per_kept is not None:
+            lines.append(
+                f"generation ratio {self.generation_ratio:.1f} candidates per shot kept, "
+                f"{self.renders_per_kept:.1f} full renders per shot kept"
+            )
+        spent = f"{duration(self.totals.total_seconds)} in all, {duration(self.totals.score_seconds)} of it scoring"
+        lines.append(spent + (f", {self.rates.money(self.money)}" if self.rates.priced else ""))
+        if self.inconclusive:
+            lines.append(f"inconclusive: {self.by_metric()}")
+        return lines
+
+    def by_metric(self) -> str:
+        """Which metrics could not judge, and how often."""
+        return ", ".join(f"{plain(key)} {count:,}" for key, count in self.inconclusive.items())
 
     def to_json(self) -> dict[str, Any]:
         """A plain mapping with ``format = 1``; ``per_kept`` is None while nothing is kept."""

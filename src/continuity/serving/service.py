@@ -136,7 +136,8 @@ def _ledger(request: Request) -> Mapping[str, Any]:
         bills = {name: bills[name] for name in (_known(request["shot"], bills),)}
     whole = together(bills.values(), rates)
     if ask == "bill":
-        return {"exit_code": 0, "bill": whole.to_json(), "shots": {name: one.to_json() for name, one in bills.items()}}
+        each = {name: one.to_json() for name, one in bills.items()}
+        return {"exit_code": 0, "sentences": whole.sentences(), "bill": whole.to_json(), "shots": each}
     return {
         "exit_code": 0,
         "generation_ratio": whole.generation_ratio,
