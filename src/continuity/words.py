@@ -44,3 +44,8 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def percent(share: float | None) -> str:
+    """A share as people read it, a dash where there is none."""
+    return "-" if share is None else f"{100 * share:.3g} %"

@@ -119,7 +119,8 @@ def _candidates(opened: Ledger, shot: ShotRow, rates: Rates, as_json: bool) -> N
         for row in opened.candidates(shot):
             click.echo(json.dumps({"format": FORMAT, **asdict(row)}, allow_nan=False))
         return
-    from continuity.cli.console import console, table, told, word
+    from continuity.cli.console import console, table, word
+    from continuity.records.showing import told
 
     priced = rates.priced
     shown = table("", "seed", "state", "worst finding", "seconds", *(["cost"] * priced), right=("seconds", "cost"))

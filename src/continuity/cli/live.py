@@ -8,9 +8,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from continuity.cli.console import STYLES, console, told, word
+from continuity.cli.console import STYLES, console, word
 from continuity.cli.words import duration, plain
 from continuity.records import Budget, State
+from continuity.records.showing import told
 
 if TYPE_CHECKING:
     from rich.table import Table

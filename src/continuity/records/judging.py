@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from continuity.display import Shown, View
 from continuity.errors import ToleranceError
 from continuity.records.measuring import Expect, Measurement, Measurements, ModelCard, Status, Verdict, pick
 
@@ -87,7 +88,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Shown):
     """The verdict on one candidate, finding by finding, with what it rests on and what was not checked."""
 
     verdict: Verdict
@@ -132,6 +133,11 @@ class Report:
 
     def __repr__(self) -> str:
         return f"<Report {self.summary()}>"
+
+    def _view(self) -> View:
+        from continuity.records.showing import view_of
+
+        return view_of(self)
 
     def to_json(self) -> dict[str, Any]:
         """A plain mapping with ``format = 1``; :func:`continuity.report_from_json` reads it back."""
