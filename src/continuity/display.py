@@ -40,6 +40,7 @@ CHIPS = {  # in a page: white on them has a contrast of 4.5 or more, on a light 
     BROKEN: "#6f42c1",
     OPEN: "#0b6e8f",
 }
+FOLDED = 40  # characters of a cell, beyond which its column folds in a page
 THUMBNAIL = 200  # CSS px of the longer side
 
 
@@ -122,10 +123,11 @@ def text(cell: Cell) -> Text:
 def bare_table(*columns: str, right: Sequence[str] = ()) -> RichTable:
     """A table without lines, in which long texts fold rather than disappear."""
     from rich.table import Table as RichTable
+    from rich.text import Text
 
     made = RichTable(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
     for name in columns:
-        made.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        made.add_column(Text(plain(name)), justify="right" if name in right else "left", overflow="fold")
     return made
 
 
@@ -164,16 +166,20 @@ def _line(cell: Cell) -> str:
 
 
 def _table(table: Table) -> str:
-    aligned = ["right" if name in table.right else "left" for name in table.columns]
     edge = "border-bottom:1px solid rgba(128,128,128,.35);padding:3px 14px 3px 0;vertical-align:top"
+    aligned = [
+        f"text-align:{'right' if name in table.right else 'left'};"
+        f"white-space:{'normal' if any(len(str(row[at])) > FOLDED for row in table.rows) else 'nowrap'}"
+        for at, name in enumerate(table.columns)
+    ]
     head = "".join(
-        f'<th scope="col" style="text-align:{side};font-weight:600;opacity:.72;{edge}">{_cell(name)}</th>'
+        f'<th scope="col" style="{side};font-weight:600;opacity:.72;{edge}">{_cell(name)}</th>'
         for name, side in zip(table.columns, aligned, strict=True)
     )
     rows = "".join(
         '<tr style="background:none">'
         + "".join(
-            f'<td style="text-align:{side};font-variant-numeric:tabular-nums;{edge}">{_cell(cell)}</td>'
+            f'<td style="{side};font-variant-numeric:tabular-nums;{edge}">{_cell(cell)}</td>'
             for cell, side in zip(row, aligned, strict=True)
         )
         + "</tr>"

@@ -11,6 +11,7 @@ from continuity.forecasting.records import MOST, Forecast, Range, ShotForecast
 from continuity.words import counted, duration, number
 
 MORE = f"> {MOST:,}"
+LEAST = 1e-4  # a share below which digits say nothing
 
 
 def view_of(found: Forecast) -> View:
@@ -86,7 +87,7 @@ def span(of: Range, said: Callable[[float], str]) -> str:
 
 def per_cent(value: float) -> str:
     """A share in per cent."""
-    return f"{number(100 * value)} %"
+    return "< 0.01 %" if 0 < value < LEAST else f"{number(100 * value)} %"
 
 
 def whole(value: float) -> str:

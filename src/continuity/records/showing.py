@@ -106,7 +106,7 @@ def remarks(finding: Finding) -> Iterator[str]:
     items = list(flat(seen.evidence))
     yield from (f"{plain(name)} {said}" for name, said in items[:EVIDENCE])
     if len(items) > EVIDENCE:
-        yield f"{len(items) - EVIDENCE} more with --json"
+        yield f"{len(items) - EVIDENCE} more in the JSON"
 
 
 def flat(evidence: Mapping[str, Json], prefix: str = "") -> Iterator[tuple[str, str]]:
