@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -50,8 +51,9 @@ def listen(service: Service, path: Path, stop: Stop, ready: Callable[[], None]) 
         for client in clients.values():
             with suppress(OSError):
                 client.shutdown(socket.SHUT_RD)  # it gets the answer that it waits for, and no other
+        until = time.monotonic() + PATIENCE
         for thread in clients:
-            thread.join(PATIENCE)
+            thread.join(max(0.0, until - time.monotonic()))
 
 
 def _client(service: Service, client: socket.socket) -> None:
