@@ -158,6 +158,7 @@ def test_ledger_questions(service: Service, show: Path) -> None:
         (b'{"format": 1, "do": "score", "identity": "x", "limits": {"a": "b"}}', 2, "a finite number"),
         (b'{"format": 1, "do": "score", "identity": "x", "limits": {"a": 1e999}}', 2, "a finite number"),
         (b'{"format": 1, "do": "score", "identity": "x", "expects": {"a": 1}}', 2, "text was wanted"),
+        (b'{"format": 1, "do": "score", "identity": "x", "tolerances": "/dev/zero"}', 2, "pipe, socket or device"),
         (b'{"format": 1, "do": "ledger", "path": "/no.db"}', 2, '"ask" must be given'),
         (b'{"format": 1, "do": "ledger", "path": "/no.db", "ask": "bil"}', 2, "did you mean 'bill'?"),
         (b'{"format": 1, "do": "ledger", "path": "/no.db", "ask": "bill"}', 2, "/no.db"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -180,9 +181,15 @@ def _rates(request: Request) -> Rates:
 
 
 def _stamp(file: Path) -> tuple[object, ...]:
-    """What changes when a file is written anew."""
+    """What changes when a file is written anew.
+
+    Raises:
+        UsageError: a pipe or a device, which could be read for ever.
+    """
     try:
         status = file.stat()
     except OSError:  # opening it says what is wrong
         return (os.fspath(file),)
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise UsageError(f"score: a file was wanted, {os.fspath(file)!r} is a pipe, socket or device")
     return (os.fspath(file.resolve()), status.st_ino, status.st_size, status.st_mtime_ns)
