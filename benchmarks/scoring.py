@@ -27,7 +27,7 @@ from PIL import Image as Pil
 from PIL import ImageDraw, ImageFont
 
 import continuity as ct
-from continuity.backends import dlib_faces, dlib_net, mobilenet, sessions, tflite
+from continuity.backends import dlib_faces, dlib_net, hand_shape, hands, mobilenet, sessions, tflite
 
 Call = Callable[[], object]
 
@@ -50,6 +50,8 @@ class Trace:
                     elif value is network:
                         self._replace(module, attribute, self._network(value))
         self._replace(dlib_faces.DlibFaces, "embed", self._embedding(dlib_faces.DlibFaces.embed))
+        self._replace(hands, "_look", self._hands(hands._look))
+        self._replace(hand_shape, "malformed", self._shape(hand_shape.malformed))
         self._replace(mobilenet.MobileNetLook, "embed", self._look(mobilenet.MobileNetLook.embed))
         return self
 
@@ -106,6 +108,32 @@ class Trace:
 
             self.calls.append(("model: face alignment and embedding", bare))
             return found
+
+        return traced
+
+    def _hands(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def traced(pixels: Any, margin: int, factor: int) -> Any:
+            whole = np.ascontiguousarray(pixels)
+            with sessions.session(hands.ROLE, hands._load) as landmarker:
+                image = landmarker.runtime.Image(image_format=landmarker.runtime.ImageFormat.SRGB, data=whole)
+                bare = functools.partial(landmarker.task.detect, image)
+            self.calls.append(("model: hands", bare))
+            return function(pixels, margin, factor)
+
+        return traced
+
+    def _shape(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The crop and two networks, whole: between them there is nothing but the session's own call."""
+
+        @functools.wraps(function)
+        def traced(*given: Any) -> Any:
+            self.calls.append(("model: shape of a hand", functools.partial(function, *given)))
+            self._inside = True
+            try:
+                return function(*given)
+            finally:
+                self._inside = False
 
         return traced
 

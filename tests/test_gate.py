@@ -69,6 +69,10 @@ ABSENT = FrameMeasurement(status=Status.ABSENT, note="nobody is there")
         (1.5, Expect.IF_PRESENT, Verdict.FAIL),
         (BLIND, Expect.IF_PRESENT, Verdict.INCONCLUSIVE),
         (ABSENT, Expect.IF_PRESENT, Verdict.PASS),
+        (0.5, Expect.IF_MEASURABLE, Verdict.PASS),
+        (1.5, Expect.IF_MEASURABLE, Verdict.FAIL),
+        (BLIND, Expect.IF_MEASURABLE, Verdict.PASS),
+        (ABSENT, Expect.IF_MEASURABLE, Verdict.PASS),
         (0.5, Expect.NOT_EXPECTED, Verdict.FAIL),
         (1.2, Expect.NOT_EXPECTED, Verdict.INCONCLUSIVE),
         (1.6, Expect.NOT_EXPECTED, Verdict.PASS),
@@ -90,6 +94,41 @@ def test_nothing_that_could_not_be_measured_ever_passes(flat: Flat) -> None:
         assert type(error).__name__ in report["m"].reason
     report = gate(FakeMetric("m", lambda seen: float("nan"))).inspect(flat(0))
     assert report.verdict is Verdict.INCONCLUSIVE
+
+
+def test_what_need_not_be_measured_is_said_to_be_unchecked(flat: Flat) -> None:
+    hazy = FakeMetric("hands", BLIND, expect=Expect.IF_MEASURABLE)
+    report = gate(hazy, FakeMetric("fine", 0.0)).inspect(flat(0))
+    assert report.verdict is Verdict.PASS
+    assert report["hands"].reason.startswith("not checked: ")
+    assert report.not_checked[0] == "hands (not measurable here)"
+    assert gate(hazy).inspect(flat(0)).verdict is Verdict.INCONCLUSIVE  # nothing at all was checked
+
+
+@pytest.mark.parametrize("found", [raises(RuntimeError("boom")), lambda seen: float("nan")])
+def test_what_need_not_be_measured_must_not_break_either(flat: Flat, found: Callable[[Observed], float]) -> None:
+    broken = FakeMetric("m", found, expect=Expect.IF_MEASURABLE)
+    assert gate(broken, FakeMetric("fine", 0.0)).inspect(flat(0)).verdict is Verdict.INCONCLUSIVE
+
+    def at_times(seen: Observed) -> FrameMeasurement:
+        if seen.index == 5:
+            raise ValueError("boom")
+        return BLIND
+
+    mostly = gate(FakeMetric("m", at_times, expect=Expect.IF_MEASURABLE), FakeMetric("fine", 0.0))
+    assert mostly.inspect(half([0] * 16)).verdict is Verdict.INCONCLUSIVE
+
+
+def test_hands_are_in_every_gate_unless_they_are_left_out(enrolled: ct.Identity) -> None:
+    def asked(**expects: str) -> dict[str, Expect]:
+        return {m.key: m.expect for m in ct.Gate.for_identity(enrolled, expects=expects).metrics}
+
+    assert asked()["hands"] is Expect.IF_MEASURABLE
+    assert asked(hands="if_present")["hands"] is Expect.IF_PRESENT
+    assert "hands" not in asked(hands="off")
+    assert set(asked(grade="off")) == {"face:collins", "hands"}
+    with pytest.raises(UsageError, match="off leaves the metric out"):
+        asked(hands="never")
 
 
 @pytest.mark.parametrize("error", [MissingWeights("pull them"), EnrolmentError("enrol it"), UsageError("no")])
@@ -270,7 +309,8 @@ def test_a_gate_is_opened_from_files_and_typed_limits_win(enrolled: ct.Identity,
     gate = ct.Gate.for_identity(enrolled, tolerances={"grade": 7.0})
     gate.tolerances.save(tmp_path / "limits.toml")
     opened = ct.Gate.open(str(enrolled.folder), tolerances=tmp_path / "limits.toml", limits={"face:collins": 0.2})
-    assert {one.key: one.limit for one in opened.tolerances} == {"grade": 7.0, "face:collins": 0.2}
+    limits = {one.key: one.limit for one in opened.tolerances}
+    assert (limits["grade"], limits["face:collins"]) == (7.0, 0.2)
     with pytest.raises(ct.EnrolmentError, match="continuity enrol"):
         ct.Gate.open(tmp_path / "nobody")
     with pytest.raises(ct.UnknownKey):

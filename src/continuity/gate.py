@@ -47,6 +47,7 @@ ASPECTS = {
     "product": "products",
     "set": "set",
 }
+FAILED = "the metric failed"  # begins the note of a metric that raised
 NEVER_CHECKED = ("lip sync", "reflections", "text in the picture", "the neighbouring shot")
 
 
@@ -97,7 +98,10 @@ class Gate:
         expects: Mapping[str, str] | None = None,
         backends: Backends | None = None,
     ) -> Gate:
-        """One metric per enrolled thing. ``expects`` changes what the shot expects, by metric key.
+        """One metric per enrolled thing, and :class:`~continuity.HandDefects`, which counts where it can be measured.
+
+        ``expects`` changes what the shot expects, by metric key: ``required``, ``if_present``, ``if_measurable``,
+        ``not_expected``; ``off`` leaves the metric out, and the report lists its aspect under ``not_checked``.
 
         Raises:
             UnknownKey: ``expects`` names a metric that the identity does not give.
@@ -259,6 +263,8 @@ def judge(measurements: Measurements, tolerances: Given, *, stream: str = "") ->
         verdict, reason = verdict_of(item, chosen[item.key])
         findings.append(Finding(measurement=item, verdict=verdict, tolerance=chosen[item.key], reason=reason))
     verdict = max((f.verdict for f in findings), key=lambda v: v.rank, default=Verdict.INCONCLUSIVE)
+    if verdict is Verdict.PASS and all(f.status is Status.NOT_MEASURABLE for f in findings):
+        verdict = Verdict.INCONCLUSIVE  # nothing was checked, and that is no pass
     return Report(
         verdict=verdict,
         findings=tuple(findings),
@@ -272,6 +278,8 @@ def verdict_of(item: Measurement, tolerance: Tolerance) -> tuple[Verdict, str]:
     if item.status is Status.SKIPPED:
         return Verdict.INCONCLUSIVE, "skipped: an earlier failure settled it"
     if item.status is Status.NOT_MEASURABLE or (item.status is Status.MEASURED and item.value is None):
+        if item.expect is Expect.IF_MEASURABLE and item.status is Status.NOT_MEASURABLE and not broke(item):
+            return Verdict.PASS, f"not checked: {item.note}".rstrip(": ")
         return Verdict.INCONCLUSIVE, item.note or "it could not be measured"
     if item.status is Status.ABSENT:
         if item.expect is Expect.REQUIRED:
@@ -288,6 +296,11 @@ def verdict_of(item: Measurement, tolerance: Tolerance) -> tuple[Verdict, str]:
     return (Verdict.PASS, "") if within else (Verdict.FAIL, "")
 
 
+def broke(item: Measurement) -> bool:
+    """Whether the metric raised on it, or on one of its frames: then nothing is known of what it measures."""
+    return any(FAILED in one.note for one in (item, *item.frames))
+
+
 def _one(metric: Metric, seen: Observed, identity: Identity) -> FrameMeasurement:
     """One metric on one frame. A metric that fails is not measurable; what a person must mend is raised."""
     try:
@@ -298,9 +311,7 @@ def _one(metric: Metric, seen: Observed, identity: Identity) -> FrameMeasurement
         raise
     except Exception as cause:  # a plugin may raise anything, and a broken metric must not pass or end the night
         log.warning("%s failed on frame %d", metric.key, seen.index, exc_info=True)
-        found = FrameMeasurement(
-            status=Status.NOT_MEASURABLE, note=f"the metric failed on it: {type(cause).__name__}: {cause}"
-        )
+        found = FrameMeasurement(status=Status.NOT_MEASURABLE, note=f"{FAILED} on it: {type(cause).__name__}: {cause}")
     return replace(found, index=seen.index, seconds=seen.seconds)
 
 
@@ -316,7 +327,7 @@ def _joined(metric: Metric, frames: Sequence[FrameMeasurement], instrument: Inst
             unit=metric.unit,
             expect=metric.expect,
             status=Status.NOT_MEASURABLE,
-            note=f"the metric failed to join its frames: {type(cause).__name__}: {cause}",
+            note=f"{FAILED} to join its frames: {type(cause).__name__}: {cause}",
             frames=tuple(frames) if len(frames) > 1 else (),
         )
     return replace(joined, instrument=instrument, expect=metric.expect)

@@ -105,7 +105,7 @@ def test_a_limit_typed_by_hand_wins_over_the_file(
     code, out, _ = run(*score, "--limit", "grade=1000")
     assert code == 0
     found = {f["key"]: f["limit"] for f in rows(out)[0]["findings"]}  # type: ignore[attr-defined]
-    assert found == {"grade": 1000.0, "face:collins": 0.4}
+    assert found == {"grade": 1000.0, "face:collins": 0.4, "hands": 0.4}
     assert run(*score)[0] == 1
 
 

@@ -45,11 +45,11 @@ def test_a_thumbnail_always_and_the_source_when_wanted(ledger: Ledger) -> None:
     media = picture()
     small = ledger.media.put(media, full=False)
     assert small.full is None and small.digest == media.digest
-    assert small.thumbnail == f"thumbnails/{media.digest[3:5]}/{media.digest}.jpg"
+    assert small.thumbnail == f"thumbnails/{media.digest[3:4]}/{media.digest}.jpg"
     with Pillow.open(ledger.media.root / small.thumbnail) as shown:
         assert shown.size == (256, 128)
     whole = ledger.media.put(media, full=True)
-    assert whole.full == f"full/{media.digest[3:5]}/{media.digest}.png"
+    assert whole.full == f"full/{media.digest[3:4]}/{media.digest}.png"
     again = ledger.media.open(whole.full)
     assert isinstance(again, Image) and np.array_equal(again.pixels, media.pixels)
     assert files(ledger.media.root) == sorted([whole.full, whole.thumbnail])

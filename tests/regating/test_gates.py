@@ -16,7 +16,7 @@ def shoot(ledger: ct.Ledger, identity: ct.Identity, name: str, limit: float, **e
     gate = ct.Gate.for_identity(
         identity,
         tolerances=ct.Tolerances((ct.Tolerance(key="grade", limit=limit, scale=3.0),)),
-        expects=expects,
+        expects={"hands": "off", **expects},
         backends=FakeBackends(),  # type: ignore[arg-type]
     )
     shot = ct.Shot(name, gate=gate, ledger=ledger)

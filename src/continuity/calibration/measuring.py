@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from continuity.calibration.labels import Label, Labels
 from continuity.errors import ContinuityError, MediaError, MissingPiece, UsageError
-from continuity.gate import Gate, verdict_of
+from continuity.gate import Gate, broke, verdict_of
 from continuity.media import Media, open_media
 from continuity.records import Expect, FrameMeasurement, Measurement, Measurements, Status, Tolerance, Verdict
 
@@ -300,8 +300,9 @@ def _opener(path: Path) -> Callable[[], Media]:
 
 
 def _remains(item: Measurement) -> Remains:
-    """All of a measurement that a verdict under any limit needs."""
-    return str(item.status), item.value, min((f.value for f in item.frames if f.value is not None), default=None)
+    """All of a measurement that a verdict under any limit needs. Of a metric that raised nothing is known."""
+    status = Status.SKIPPED if item.status is Status.NOT_MEASURABLE and broke(item) else item.status
+    return str(status), item.value, min((f.value for f in item.frames if f.value is not None), default=None)
 
 
 def _verdict(made: Made, remains: Remains, tolerance: Tolerance) -> Verdict:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from continuity.cli.words import nearest
 from continuity.errors import UsageError
 from continuity.gate import Gate
+from continuity.metrics import OFF
 from continuity.records import Expect
 
 PathLike = str | os.PathLike[str]
@@ -27,8 +28,8 @@ def gate_for(
         EnrolmentError, FormatError, ToleranceError, UnknownKey, MissingPiece: as the library says.
     """
     for key, value in (expects or {}).items():
-        if value not in list(Expect):
-            raise UsageError(f"{key}: {nearest('expectation', str(value), list(Expect))}")
+        if value not in (*Expect, OFF):
+            raise UsageError(f"{key}: {nearest('expectation', str(value), [*Expect, OFF])}")
     return Gate.open(identity, tolerances=tolerances, limits=limits, expects=expects)
 
 

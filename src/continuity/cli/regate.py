@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from continuity.cli.words import counted, plain
+from continuity.cli.words import EXPECT_HELP, counted, plain
 from continuity.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ NAMED = 20  # candidates named on the page
 @click.option("--tolerances", metavar="FILE", help="The new limits; those it leaves out stay as they were.")
 @click.option("--limit", "limits", metavar="KEY=NUMBER", multiple=True, help="A new limit typed by hand; repeatable.")
 @click.option("--identity", metavar="DIR", help="The new identity, or the same one to measure stored media again.")
-@click.option("--expect", "expects", metavar="KEY=WORD", multiple=True, help="required, if_present or not_expected.")
+@click.option("--expect", "expects", metavar="KEY=WORD", multiple=True, help=EXPECT_HELP)
 @click.option("--shot", metavar="NAME", help="This shot alone, in all its revisions.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a candidate, then one for all of them.")
 def regate(

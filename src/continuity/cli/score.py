@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from continuity.cli.words import counted, plain
+from continuity.cli.words import EXPECT_HELP, counted, plain
 from continuity.errors import ContinuityError, MediaError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Scored:
     "--tolerances", metavar="FILE", envvar="CONTINUITY_TOLERANCES", help="Limits; provisional ones if left out."
 )
 @click.option("--limit", "limits", metavar="KEY=NUMBER", multiple=True, help="A limit typed by hand; repeatable.")
-@click.option("--expect", "expects", metavar="KEY=WORD", multiple=True, help="required, if_present or not_expected.")
+@click.option("--expect", "expects", metavar="KEY=WORD", multiple=True, help=EXPECT_HELP)
 @click.option("--clip", is_flag=True, help="Take each folder as one clip of numbered frames.")
 @click.option("--draw", metavar="DIR", default="", help="Write each picture with what was seen on it into DIR.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a file on stdout and nothing else.")

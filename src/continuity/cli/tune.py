@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from continuity.cli.words import counted, plain
+from continuity.cli.words import EXPECT_HELP, counted, plain
 from continuity.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ OPTIONAL_PATH = click.Path(path_type=Path)
               help="An enrolled identity, or a folder with one for each person of the labels.")  # fmt: skip
 @click.option("--tolerances", metavar="FILE", envvar="CONTINUITY_TOLERANCES", help="Limits of the gate as it is.")
 @click.option("--limit", "limits", metavar="KEY=NUMBER", multiple=True, help="A limit of the gate; repeatable.")
-@click.option("--expect", "expects", metavar="KEY=WORD", multiple=True, help="required, if_present or not_expected.")
+@click.option("--expect", "expects", metavar="KEY=WORD", multiple=True, help=EXPECT_HELP)
 @click.option("--max-bad-share", metavar="SHARE", type=float, default=0.02, show_default=True,
               help="What is to be promised: the share of bad ones among kept shots.")  # fmt: skip
 @click.option("--confidence", metavar="SHARE", type=float, default=0.95, show_default=True,

@@ -7,7 +7,9 @@ from pathlib import Path
 from continuity.errors import UsageError
 from continuity.words import counted, duration, nearest, number, plain
 
-__all__ = ["counted", "duration", "nearest", "number", "path_of", "plain"]
+__all__ = ["EXPECT_HELP", "counted", "duration", "nearest", "number", "path_of", "plain"]
+
+EXPECT_HELP = "required, if_present, if_measurable or not_expected; off leaves the metric out."
 
 
 def path_of(text: str) -> Path:

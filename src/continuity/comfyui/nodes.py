@@ -41,7 +41,10 @@ class ContinuityGate:
             "optional": {
                 "tolerances": ("STRING", {"default": "", "tooltip": "Tolerance file; provisional limits without one."}),
                 "limits": ("STRING", {**TYPED, "tooltip": "KEY = NUMBER, one a line: face:mara = 0.55"}),
-                "expects": ("STRING", {**TYPED, "tooltip": "KEY = required, if_present or not_expected, one a line."}),
+                "expects": (
+                    "STRING",
+                    {**TYPED, "tooltip": "KEY = required, if_present, if_measurable, not_expected or off."},
+                ),
                 "batch": (
                     [PICTURES, CLIP],
                     {"tooltip": "Judge each picture, or all as the frames of a clip."},

@@ -318,6 +318,15 @@ class Ledger:
         with self._database.reading() as connection:
             return self._found(queries.candidate(connection, _number(number)), f"candidate {number}")
 
+    def asked(self, number: int) -> tuple[str, bool]:
+        """The stream in which a candidate was asked for, and whether it was told: all that telling it has to know.
+
+        Raises:
+            UsageError: there is none of this number.
+        """
+        with self._database.reading() as connection:
+            return self._found(queries.asked(connection, _number(number)), f"candidate {number}")
+
     def candidates(self, shot: ShotRow | None = None) -> Iterator[CandidateRow]:
         """All candidates, or those of one revision of a shot, in order; read in pages."""
         return queries.every_candidate(self._database.reading, None if shot is None else shot.id)

@@ -36,6 +36,7 @@ _CANDIDATES = (
     .outerjoin(attempts, (attempts.c.candidate == candidates.c.id) & (attempts.c.attempt == 0))
 )
 _ONE = _CANDIDATES.where(candidates.c.id == bindparam("of"))
+_ASKED = select(candidates.c.stream, candidates.c.told_at).where(candidates.c.id == bindparam("of"))
 _KEPT = _CANDIDATES.where(shots.c.id == bindparam("of"), candidates.c.id == shots.c.kept)
 _ALL_PAGE = _CANDIDATES.where(candidates.c.id > bindparam("after")).order_by(candidates.c.id).limit(PAGE)
 _SHOT_PAGE = (
@@ -99,6 +100,12 @@ def spent(connection: Connection, shot_id: int, asked: int) -> Totals:
 def candidate(connection: Connection, number: int) -> rows.CandidateRow | None:
     """One candidate."""
     return _record(connection.execute(_ONE, {"of": number}).one_or_none())
+
+
+def asked(connection: Connection, number: int) -> tuple[str, bool] | None:
+    """The stream of one candidate, and whether it was told."""
+    row = connection.execute(_ASKED, {"of": number}).one_or_none()
+    return None if row is None else (row.stream, row.told_at is not None)
 
 
 def kept(connection: Connection, shot_id: int) -> rows.CandidateRow | None:

@@ -1,9 +1,11 @@
 """The media store beside a ledger: files named by digest, whole or not there, written before the row that names them.
 
 show.db
-show.media/thumbnails/3f/b2-3f07....jpg     256 px, of every finished candidate
-show.media/full/3f/b2-3f07....mp4           the untouched source, of what is worth keeping
+show.media/thumbnails/3/b2-3f07....jpg      256 px, of every finished candidate
+show.media/full/3/b2-3f07....mp4            the untouched source, of what is worth keeping
 show.media/inputs/9a/9a41....png            what a render read besides its recipe, by SHA-256
+
+Sixteen folders and not 256: each one is made and synced during some render, which a short run would mostly do.
 """
 
 from __future__ import annotations
@@ -147,7 +149,7 @@ class MediaStore:
 
     @staticmethod
     def _place(part: str, digest: str, suffix: str) -> PurePosixPath:
-        return PurePosixPath(part, digest.rpartition("-")[2][:2], digest + suffix)
+        return PurePosixPath(part, digest.rpartition("-")[2][:1], digest + suffix)
 
     def _folder(self, relative: PurePosixPath) -> None:
         folder = (self.root / relative).parent

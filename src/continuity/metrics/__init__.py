@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from continuity.errors import UnknownKey
+from continuity.errors import UnknownKey, UsageError
 from continuity.identity import Identity
 from continuity.interfaces import Metric
 from continuity.metrics.face import FaceDistance
@@ -14,6 +14,8 @@ from continuity.metrics.hands import HandDefects
 from continuity.metrics.logo import LogoDrift
 from continuity.metrics.look import LookDistance, LookTextDistance
 from continuity.records import Expect, expectation
+
+OFF = "off"
 
 __all__ = [
     "FaceDistance",
@@ -29,7 +31,8 @@ __all__ = [
 def metrics_for(identity: Identity, expects: Mapping[str, str]) -> tuple[Metric, ...]:
     """One metric per enrolled thing, each with what the shot expects of it where ``expects`` says so.
 
-    Hands are nobody's in particular: they are measured where ``expects`` names them (``{"hands": "if_present"}``).
+    Hands are nobody's in particular: they are measured always, and count where they can be. ``off`` leaves a metric
+    out.
 
     Raises:
         UnknownKey: ``expects`` names a metric that this identity does not give.
@@ -46,9 +49,17 @@ def metrics_for(identity: Identity, expects: Mapping[str, str]) -> tuple[Metric,
         makers["look_text"] = LookTextDistance
     for logo in identity.logos:
         makers[f"logo:{logo}"] = partial(LogoDrift, logo)
-    if "hands" in expects:
-        makers["hands"] = HandDefects
+    makers["hands"] = HandDefects
     for key in expects:
         if key not in makers:
             raise UnknownKey(f"an expectation is given for {key!r}, but the metrics here are: {', '.join(makers)}")
-    return tuple(make(expectation(key, expects.get(key, Expect.REQUIRED))) for key, make in makers.items())
+    usual = {"hands": Expect.IF_MEASURABLE}
+    wanted = {key: expects.get(key, usual.get(key, Expect.REQUIRED)) for key in makers}
+    return tuple(makers[key](_expectation(key, word)) for key, word in wanted.items() if word != OFF)
+
+
+def _expectation(key: str, word: str) -> Expect:
+    try:
+        return expectation(key, word)
+    except UsageError as cause:
+        raise UsageError(f"{cause}; {OFF} leaves the metric out") from None

@@ -105,8 +105,13 @@ class Report(Shown):
 
     @property
     def not_checked(self) -> tuple[str, ...]:
-        """What this gate has no metric for."""
-        return self.measurements.not_checked
+        """What this gate has no metric for, and what its metrics could not measure and need not (if_measurable)."""
+        unseen = tuple(
+            f"{f.key} (not measurable here)"
+            for f in self.findings
+            if f.status is Status.NOT_MEASURABLE and f.verdict is Verdict.PASS
+        )
+        return (*unseen, *self.measurements.not_checked)
 
     @property
     def failing(self) -> tuple[Finding, ...]:

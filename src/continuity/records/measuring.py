@@ -51,6 +51,7 @@ class Expect(StrEnum):
 
     REQUIRED = "required"
     IF_PRESENT = "if_present"
+    IF_MEASURABLE = "if_measurable"  # as if_present; what cannot be measured is not checked, and the report says so
     NOT_EXPECTED = "not_expected"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 
 from continuity.errors import UsageError
@@ -157,8 +157,8 @@ class Recipe:
     inputs: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Json]:
-        """A plain mapping."""
-        return asdict(self)
+        """A plain mapping. Its values are not copied: details are long, and a recipe is written twice a candidate."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

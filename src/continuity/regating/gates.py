@@ -9,7 +9,7 @@ from continuity.gate import Gate
 from continuity.identity import Identity
 from continuity.interfaces import Backends
 from continuity.ledger import Ledger, ShotRow
-from continuity.metrics import metrics_for
+from continuity.metrics import OFF, metrics_for
 from continuity.records import Tolerance
 from continuity.regating.judging import Term, recorded_terms
 from continuity.tolerances import Given, Tolerances
@@ -54,7 +54,8 @@ def gate_like(
                     f"{key}: one {differ[0]} for all shots was wanted, {columns.shot.name!r} had another one than the "
                     f"shots before it: give --{differ[0]} {key}=..., or one --shot at a time"
                 )
-    there = {metric.key for metric in metrics_for(identity, {})} | {"hands"}
+    there = {metric.key for metric in metrics_for(identity, {})}
+    unasked = {} if "hands" in found else {"hands": OFF}  # nobody enrols hands: shots that left them out still do
     kept = {key: term for key, term in found.items() if key in there}
     promise = tolerances.promise if isinstance(tolerances, Tolerances) else None
     merged: dict[str, float | Tolerance] = {**{key: term.tolerance for key, term in kept.items()}, **limits}
@@ -62,7 +63,7 @@ def gate_like(
     gate = Gate.for_identity(
         identity,
         tolerances=Tolerances(objects, promise) if len(objects) == len(merged) else merged,
-        expects={**{key: str(term.expect) for key, term in kept.items()}, **expected},
+        expects={**unasked, **{key: str(term.expect) for key, term in kept.items()}, **expected},
         backends=backends,
     )
     gate.check()

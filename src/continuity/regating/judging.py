@@ -205,13 +205,21 @@ def _codes(columns: Columns, key: str, term: Term, column: Column, reading: Read
     within = column.value <= term.tolerance.limit
     if term.expect is not Expect.NOT_EXPECTED:
         codes[measured] = np.where(within[measured], PASS, FAIL)
+        if term.expect is Expect.IF_MEASURABLE:  # why it could not be measured decides, and stands in the report alone
+            blind = column.status == STATUSES.index(Status.NOT_MEASURABLE)
+            _as_whole(columns, key, term, reading, np.flatnonzero(blind), codes)
         return codes
     codes[measured & within] = FAIL
-    for at in np.flatnonzero(measured & ~within):
+    _as_whole(columns, key, term, reading, np.flatnonzero(measured & ~within), codes)
+    return codes
+
+
+def _as_whole(columns: Columns, key: str, term: Term, reading: Reading, places: NDArray[np.intp], codes: Codes) -> None:
+    """Sets the codes at ``places`` to the verdict on the whole measurement, where it is stored."""
+    for at in places:
         seen_whole = reading(int(columns.ids[at]), key)
         if seen_whole is not None:
             codes[at] = verdict_of(seen_whole, term.tolerance)[0].rank
-    return codes
 
 
 def _measurement(ledger: Ledger, candidate: int, key: str) -> Measurement | None:

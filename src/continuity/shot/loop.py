@@ -84,8 +84,9 @@ class Shot:
             StorageFull: there is too little disk to record another one.
         """
         self.ledger.check_space()
-        index = self.ledger.totals(self.row).candidates
-        proposal = self.proposer.propose(self.ledger.history(self.row), index)  # before a row says it was asked
+        history = self.ledger.history(self.row)
+        index = len(history)
+        proposal = self.proposer.propose(history, index)  # before a row says it was asked
         ticket = self.ledger.ask(
             self.row,
             stream=self._stream(),
@@ -126,9 +127,9 @@ class Shot:
         if (media is None) == (error is None):
             raise UsageError("tell(ticket, media, cost) or tell(ticket, error=...) was wanted, got both or neither")
         cost = cost or Cost()
-        known = self.ledger.candidate(ticket.candidate)
-        if known.told_at is not None:  # farms deliver twice: the first word stands
-            return recalled(self.ledger, known)
+        stream, is_told = self.ledger.asked(ticket.candidate)
+        if is_told:  # farms deliver twice: the first word stands
+            return recalled(self.ledger, self.ledger.candidate(ticket.candidate))
         if error is not None or media is None:
             state = State.ABORTED if isinstance(error, Aborted) else State.FAILED
             if isinstance(error, RenderError):
@@ -137,7 +138,7 @@ class Shot:
             said = str(error) or type(error).__name__
             return self._end(ticket, state, recipe=recipe, cost=cost, error=said, previews=previews)
         try:
-            report = self.gate.inspect(media, stop_early=not ticket.measure_fully, stream=known.stream)
+            report = self.gate.inspect(media, stop_early=not ticket.measure_fully, stream=stream)
         except MissingPiece:
             raise  # nothing is wrong with the candidate: the machine must be mended, then it can be told again
         except ContinuityError as cause:

@@ -46,6 +46,12 @@ def seeded(stack: ExitStack, device: Any, seeds: Sequence[int]) -> Any:
     return made[0] if len(made) == 1 else made
 
 
+def _dtype(model: Any) -> Any:
+    """The type of a model's first parameter; ``model.dtype`` walks through all of its modules to say it."""
+    first = next(model.parameters(), None) if hasattr(model, "parameters") else None
+    return None if first is None else first.dtype
+
+
 class Attached:
     """A context around one call: the VAE's ``decode`` is timed and its output checked, the progress bar is off unless
     the user set it up, and with a watch a callback runs after every step. Afterwards the pipeline, its VAE and its
@@ -79,7 +85,7 @@ class Attached:
         if self._quiet:
             self._pipe.set_progress_bar_config(disable=True)
         if self._vae is not None and hasattr(self._vae, "decode"):
-            self._dtype = getattr(self._vae, "dtype", None)
+            self._dtype = _dtype(self._vae)
             self._own_decode = vars(self._vae).get("decode")
             self._vae.decode = self._timed(self._vae.decode)
         return self
@@ -93,7 +99,7 @@ class Attached:
             del self._vae.decode
             if self._own_decode is not None:
                 self._vae.decode = self._own_decode
-            if kind is not None and self._dtype is not None and self._vae.dtype != self._dtype:
+            if kind is not None and self._dtype is not None and _dtype(self._vae) != self._dtype:
                 self._vae.to(self._dtype)  # an interrupted pipeline leaves the VAE as it was cast for decoding
         if self._quiet and hasattr(self._pipe, BAR):
             delattr(self._pipe, BAR)
