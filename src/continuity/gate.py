@@ -298,7 +298,7 @@ def verdict_of(item: Measurement, tolerance: Tolerance) -> tuple[Verdict, str]:
 
 def broke(item: Measurement) -> bool:
     """Whether the metric raised on it, or on one of its frames: then nothing is known of what it measures."""
-    return any(FAILED in one.note for one in (item, *item.frames))
+    return any(FAILED in note for note in (item.note, *(frame.note for frame in item.frames)))
 
 
 def _one(metric: Metric, seen: Observed, identity: Identity) -> FrameMeasurement:
