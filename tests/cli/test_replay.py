@@ -108,7 +108,7 @@ def test_replay_as_json(show: Path, shot: Shot, run: Run) -> None:
     told = json.loads(out)
     assert (code, told["exit_code"], told["outcome"]) == (1, 1, "different")
     assert told["saved"] == []
-    assert {m["key"] for m in told["measurements"]} == {"face:collins", "grade"}
+    assert {m["key"] for m in told["measurements"]} == {"face:collins", "grade", "hands"}
     assert all(m["same_instrument"] for m in told["measurements"])
     assert told["settings"][0]["name"] == "generator.settings.arguments.level"
 
