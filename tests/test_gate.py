@@ -303,3 +303,15 @@ def test_frames_that_are_missing_were_never_looked_at(tmp_path: Path, numbers: S
     assert str(report.verdict) == verdict
     if verdict != "pass":
         assert "17 of 20 numbered frames are missing" in report["m"].reason
+
+
+def test_a_gate_is_opened_from_files_and_typed_limits_win(enrolled: ct.Identity, tmp_path: Path) -> None:
+    gate = ct.Gate.for_identity(enrolled, tolerances={"grade": 7.0})
+    gate.tolerances.save(tmp_path / "limits.toml")
+    opened = ct.Gate.open(str(enrolled.folder), tolerances=tmp_path / "limits.toml", limits={"face:collins": 0.2})
+    limits = {one.key: one.limit for one in opened.tolerances}
+    assert (limits["grade"], limits["face:collins"]) == (7.0, 0.2)
+    with pytest.raises(ct.EnrolmentError, match="continuity enrol"):
+        ct.Gate.open(tmp_path / "nobody")
+    with pytest.raises(ct.UnknownKey):
+        ct.Gate.open(str(enrolled.folder), expects={"logo:none": "required"})

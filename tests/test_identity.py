@@ -73,3 +73,14 @@ def test_paths_stay_inside(tmp_path: Path, hostile: str) -> None:
     with pytest.raises(FormatError, match="hostile"):
         inside(tmp_path, hostile)
     assert inside(tmp_path, "a/b") == tmp_path / "a" / "b"
+
+
+def test_an_identity_shows_its_references(folder: Path) -> None:
+    identity = ct.Identity.open(folder)
+    html = identity._repr_html_()
+    assert html.count("data:image/jpeg;base64,") == 1, "one picture stands for both"
+    for said in ("collins", "actor collins, grade", "astronaut.png", identity.digest):
+        assert said in html
+    next(folder.glob("references/*")).unlink()
+    assert "data:" not in identity._repr_html_()
+    assert "nobody" in ct.Identity(name="nobody", enrolled=())._repr_html_()

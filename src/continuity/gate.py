@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -109,6 +110,29 @@ class Gate:
 
         metrics = metrics_for(_opened(identity), expects or {})
         return cls(metrics, identity=identity, tolerances=tolerances, backends=backends)
+
+    @classmethod
+    def open(
+        cls,
+        identity: str | os.PathLike[str],
+        *,
+        tolerances: str | os.PathLike[str] | None = None,
+        limits: Mapping[str, float] | None = None,
+        expects: Mapping[str, str] | None = None,
+    ) -> Gate:
+        """A gate for an enrolled identity and a tolerance file, checked: whatever is missing raises here.
+
+        ``limits`` by metric key win over those of the file, and void its promise, which is of the whole file.
+
+        Raises:
+            EnrolmentError, FormatError, ToleranceError, UnknownKey, UsageError, MissingPiece: as the parts say.
+        """
+        opened = Tolerances.open(tolerances) if tolerances else Tolerances()
+        given: dict[str, float | Tolerance] = {one.key: one for one in opened}
+        chosen = {**given, **limits} if limits else opened
+        gate = cls.for_identity(Identity.open(identity), tolerances=chosen, expects=expects)
+        gate.check()
+        return gate
 
     def __repr__(self) -> str:
         return f"<Gate of {self.identity.name}: {', '.join(m.key for m in self.metrics)}>"
@@ -274,7 +298,7 @@ def verdict_of(item: Measurement, tolerance: Tolerance) -> tuple[Verdict, str]:
 
 def broke(item: Measurement) -> bool:
     """Whether the metric raised on it, or on one of its frames: then nothing is known of what it measures."""
-    return any(FAILED in one.note for one in (item, *item.frames))
+    return any(FAILED in note for note in (item.note, *(frame.note for frame in item.frames)))
 
 
 def _one(metric: Metric, seen: Observed, identity: Identity) -> FrameMeasurement:

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,7 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from continuity.errors import EnrolmentError, FormatError
+from continuity import display
+from continuity.display import Picture, Shown, Table, View, Word
+from continuity.errors import ContinuityError, EnrolmentError, FormatError
+from continuity.media import open_media, small
 
 FORMAT = 1
 FILE = "identity.toml"
@@ -54,7 +57,7 @@ class Enrolled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(Shown):
     """Enrolled references and their features. Holds and opens; ``continuity.enrolment`` makes one."""
 
     name: str
@@ -72,6 +75,37 @@ class Identity:
     def __repr__(self) -> str:
         things = ", ".join(f"{e.key} ({len(e.references)})" for e in self.enrolled) or "nothing"
         return f"<Identity {self.name} [{self.digest}]: {things}>"
+
+    def _view(self) -> View:
+        rows = tuple(
+            (e.kind, e.name, ", ".join(r.source for r in e.references) + "".join(f'; "{text}"' for text in e.texts))
+            for e in self.enrolled
+        )
+        spaces = Word(f"computed for: {', '.join(self.stored_features) or 'nothing yet'}", display.QUIET)
+        return View(
+            (
+                Word(self.name, display.STRONG),
+                Word(f"  identity {self.digest}, {self.folder or 'not saved'}", display.QUIET),
+            ),
+            (Table(("kind", "name", "references"), rows), *self.warnings, spaces),
+        )
+
+    def _pictures(self) -> Sequence[Picture]:
+        if self.folder is None:
+            return []
+        found: dict[str, tuple[Path, list[str]]] = {}
+        for enrolled in self.enrolled:
+            for reference in enrolled.references[:1]:  # one that stands for several things comes once
+                _, names = found.setdefault(reference.digest, (self.reference_file(reference), []))
+                names.append(enrolled.key.replace("/", " "))
+        shown = []
+        for path, names in found.values():
+            try:
+                jpeg = small(open_media(path))
+            except ContinuityError:  # artwork of a logo may be no picture
+                continue
+            shown += [Picture(jpeg, ", ".join(names))] if jpeg else []
+        return shown
 
     @property
     def actors(self) -> tuple[str, ...]:

@@ -35,6 +35,6 @@ def load(group: str, name: str) -> Any:
         raise PluginError(f"several packages offer {name!r} in continuity.{group} ({owners}): uninstall all but one")
     try:
         return found[0].load()
-    except Exception as cause:  # an import may raise anything
+    except (Exception, SystemExit) as cause:  # an import may raise anything
         owner = found[0].dist.name if found[0].dist else "an unknown package"
         raise PluginError(f"{name!r} of {owner} cannot be loaded ({type(cause).__name__}: {cause})") from cause

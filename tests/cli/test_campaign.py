@@ -233,7 +233,7 @@ def test_a_wrong_campaign_is_a_sentence(shots: str, said: str, campaign: Callabl
 @pytest.mark.parametrize(
     ("kind", "function", "said"),
     [
-        ("function", "MODULE:Quits", "wanted to end the process (3)"),
+        ("function", "MODULE:Quits", "the generator cannot be made (SystemExit: 3)"),
         ("function", "quitting:render", "quitting:render cannot be imported (SystemExit: 4)"),
         ("diffusers", "MODULE:Quits", "Quits cannot be made (SystemExit: 3)"),
     ],

@@ -12,6 +12,7 @@ from continuity.calibration.choosing import Judged, Path, Target
 from continuity.calibration.labels import Agreement, Labels
 from continuity.calibration.measuring import Row
 from continuity.calibration.paths import first_steps, kept_along, kept_at
+from continuity.display import Shown, View
 from continuity.statistics import bounds
 from continuity.tolerances import Promise, Tolerances
 
@@ -55,7 +56,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tuning:
+class Tuning(Shown):
     """Limits with their promise, and what it costs to keep it.
 
     Attributes:
@@ -115,6 +116,11 @@ class Tuning:
 
     def __repr__(self) -> str:
         return f"<Tuning: {self.promise}>"
+
+    def _view(self) -> View:
+        from continuity.calibration.showing import view_of
+
+        return view_of(self)
 
     def to_json(self) -> dict[str, Any]:
         """A plain mapping with ``format = 1``."""

@@ -33,6 +33,8 @@ COMMANDS = (
     "export",
     "tune",
     "audit",
+    "serve",
+    "comfyui",
     "weights",
     "demo",
     "completion",

@@ -14,7 +14,6 @@ from typing import Any
 import click
 
 from continuity.cli import dry
-from continuity.cli.bills import bill_json, bill_lines, money, priced
 from continuity.cli.campaign_file import campaign_of
 from continuity.cli.console import console, table
 from continuity.cli.planning import Plan, Planner
@@ -86,7 +85,7 @@ def run(given: Mapping[str, Any], path: Path, planner: Planner, *, dry_run: bool
             bills = _bills(plans, ledgers, campaign.rates)
             whole = together(bills, campaign.rates)
             if as_json:
-                click.echo(json.dumps({**bill_json(whole), "exit_code": code}, allow_nan=False))
+                click.echo(json.dumps({**whole.to_json(), "exit_code": code}, allow_nan=False))
             else:
                 _show(plans, done, bills, whole)
     return code
@@ -190,7 +189,7 @@ def _bills(plans: Sequence[Plan], ledgers: Mapping[Path, Ledger], rates: Rates) 
 def _show(plans: Sequence[Plan], done: Sequence[Ended], bills: Sequence[Bill], whole: Bill) -> None:
     from rich.text import Text
 
-    cost = ["cost"] if priced(whole.rates) else []
+    cost = ["cost"] if whole.rates.priced else []
     numbers = ("kept", "candidates", "renders", "seconds", *cost)
     rows = table("shot", *numbers, "stopped by", "fails most on", right=numbers)
     ends: list[Ended | None] = [*done, *([None] * (len(plans) - len(done)))]
@@ -208,11 +207,11 @@ def _show(plans: Sequence[Plan], done: Sequence[Ended], bills: Sequence[Bill], w
     rows.add_row("all", f"{whole.kept:,}", *_amounts(whole), "", "")
     out = console()
     out.print(rows)
-    for line in bill_lines(whole):
+    for line in whole.sentences():
         out.print(line, soft_wrap=True)
 
 
 def _amounts(one: Bill) -> list[str]:
     spent = one.totals
-    cost = [money(one.money, one.rates)] if priced(one.rates) else []
+    cost = [one.rates.money(one.money)] if one.rates.priced else []
     return [f"{spent.candidates:,}", f"{one.renders:,.1f}", f"{spent.total_seconds:,.1f}", *cost]

@@ -32,7 +32,8 @@ def show(plan: Plan, *, as_json: bool) -> None:
         return
     from rich.table import Table
 
-    from continuity.cli.console import console, models_line
+    from continuity.cli.console import console
+    from continuity.records.showing import models_line
 
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim")

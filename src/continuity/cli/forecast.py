@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from continuity.cli.bills import RATES_FILE, priced, rates_of
-from continuity.cli.words import counted, duration, number, plain
+from continuity.cli.bills import RATES_FILE, rates_of
+from continuity.cli.words import counted, duration, plain
 from continuity.errors import UsageError
 
 if TYPE_CHECKING:
-    from continuity.forecasting import CampaignForecast, Forecast, Range, ShotForecast
+    from continuity.forecasting import Forecast
     from continuity.records import Rates
     from continuity.tolerances import Given
 
 RECORDED = "as recorded"
-MORE = "> 1,000,000"
 
 
 @click.command()
@@ -57,6 +55,7 @@ def forecast(
     """
     from continuity.cli.ledger import revisions
     from continuity.forecasting import forecast as predicted
+    from continuity.forecasting.showing import view_of
     from continuity.ledger import Ledger
 
     rates = rates_of(rates_file)
@@ -71,7 +70,9 @@ def forecast(
         for name, one in found.items():
             click.echo(json.dumps({"tolerances": name, **one.to_json()}, allow_nan=False))
     elif len(found) == 1:
-        _one(next(iter(found.values())), rates)
+        from continuity.cli.console import show
+
+        show(view_of(next(iter(found.values()))))
     else:
         _side_by_side(found, rates)
 
@@ -94,44 +95,10 @@ def _sets(files: Sequence[str], limits: Sequence[str]) -> dict[str, Given]:
     return dict(opened)
 
 
-def _one(found: Forecast, rates: Rates) -> None:
-    from continuity.cli.console import console, table
-
-    out = console()
-    money = priced(rates)
-    keeps_too = ("keeps",) if found.candidates_a_shot else ()
-    price_too = (rates.currency,) if money else ()
-    names = ("accepted", "inconclusive", "P(accept)", "candidates", "budget", *keeps_too, "time", *price_too)
-    shown = table("shot", *names, right=names[:2])
-
-    def add(name: str, one: ShotForecast) -> None:
-        keeps = (f"{one.keeps:.0%}",) if one.keeps is not None else ()
-        cost = (_span(one.cost, _money),) if money else ()
-        share = f"{one.inconclusive:,}"
-        shown.add_row(
-            name, f"{one.accepted:,} of {one.trials:,}", share, _span(one.probability, _percent),
-            _span(one.candidates, _count), _budget(one), *keeps, _span(one.seconds, duration), *cost,
-        )  # fmt: skip
-
-    for one in found.shots:
-        add(plain(one.name), one)
-    add("a new shot", found.new)
-    out.print(shown)
-    out.print(f"median [90 % interval]; budget: candidates that keep the shot with {found.chance:.0%}", style="dim")
-    out.print()
-    out.print(_campaign(found.campaign, rates, found.candidates_a_shot), soft_wrap=True)
-    if found.pilot.discards:
-        shares = ", ".join(f"{plain(key)} {share:.0%}" for key, share in found.pilot.discards.items())
-        out.print(f"fails alone, of {counted(found.pilot.fully, 'candidate')} measured fully: {shares}", soft_wrap=True)
-    for line in _rests(found):
-        out.print(line, soft_wrap=True)
-    for text in found.pilot.warnings:
-        out.print(plain(text), style="dim", soft_wrap=True)
-
-
 def _side_by_side(found: dict[str, Forecast], rates: Rates) -> None:
     """Two bids: what a shot and a campaign take under each, and which limits make the difference."""
     from continuity.cli.console import console, table
+    from continuity.forecasting.showing import amount, budget_of, per_cent, rests, span, whole
 
     out = console()
     names = [plain(name) for name in found]
@@ -139,20 +106,20 @@ def _side_by_side(found: dict[str, Forecast], rates: Rates) -> None:
     shown = table("", *names)
     budget = each[0].candidates_a_shot
     rows: list[tuple[str, list[str]]] = [
-        ("P(accept), a new shot", [_span(f.new.probability, _percent) for f in each]),
+        ("P(accept), a new shot", [span(f.new.probability, per_cent) for f in each]),
         ("inconclusive", [f"{f.new.inconclusive_share or 0:.1%}" for f in each]),
-        ("candidates, a new shot", [_span(f.new.candidates, _count) for f in each]),
-        (f"budget for {each[0].chance:.0%}", [_budget(f.new) for f in each]),
+        ("candidates, a new shot", [span(f.new.candidates, whole) for f in each]),
+        (f"budget for {each[0].chance:.0%}", [budget_of(f.new) for f in each]),
         *([("keeps within the budget", [f"{f.new.keeps or 0:.0%}" for f in each])] if budget else []),
-        ("time, a new shot", [_span(f.new.seconds, duration) for f in each]),
-        *([(f"{rates.currency}, a new shot", [_span(f.new.cost, _money) for f in each])] if priced(rates) else []),
+        ("time, a new shot", [span(f.new.seconds, duration) for f in each]),
+        *([(f"{rates.currency}, a new shot", [span(f.new.cost, amount) for f in each])] if rates.priced else []),
         (
             f"candidates, {counted(each[0].campaign.shots, 'shot')}",
-            [_span(f.campaign.candidates, _count) for f in each],
+            [span(f.campaign.candidates, whole) for f in each],
         ),
-        *([("kept of them", [_span(f.campaign.kept, _count) for f in each])] if budget else []),
-        ("time of all", [_span(f.campaign.seconds, duration) for f in each]),
-        *([(f"{rates.currency} of all", [_span(f.campaign.cost, _money) for f in each])] if priced(rates) else []),
+        *([("kept of them", [span(f.campaign.kept, whole) for f in each])] if budget else []),
+        ("time of all", [span(f.campaign.seconds, duration) for f in each]),
+        *([(f"{rates.currency} of all", [span(f.campaign.cost, amount) for f in each])] if rates.priced else []),
     ]
     for name, cells in rows:
         shown.add_row(name, *cells)
@@ -164,7 +131,7 @@ def _side_by_side(found: dict[str, Forecast], rates: Rates) -> None:
         why.add_row(plain(key), *(_limit(f, key) for f in each))
     out.print(why)
     for name, one in zip(names, each, strict=True):
-        for line in _rests(one):
+        for line in rests(one):
             out.print(f"{name}: {line}", soft_wrap=True)
     for text in dict.fromkeys(text for f in each for text in f.pilot.warnings):
         out.print(plain(text), style="dim", soft_wrap=True)
@@ -173,47 +140,3 @@ def _side_by_side(found: dict[str, Forecast], rates: Rates) -> None:
 def _limit(found: Forecast, key: str) -> str:
     limit, share = found.pilot.limits.get(key), found.pilot.discards.get(key)
     return f"{'differs' if limit is None else f'{limit:.3g}'}, {'-' if share is None else f'{share:.0%}'}"
-
-
-def _campaign(one: CampaignForecast, rates: Rates, budget: int | None) -> str:
-    kept = f"{_span(one.kept, _count)} kept, " if budget else ""
-    price = f", {_span(one.cost, _money)} {rates.currency}" if priced(rates) else ""
-    return (
-        f"a campaign of {counted(one.shots, 'new shot')}: {kept}{_span(one.candidates, _count)} candidates, "
-        f"{_span(one.seconds, duration)}{price}"
-    )
-
-
-def _rests(found: Forecast) -> list[str]:
-    seen = found.pilot
-    shots = sum(one.trials > 0 for one in seen.shots)
-    lines = [f"rests on {counted(seen.rows, 'candidate')} of {counted(shots, 'shot')}"]
-    if unknown := seen.total("unknown"):
-        lines.append(
-            f"unknown under these limits: {counted(unknown, 'rejected candidate')}, stopped at the first fail; "
-            f"what becomes of them is inferred from {seen.total('fully'):,} that were measured fully"
-        )
-    if left_out := seen.total("left_out"):
-        lines.append(f"left out, since these limits do not fit what measured them: {counted(left_out, 'candidate')}")
-    return lines
-
-
-def _budget(one: ShotForecast) -> str:
-    return MORE if one.budget is None else f"{one.budget:,}"
-
-
-def _span(of: Range, said: Callable[[float], str]) -> str:
-    low, median, high = (MORE if v is None else said(v) for v in (of.low, of.median, of.high))
-    return f"{median} [{low}, {high}]"
-
-
-def _percent(value: float) -> str:
-    return f"{number(100 * value)} %"
-
-
-def _count(value: float) -> str:
-    return f"{math.ceil(value):,}"
-
-
-def _money(value: float) -> str:
-    return f"{value:,.2f}"

@@ -9,10 +9,8 @@ from collections.abc import Mapping, Sequence
 from continuity.cli.words import nearest
 from continuity.errors import UsageError
 from continuity.gate import Gate
-from continuity.identity import Identity
 from continuity.metrics import OFF
-from continuity.records import Expect, Tolerance
-from continuity.tolerances import Tolerances
+from continuity.records import Expect
 
 PathLike = str | os.PathLike[str]
 
@@ -24,22 +22,15 @@ def gate_for(
     limits: Mapping[str, float] | None = None,
     expects: Mapping[str, str] | None = None,
 ) -> Gate:
-    """A gate for an enrolled identity, checked: whatever is missing raises here, before anything is measured.
-
-    ``limits`` by metric key win over those of the file.
+    """:meth:`Gate.open`, with the nearest expectation named where a mistyped word is none.
 
     Raises:
         EnrolmentError, FormatError, ToleranceError, UnknownKey, MissingPiece: as the library says.
     """
-    opened = Tolerances.open(tolerances) if tolerances else Tolerances()
-    given: dict[str, float | Tolerance] = {t.key: t for t in opened}
     for key, value in (expects or {}).items():
         if value not in (*Expect, OFF):
             raise UsageError(f"{key}: {nearest('expectation', str(value), [*Expect, OFF])}")
-    chosen = {**given, **limits} if limits else opened  # a promise is of a whole file: a limit that is typed voids it
-    gate = Gate.for_identity(Identity.open(identity), tolerances=chosen, expects=expects or {})
-    gate.check()
-    return gate
+    return Gate.open(identity, tolerances=tolerances, limits=limits, expects=expects)
 
 
 def pairs(words: Sequence[str], option: str) -> dict[str, str]:

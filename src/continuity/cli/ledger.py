@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from continuity.cli.aborts import aborts
-from continuity.cli.bills import FORMAT, RATES_FILE, bill_json, bill_lines, money, rates_of, spent_json
+from continuity.cli.bills import FORMAT, RATES_FILE, rates_of
 from continuity.cli.ratio import ratio
 from continuity.cli.words import nearest, plain
 from continuity.errors import UsageError
@@ -83,7 +83,7 @@ def _shots(opened: Ledger, rates: Rates, as_json: bool) -> None:
     if as_json:
         for one, states in rows:
             click.echo(json.dumps(_shot_json(one, states, opened.failures(one), rates), allow_nan=False))
-        click.echo(json.dumps(bill_json(bill), allow_nan=False))
+        click.echo(json.dumps(bill.to_json(), allow_nan=False))
         return
     from continuity.cli.console import console, table
     from continuity.records import State
@@ -95,7 +95,7 @@ def _shots(opened: Ledger, rates: Rates, as_json: bool) -> None:
     occurring = [state for state in State if any(states[state] for _, states in rows)]
     numbers = ("candidates", *map(str, occurring), "renders", "seconds", "cost")
     names = ("shot", "kept", *numbers, "fails most on")
-    shown = table(*(n for n in names if n != "cost" or money(0, rates) != "-"), right=numbers)
+    shown = table(*(n for n in names if n != "cost" or rates.priced), right=numbers)
     for one, states in rows:
         worst = next(iter(opened.failures(one).items()), None)
         cells = [
@@ -105,12 +105,12 @@ def _shots(opened: Ledger, rates: Rates, as_json: bool) -> None:
             *(f"{states[state]:,}" for state in occurring),
             f"{one.totals.renders:,.1f}",
             f"{one.totals.total_seconds:,.1f}",
-            *([money(one.totals.money(rates), rates)] if money(0, rates) != "-" else []),
+            *([rates.money(one.totals.money(rates))] if rates.priced else []),
             f"{worst[0]} ({worst[1]})" if worst else "-",
         ]
         shown.add_row(*cells)
     out.print(shown)
-    for line in bill_lines(bill):
+    for line in bill.sentences():
         out.print(line, soft_wrap=True)
 
 
@@ -119,9 +119,10 @@ def _candidates(opened: Ledger, shot: ShotRow, rates: Rates, as_json: bool) -> N
         for row in opened.candidates(shot):
             click.echo(json.dumps({"format": FORMAT, **asdict(row)}, allow_nan=False))
         return
-    from continuity.cli.console import console, table, told, word
+    from continuity.cli.console import console, table, word
+    from continuity.records.showing import told
 
-    priced = money(0, rates) != "-"
+    priced = rates.priced
     shown = table("", "seed", "state", "worst finding", "seconds", *(["cost"] * priced), right=("seconds", "cost"))
     kept = ""
     for row in opened.candidates(shot):
@@ -132,7 +133,7 @@ def _candidates(opened: Ledger, shot: ShotRow, rates: Rates, as_json: bool) -> N
             word(row.state) + (" kept" if row.kept else ""),
             told(report.worst) if report else plain(row.error) or "-",
             f"{row.cost.total:.2f}",
-            *([money(row.cost.total * rates.price(row.cost.device), rates)] if priced else []),
+            *([rates.money(row.cost.total * rates.price(row.cost.device))] if priced else []),
         )
         if row.kept and row.media:
             kept = f"kept #{row.id}: {plain(opened.media.path(row.media))}"
@@ -154,7 +155,7 @@ def _shot_json(
         "candidates": one.totals.candidates,
         "states": {str(state): count for state, count in states.items()},
         "failing": dict(failures),
-        **spent_json(one.totals.renders, one.totals.total_seconds, one.totals.gpu_seconds, one.totals.score_seconds),
+        **one.totals.to_json(),
         "cost": one.totals.money(rates),
         "currency": rates.currency,
     }

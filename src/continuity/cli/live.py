@@ -8,9 +8,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from continuity.cli.console import STYLES, console, told, word
+from continuity.cli.console import STYLES, console, word
 from continuity.cli.words import duration, plain
 from continuity.records import Budget, State
+from continuity.records.showing import told
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -116,7 +117,7 @@ def spent(totals: Totals, budget: Budget) -> str:
     parts.append(duration(totals.total_seconds) + limit)
     if budget.gpu_seconds is not None or totals.gpu_seconds:
         parts.append(f"{totals.gpu_seconds:,.1f}{_of(budget.gpu_seconds)} GPU seconds")
-    if any(budget.rates.per_second.values()):
+    if budget.rates.priced:
         limit = f" of {budget.cost:,.2f}" if budget.cost is not None else ""
         parts.append(f"{totals.money(budget.rates):,.2f}{limit} {budget.rates.currency}")
     return ", ".join(parts)

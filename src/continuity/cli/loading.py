@@ -160,7 +160,7 @@ def _made(maker: Callable[..., Any], settings: Mapping[str, Any], where: str) ->
         return _checked(maker(**settings), where)
     except ContinuityError:
         raise
-    except Exception as cause:  # somebody else's code
+    except (Exception, SystemExit) as cause:  # somebody else's code
         raise PluginError(f"{where}: the generator cannot be made ({type(cause).__name__}: {cause})") from cause
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from continuity.cli.bills import bill_lines, by_metric, money, priced
 from continuity.cli.console import console, table
 from continuity.cli.words import duration, plain
 from continuity.records import State
@@ -26,15 +25,15 @@ def show(bills: Mapping[str, Bill], whole: Bill) -> None:
         return
     kinds = [kind for kind, seconds in whole.totals.by_kind.items() if seconds]
     out.print(_seconds(bills, whole, kinds))
-    if priced(whole.rates):
+    if whole.rates.priced:
         out.print()
         out.print(_money(bills, whole, kinds))
     out.print()
-    for line in bill_lines(whole):
+    for line in whole.sentences():
         out.print(line, soft_wrap=True)
     if whole.kept:
         said = f"a kept shot took {duration(whole.totals.total_seconds / whole.kept)}"
-        price = f" and cost {money(whole.money / whole.kept, whole.rates)}" if priced(whole.rates) else ""
+        price = f" and cost {whole.rates.money(whole.money / whole.kept)}" if whole.rates.priced else ""
         out.print(said + price, soft_wrap=True)
 
 
@@ -76,4 +75,4 @@ def _money(bills: Mapping[str, Bill], whole: Bill, kinds: Sequence[str]) -> Tabl
 def _inconclusive(bill: Bill) -> str:
     """How many candidates nobody could judge, and by which metrics."""
     count = bill.states.get(State.INCONCLUSIVE, 0)
-    return f"{count:,}" + (f" ({by_metric(bill)})" if bill.inconclusive else "")
+    return f"{count:,}" + (f" ({bill.by_metric()})" if bill.inconclusive else "")

@@ -79,7 +79,7 @@ def _plugin(table: Mapping[str, Any], where: str) -> Proposer:
         made = found(**settings) if callable(found) else found
     except ContinuityError:
         raise
-    except Exception as cause:  # somebody else's code
+    except (Exception, SystemExit) as cause:  # somebody else's code
         raise PluginError(f"{where}: the proposer cannot be made ({type(cause).__name__}: {cause})") from cause
     if not isinstance(made, Proposer) or not isinstance(made.settings, Mapping):
         raise PluginError(f"{where}: a proposer has propose() and settings, got {type(made).__name__} without them")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from continuity.cli.bills import RATES_FILE, bill_json, rates_of
+from continuity.cli.bills import RATES_FILE, rates_of
 
 
 @click.command()
@@ -38,8 +38,8 @@ def ratio(path: Path, rates_file: Path | None, as_json: bool) -> None:
     whole = together(bills.values(), rates)
     if as_json:
         for name, bill in bills.items():
-            click.echo(json.dumps({"shot": name, **bill_json(bill)}, allow_nan=False))
-        click.echo(json.dumps(bill_json(whole), allow_nan=False))
+            click.echo(json.dumps({"shot": name, **bill.to_json()}, allow_nan=False))
+        click.echo(json.dumps(whole.to_json(), allow_nan=False))
     else:
         from continuity.cli.prices import show
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from continuity.cli.words import counted, duration, plain
+from continuity.cli.words import plain
 
 if TYPE_CHECKING:
     from continuity.cli.planning import Plan
@@ -105,7 +104,10 @@ def run(
     if as_json:
         click.echo(json.dumps(outcome_json(outcome), allow_nan=False))
     else:
-        _show(outcome)
+        from continuity.cli.console import show as shown
+        from continuity.shot.showing import view_of
+
+        shown(view_of(outcome))
     return exit_code(outcome)
 
 
@@ -158,53 +160,13 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def _told_json(told: Told | None) -> dict[str, Any] | None:
+    from continuity.shot.showing import path_of
+
     if told is None:
         return None
     return {
         "candidate": told.candidate,
         "seed": told.row.seed,
-        "media": _path(told),
+        "media": path_of(told),
         "report": told.report.to_json() if told.report else None,
     }
-
-
-def _path(told: Told) -> str:
-    return str(told.media.path) if told.media is not None and told.media.path else ""
-
-
-def _show(outcome: Outcome) -> None:
-    from rich.text import Text
-
-    from continuity.cli.console import console, footer, told
-
-    out = console()
-    if outcome.kept:
-        head = Text("").append(f"kept candidate {outcome.kept.candidate}", style="bold green")
-        out.print(head.append(f" (seed {outcome.kept.row.seed})", style="dim"))
-        out.print(plain(_path(outcome.kept)), soft_wrap=True)
-    else:
-        head = Text("").append("nothing kept: ", style="bold yellow")
-        out.print(head.append(plain(outcome.reason)), soft_wrap=True)
-    out.print(sentence(outcome), soft_wrap=True)
-    if outcome.says_most() and not outcome.kept:
-        out.print(f"fails most on {plain(outcome.says_most())}", soft_wrap=True)
-    if outcome.closest and not outcome.kept:
-        near = told(outcome.closest.report.worst if outcome.closest.report else None)
-        where = plain(_path(outcome.closest))
-        out.print(
-            f"closest: candidate {outcome.closest.candidate}, {near}{f', {where}' if where else ''}", soft_wrap=True
-        )
-    judged = outcome.kept or outcome.closest
-    if judged and judged.report:
-        for line in footer(judged.report):
-            out.print(Text(line, style="dim"), soft_wrap=True)
-
-
-def sentence(outcome: Outcome) -> str:
-    """How many candidates it took, how long, and what most of them failed on."""
-    total, took = counted(outcome.candidates, "candidate"), duration(outcome.cost.total)
-    said = f"{total} in all, {outcome.rendered:,} rendered now in {took}"
-    failing = Counter(outcome.failing).most_common(4)
-    if failing:
-        said += "; failed on " + ", ".join(f"{plain(key)} ({count:,})" for key, count in failing)
-    return said + "."

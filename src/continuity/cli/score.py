@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 FORMAT = 1
 WORST_FIRST = (70, 5, 2, 1, 3, 0)  # of several exit codes, the first one present counts
-VERDICT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 # Formats that are not read yet: their files are taken along and reported, since leaving them out would hide them.
 UNREAD = frozenset(
     {".avi", ".avif", ".bmp", ".dpx", ".exr", ".flv", ".hdr", ".heic", ".heif", ".jp2", ".jxl", ".mpeg", ".mpg", ".mxf"}
@@ -142,7 +141,7 @@ def measured(gate: Gate, file: Path, drawings: Drawings | None = None) -> Scored
             raise MediaError(f"pictures or clips were wanted in {os.fspath(file)!r}, there is no file in it")
         media = open_media(file)
         found = gate.inspect(media)
-        code = VERDICT_CODES[found.verdict]
+        code = found.verdict.exit_code
         row = {**found.to_json(), "file": os.fspath(file), "exit_code": code}
         line = json.dumps(row, allow_nan=False)
         report = found

@@ -208,8 +208,8 @@ def _collect(
     as_json: bool,
 ) -> int:
     from continuity.calibration import collecting
-    from continuity.cli.tuning_page import percent
     from continuity.statistics import bounds
+    from continuity.words import percent
 
     found = collecting.to_judge(gates, labels, measurements=memory, on_measured=step)
     needed = bounds.sample_size(max_share=max_bad_share, confidence=confidence)

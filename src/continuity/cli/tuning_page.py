@@ -1,55 +1,23 @@
-"""The page of ``continuity tune``: what was promised and for what, what it costs, and what it rests on."""
+"""The page of ``continuity tune``: what the tuning says, and where it was written."""
 
 from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from continuity.calibration import Tuning
-from continuity.cli.console import console, table
-from continuity.cli.words import counted, number, plain
-
-SHOWN = 9  # rows of the curve
+from continuity.calibration.showing import view_of
+from continuity.cli.console import console
+from continuity.cli.console import show as show_view
+from continuity.cli.words import plain
 
 
 def show(tuning: Tuning, before: Sequence[float], output: Path | None, plots: Sequence[Path]) -> None:
-    """What was promised and for what, what it costs, and what it rests on."""
-    out, promise = console(), tuning.promise
-    out.print(
-        f"Promised: at most {percent(promise.max_bad_share)} of {promise.of} are bad, at confidence "
-        f"{promise.confidence:.4g}.",
-        style="bold", soft_wrap=True,
-    )  # fmt: skip
-    for line in _rests_on(tuning):
-        out.print(plain(line), soft_wrap=True)
-    shown = table("metric", "limit before", "limit now", "good pass without it", "bad kept without it",
-                  right=("limit before", "limit now", "good pass without it", "bad kept without it"))  # fmt: skip
-    now = tuning.curve[tuning.shipped]
-    for key, old, new, without in zip(tuning.keys, before, now.limits, tuning.without, strict=True):
-        lost = f"{without.bad} of {without.kept}"
-        shown.add_row(plain(key), number(old), number(new), percent(without.passing), lost)
-    shown.add_row("all of them", "", "", percent(now.passing), f"{now.bad} of {now.kept}", style="bold")
-    out.print(shown)
-    bad_of = "bad of kept" if promise.base_rate is None else "bad of those that pass"
-    curve = table("good pass", "ratio", bad_of, "", right=("good pass", "ratio", bad_of))
-    for index in _shown_steps(tuning):  # of the other part only what is shipped is shown: nobody shall pick off it
-        one = tuning.tuning_curve[index]
-        ratio = "-" if one.ratio is None else f"{one.ratio:.2f}"
-        words = {"tested first": tuning.start, "shipped": tuning.shipped}
-        said = ", ".join(word for word, at in words.items() if at == index)
-        curve.add_row(percent(one.passing), ratio, f"{one.bad} of {one.kept}", said)
-    if tuning.tuning_curve:
-        out.print("Strictness against ratio, on the part that chose the path:")
-        out.print(curve)
-    if len(tuning.people) > 1:
-        worst = tuning.people[0]
-        out.print(
-            f"worst identity: {plain(worst.name) or 'not named'}, {worst.bad} bad of {worst.kept} kept, at most "
-            f"{percent(worst.bound)} by itself; all together {promise.bad} of {promise.kept}",
-            soft_wrap=True,
-        )
+    """What was promised and for what, what it costs, what it rests on, and the files."""
+    show_view(view_of(tuning, before))
+    out = console()
     for path in ([output] if output else []) + list(plots):
         out.print(plain(path), soft_wrap=True)
     if output:
@@ -58,66 +26,3 @@ def show(tuning: Tuning, before: Sequence[float], output: Path | None, plots: Se
         )
     else:
         out.print("the limits were not written anywhere: -o FILE.toml writes them", soft_wrap=True)
-
-
-def _rests_on(tuning: Tuning) -> Iterator[str]:
-    """Route, sizes, power, losses and doubts, one sentence each."""
-    promise = tuning.promise
-    base = "" if promise.base_rate is None else f" at a base rate of {percent(promise.base_rate)} good candidates"
-    yield (
-        f"Route: {promise.route}{base}; {promise.bad} bad in {promise.kept} "
-        f"{'kept shots' if promise.base_rate is None else 'that pass'}, so at most {percent(promise.bound)}. It holds "
-        f"for stream {promise.stream or '(the labels name none)'} only."
-    )
-    yield (
-        f"Sizes: {counted(tuning.tuning_shots, 'shot')} chose the path, {tuning.verification_shots:,} verified it "
-        f"(no {'person' if tuning.kept_apart == 'people' else 'shot'} is in both)."
-        + ("" if promise.base_rate is not None else
-           f" Power: {promise.kept:,} kept shots pass a gate truly at {percent(promise.max_bad_share / 2)} in "
-           f"{100 * tuning.power:.0f} % of cases.")
-    )  # fmt: skip
-    ratio = "-" if tuning.ratio is None else f"{tuning.ratio:.2f}"
-    yield (
-        f"Cost: {tuning.false_rejects} of {counted(tuning.good, 'good candidate')} are rejected, {tuning.inconclusive} "
-        f"are inconclusive (not accepted either); {ratio} {tuning.ratio_of} per kept "
-        f"{'shot' if promise.base_rate is None else 'one'}."
-    )
-    if promise.base_rate is None and tuning.unjudged_shots:
-        yield (
-            f"Not covered: {counted(tuning.unjudged_shots, 'shot')} of {tuning.verification_shots:,} keep nothing that "
-            "was judged. What they keep when they are rendered on was seen by nobody: judge that too, then verify it "
-            "with --tuning-share 0."
-        )
-    if promise.use > 1:
-        yield f"These labels have verified {promise.use - 1} times before: confidence is {promise.confidence:.4g}."
-    for pair in tuning.agreement:
-        kappa = "no kappa: both always say the same" if pair.kappa is None else f"Cohen's kappa {pair.kappa:.2f}"
-        yield f"Raters {pair.raters[0] or '(no name)'} and {pair.raters[1]}: {pair.count} in common, {kappa}."
-    if tuning.conflicts:
-        yield f"People disagree on {len(tuning.conflicts)}: they count as rejected, first {tuning.conflicts[0]}."
-    if tuning.duplicates:
-        yield f"{counted(tuning.duplicates, 'label')} say the same of the same media once more: counted once."
-    if tuning.unread:
-        yield f"{counted(len(tuning.unread), 'file')} could not be decoded: never accepted; first {tuning.unread[0]}."
-    yield from (f"Note: {note}." for note in tuning.notes)
-
-
-def _shown_steps(tuning: Tuning) -> Sequence[int]:
-    """Some steps spread over the path, no two with the same outcome, and those that matter."""
-    steps = tuning.tuning_curve
-    if not steps:
-        return ()
-    last = len(steps) - 1
-    chosen = {tuning.start, tuning.shipped}
-    seen = {(steps[i].kept, steps[i].bad) for i in chosen}
-    for index in dict.fromkeys(round(last * i / (SHOWN - 1)) for i in range(SHOWN)):
-        counts = (steps[index].kept, steps[index].bad)
-        if counts not in seen:
-            chosen.add(index)
-            seen.add(counts)
-    return sorted(chosen)
-
-
-def percent(share: float | None) -> str:
-    """A share as people read it, a dash where there is none."""
-    return "-" if share is None else f"{100 * share:.3g} %"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from continuity.display import Shown, View
 from continuity.forecasting.pilot import Pilot
 
 FORMAT = 1
@@ -68,8 +69,8 @@ class CampaignForecast:
     cost: Range
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Forecast(Shown):
     """What is to come under one set of tolerances.
 
     Attributes:
@@ -89,6 +90,19 @@ class Forecast:
     candidates_a_shot: int | None
     chance: float
     currency: str
+
+    def __repr__(self) -> str:
+        from continuity.forecasting.showing import budget_of, per_cent, span, whole
+
+        new = f"P(accept) {span(self.new.probability, per_cent)}, candidates {span(self.new.candidates, whole)}"
+        return (
+            f"<Forecast of {len(self.shots)} shots and a new one: {new}, {self.chance:.0%} need {budget_of(self.new)}>"
+        )
+
+    def _view(self) -> View:
+        from continuity.forecasting.showing import view_of
+
+        return view_of(self)
 
     def to_json(self) -> dict[str, Any]:
         """A plain mapping with ``format = 1``."""

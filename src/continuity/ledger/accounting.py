@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from continuity.records import Budget, Cost, Rates, State
+from continuity.words import counted, duration, plain
 
+FORMAT = 1  # of a bill as JSON
 KINDS = tuple(Cost().seconds)  # render, decode, preview, score, repair
 RENDERS = "renders"  # kept beside the seconds, in full-render equivalents
 
@@ -49,6 +52,15 @@ class Totals:
     def money(self, rates: Rates) -> float:
         """The price of all seconds, in the currency of the rates."""
         return sum(s * rates.price(device) for (device, _), s in self.seconds.items())
+
+    def to_json(self) -> dict[str, float]:
+        """What was spent, as the JSON of shots and bills has it."""
+        return {
+            "renders": self.renders,
+            "seconds": self.total_seconds,
+            "gpu_seconds": self.gpu_seconds,
+            "score_seconds": self.score_seconds,
+        }
 
     def __add__(self, other: Totals) -> Totals:
         seconds = dict(self.seconds)
@@ -124,6 +136,53 @@ class Bill:
     def money(self) -> float:
         """The price of all seconds, in ``rates.currency``."""
         return self.totals.money(self.rates)
+
+    def sentences(self) -> list[str]:
+        """What all shots came to: the same for a terminal, a program that asks, and a page."""
+        lines = [f"{counted(self.totals.candidates, 'candidate')} of {counted(self.shots, 'shot')}, {self.kept} kept"]
+        if self.generation_ratio is not None and self.renders_per_kept is not None:
+            lines.append(
+                f"generation ratio {self.generation_ratio:.1f} candidates per shot kept, "
+                f"{self.renders_per_kept:.1f} full renders per shot kept"
+            )
+        spent = f"{duration(self.totals.total_seconds)} in all, {duration(self.totals.score_seconds)} of it scoring"
+        lines.append(spent + (f", {self.rates.money(self.money)}" if self.rates.priced else ""))
+        if self.inconclusive:
+            lines.append(f"inconclusive: {self.by_metric()}")
+        return lines
+
+    def by_metric(self) -> str:
+        """Which metrics could not judge, and how often."""
+        return ", ".join(f"{plain(key)} {count:,}" for key, count in self.inconclusive.items())
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain mapping with ``format = 1``; ``per_kept`` is None while nothing is kept."""
+        spent, kept = self.totals, self.kept
+        seconds, cost = spent.by_kind, spent.money_by_kind(self.rates)
+        return {
+            "format": FORMAT,
+            "shots": self.shots,
+            "kept": kept,
+            "candidates": spent.candidates,
+            "generation_ratio": self.generation_ratio,
+            "renders_per_kept": self.renders_per_kept,
+            "states": {str(state): count for state, count in self.states.items()},
+            "inconclusive": dict(self.inconclusive),
+            **spent.to_json(),
+            "renders": self.renders,
+            "seconds_by_kind": dict(seconds),
+            "cost": self.money,
+            "cost_by_kind": dict(cost),
+            "per_kept": {
+                "seconds": spent.total_seconds / kept,
+                "seconds_by_kind": {kind: amount / kept for kind, amount in seconds.items()},
+                "cost": self.money / kept,
+                "cost_by_kind": {kind: amount / kept for kind, amount in cost.items()},
+            }
+            if kept
+            else None,
+            "currency": self.rates.currency,
+        }
 
 
 def bill(

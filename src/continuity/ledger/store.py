@@ -18,12 +18,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from continuity.errors import LedgerError, MediaError, StorageFull
-from continuity.media import Frame, Media, Sampling, open_media, thumbnail, write_atomic
+from continuity.media import Media, middle, open_media, thumbnail, write_atomic
 from continuity.media.files import PIECE, replacing, shown, sync_folder, translated
 from continuity.records import InputMedium
 
@@ -68,7 +67,7 @@ class MediaStore:
         with _room(self.root):
             if not (self.root / small).exists():
                 self._folder(small)
-                write_atomic(self.root / small, thumbnail(_middle(media).pixels))
+                write_atomic(self.root / small, thumbnail(middle(media).pixels))
             if whole is not None and not (self.root / whole).exists():
                 self._folder(whole)
                 self._save(media, self.root / whole)
@@ -196,12 +195,6 @@ def _pieces(medium: InputMedium) -> Iterator[bytes]:
 def _changed(medium: InputMedium) -> str:
     where = f"input {shown(medium.path)}" if medium.path else "an input"
     return f"{where} changed since its digest {medium.digest} was taken: leave input files as they are during a run"
-
-
-def _middle(media: Media) -> Frame:
-    """The middle frame: the first one may be black."""
-    frames = list(islice(media.frames(Sampling(per_second=0, at_least=3)), 2))
-    return frames[-1]
 
 
 @contextmanager

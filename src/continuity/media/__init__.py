@@ -5,10 +5,22 @@ The measuring copy is always HxWx3 uint8 sRGB. Importing this loads neither Pill
 
 from __future__ import annotations
 
-from continuity.media.clip import Clip, Media, open_media
+from continuity.media.clip import Clip, Media, middle, open_media, small
 from continuity.media.files import write_atomic
 from continuity.media.frames import Frame, Sampling
 from continuity.media.image import Image, thumbnail
 from continuity.media.returned import media_of
 
-__all__ = ["Clip", "Frame", "Image", "Media", "Sampling", "media_of", "open_media", "thumbnail", "write_atomic"]
+__all__ = [
+    "Clip",
+    "Frame",
+    "Image",
+    "Media",
+    "Sampling",
+    "media_of",
+    "middle",
+    "open_media",
+    "small",
+    "thumbnail",
+    "write_atomic",
+]

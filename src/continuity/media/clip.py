@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -19,7 +20,7 @@ from continuity.media.files import SourceFile, is_folder, shown
 from continuity.media.folder import FrameFolder
 from continuity.media.formats import require_suffix
 from continuity.media.frames import Frame, Sampling
-from continuity.media.image import Image
+from continuity.media.image import Image, thumbnail
 from continuity.media.movie import Movie
 
 
@@ -181,3 +182,20 @@ def open_media(path: str | os.PathLike[str]) -> Media:
     if not moves:
         return Image((source, kind))
     return Clip(Movie(source, kind) if kind.is_movie else Animation(source, kind))
+
+
+def middle(media: Media) -> Frame:
+    """The middle frame, which stands for a clip: the first one may be black.
+
+    Raises:
+        MediaError: it cannot be decoded.
+    """
+    return list(islice(media.frames(Sampling(per_second=0, at_least=3)), 2))[-1]
+
+
+def small(media: Media) -> bytes | None:
+    """A JPEG of the picture or of the middle frame to be shown beside words; None where it cannot be read any more."""
+    try:
+        return thumbnail(middle(media).pixels)
+    except MediaError:
+        return None

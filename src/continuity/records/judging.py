@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from continuity.errors import ToleranceError
+from continuity.display import Picture, Shown, View
+from continuity.errors import ContinuityError, ToleranceError
+from continuity.media import open_media, small
 from continuity.records.measuring import Expect, Measurement, Measurements, ModelCard, Status, Verdict, pick
 
 
@@ -87,7 +89,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Shown):
     """The verdict on one candidate, finding by finding, with what it rests on and what was not checked."""
 
     verdict: Verdict
@@ -137,6 +139,21 @@ class Report:
 
     def __repr__(self) -> str:
         return f"<Report {self.summary()}>"
+
+    def _view(self) -> View:
+        from continuity.records.showing import view_of
+
+        return view_of(self)
+
+    def _pictures(self) -> Sequence[Picture]:
+        """The measured still, where its file is still what was measured; a clip is not read again for this."""
+        seen = self.measurements
+        try:
+            media = open_media(seen.path) if seen.path and seen.frame_count == 1 else None
+            jpeg = small(media) if media is not None and media.digest == seen.media else None
+        except ContinuityError:
+            jpeg = None
+        return [Picture(jpeg, "what was measured")] if jpeg else []
 
     def to_json(self) -> dict[str, Any]:
         """A plain mapping with ``format = 1``; :func:`continuity.report_from_json` reads it back."""

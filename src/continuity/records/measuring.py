@@ -40,6 +40,11 @@ class Verdict(StrEnum):
         """0 for pass, 1 for inconclusive, 2 for fail: the verdict of an AND is the highest rank."""
         return list(Verdict).index(self)
 
+    @property
+    def exit_code(self) -> int:
+        """What a command ends with: 0 pass, 1 fail, 3 inconclusive."""
+        return {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 3}[self]
+
 
 class Expect(StrEnum):
     """What a shot expects of the subject of a metric."""

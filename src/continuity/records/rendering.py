@@ -107,6 +107,15 @@ class Rates:
         matching = [d for d in self.per_second if device.startswith(d)]
         return self.per_second[max(matching, key=len)] if matching else 0.0
 
+    @property
+    def priced(self) -> bool:
+        """Whether anything has a price."""
+        return any(self.per_second.values())
+
+    def money(self, amount: float) -> str:
+        """An amount with its currency, or a dash where nothing has a price."""
+        return f"{amount:,.2f} {self.currency}" if self.priced else "-"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from continuity.ledger import CandidateRow
 from continuity.records import Finding, Report, State, Status, Verdict
 from continuity.report.accounts import Words
-from continuity.report.ink import number
 from continuity.report.naming import named
 from continuity.report.sheet import shown
 from continuity.report.strip import Strip, strip
+from continuity.words import number
 
 MACHINE = {
     State.ACCEPTED: ("gate pass", "pass"),

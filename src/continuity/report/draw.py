@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from continuity import words
 from continuity.gate import verdict_of
 from continuity.media import Media, Sampling
 from continuity.records import Finding, Report, Verdict
@@ -157,7 +158,7 @@ class _Pen:
         colour = ink.VERDICT_COLOURS[finding.verdict]
         named = shape.label
         if named == finding.key and finding.value is not None:
-            named += f" {ink.number(finding.value)}"
+            named += f" {words.number(finding.value)}"
         if isinstance(shape, Rectangle):
             self._box(shape, named, colour if shape.label == finding.key else ink.FAINT)
         elif isinstance(shape, Skeleton):

@@ -75,11 +75,6 @@ def written(text: str, size: int) -> tuple[str, Font]:
     return "".join(c if c in BUILT_IN else "?" for c in plain), font(size)
 
 
-def number(value: float) -> str:
-    """A value in three digits: ``0.700``, ``12.2``, ``140``."""
-    return f"{value:#.3g}".rstrip(".") if abs(value) < 1000 else f"{value:,.0f}"
-
-
 def put(
     draw: ImageDraw, at: tuple[float, float], text: str, size: int, colour: Rgb, width: float, anchor: str = "ls"
 ) -> float:

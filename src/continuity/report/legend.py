@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from continuity import words
 from continuity.records import Finding, Report
 from continuity.report import ink
 
@@ -109,7 +110,7 @@ class Legend:
         if value is not None and limit is not None:
             text = f"limit {limit:.3g} {finding.unit}"
             taken += ink.put(draw, (right - taken, base), text, small, ink.FAINT, width * 0.4, "rs") + 0.6 * u
-            taken += ink.put(draw, (right - taken, base), ink.number(value), u, colour, width * 0.25, "rs") + 0.8 * u
+            taken += ink.put(draw, (right - taken, base), words.number(value), u, colour, width * 0.25, "rs") + 0.8 * u
             ratio = value / limit if limit > 0 else (2.0 if value > 0 else 0.0)
             ink.gauge(draw, (x, y + 1.4 * u), width, ratio, colour, height=max(4, u // 4))
         ink.put(draw, (x, base), finding.key, u, ink.TEXT, width - taken)

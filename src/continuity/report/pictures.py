@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from continuity.errors import ContinuityError
 from continuity.identity import Identity
 from continuity.ledger import CandidateRow, MediaStore
-from continuity.media import Sampling, open_media
+from continuity.media import middle, open_media
 from continuity.records import Report
 from continuity.report.cards import Picture
 from continuity.report.draw import pictures
@@ -52,8 +51,7 @@ class Pictures:
             return None, ""
         try:
             media = self._store.open(row.media)
-            frame = list(islice(media.frames(Sampling(per_second=0, at_least=3)), 2))[-1]
-            return self._write(f"{row.id}-clean", _picture(frame.pixels), "as rendered"), ""
+            return self._write(f"{row.id}-clean", _picture(middle(media).pixels), "as rendered"), ""
         except ContinuityError as cause:
             return None, f"its picture cannot be read: {cause}"
 
@@ -82,8 +80,8 @@ class Pictures:
                 _, names = found.setdefault(reference.digest, (str(identity.reference_file(reference)), []))
                 names.append(enrolled.key.replace("/", " "))
         for number, (path, names) in enumerate(found.values()):
-            frame = list(islice(open_media(path).frames(Sampling(per_second=0, at_least=3)), 2))[-1]
-            yield self._write(f"reference-{number}", _picture(frame.pixels), f"reference: {', '.join(names)}")
+            pixels = middle(open_media(path)).pixels
+            yield self._write(f"reference-{number}", _picture(pixels), f"reference: {', '.join(names)}")
 
     def _write(self, name: str, picture: Pixels, caption: str) -> Picture:
         from PIL import Image

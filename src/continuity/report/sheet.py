@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from continuity import words
 from continuity.media import write_atomic
 from continuity.records import Box, Finding, Rectangle, Report, State, Verdict
 from continuity.report import ink
@@ -213,7 +214,7 @@ def _finding(
     if value is not None and limit is not None:
         base, right = y + size - 3, x + width
         taken = ink.put(draw, (right, base), f"limit {limit:.3g}", size - 3, ink.FAINT, width * 0.4, anchor="rs") + 10
-        taken += ink.put(draw, (right - taken, base), ink.number(value), size, colour, width * 0.3, anchor="rs") + 12
+        taken += ink.put(draw, (right - taken, base), words.number(value), size, colour, width * 0.3, anchor="rs") + 12
         ink.put(
             draw, (x, base), f"{finding.key} ({finding.unit})" if unit else finding.key, size, ink.TEXT, width - taken
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from continuity.display import Picture, Shown, View
 from continuity.errors import ContinuityError
 from continuity.ledger import CandidateRow, Ledger, Nearest
-from continuity.media import Media
+from continuity.media import Media, small
 from continuity.records import Cost, Report
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def recalled(ledger: Ledger, row: CandidateRow) -> Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Shown):
     """What became of a run. ``kept`` and ``closest`` may come from earlier runs of the same shot."""
 
     shot: str
@@ -106,3 +107,13 @@ class Outcome:
         end = f"kept candidate {self.kept.candidate}" if self.kept else f"stopped by {self.stopped_by}"
         end += f" ({most})" if most and not self.kept else ""
         return f"<Outcome of {self.shot}: {end}, {self.rendered} rendered now, {self.candidates} in all>"
+
+    def _view(self) -> View:
+        from continuity.shot.showing import view_of
+
+        return view_of(self)
+
+    def _pictures(self) -> Sequence[Picture]:
+        shown = self.kept or self.closest
+        jpeg = small(shown.media) if shown and shown.media else None
+        return [Picture(jpeg, "kept" if self.kept else "closest")] if jpeg else []

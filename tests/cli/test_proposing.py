@@ -1,0 +1,72 @@
+"""Plugins of a shot file that want to end the process: installed for real, as a distribution on the path."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from continuity import plugins
+from continuity.cli.loading import Loader
+from continuity.cli.proposing import proposer_of
+from continuity.cli.shot_file import ShotFile, read
+from continuity.errors import PluginError
+from continuity.testing import FakeBackends
+
+MODULE = """
+class Quits:
+    def __init__(self):
+        raise SystemExit(3)
+"""
+ENTRY_POINTS = """
+[continuity.proposers]
+quits = quitting_plugin:Quits
+quits-on-import = quitting_on_import:Quits
+
+[continuity.generators]
+quits = quitting_plugin:Quits
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A distribution whose plugins call sys.exit, one when it is made and one when it is imported."""
+    (tmp_path / "quitting_plugin.py").write_text(MODULE)
+    (tmp_path / "quitting_on_import.py").write_text("raise SystemExit(4)\n")
+    info = tmp_path / "quitting-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: quitting\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    sys.modules.pop("quitting_plugin", None)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[[str], ShotFile]:
+    def written(text: str) -> ShotFile:
+        path = tmp_path / "SHOT.toml"
+        path.write_text(f'format = 1\nname = "a"\nidentity = "."\nledger = "show.db"\n{text}\n')
+        return read(path)
+
+    return written
+
+
+def test_a_proposer_that_ends_the_process_is_a_sentence(installed: None, file: Callable[[str], ShotFile]) -> None:
+    with pytest.raises(PluginError, match=r"the proposer cannot be made \(SystemExit: 3\)"):
+        proposer_of(
+            file('[generator]\nkind = "folder"\nfolder = "."\n[proposer]\nkind = "plugin"\nname = "quits"'), None
+        )
+
+
+def test_a_generator_that_ends_the_process_is_a_sentence(installed: None, file: Callable[[str], ShotFile]) -> None:
+    shot = file('[generator]\nkind = "plugin"\nname = "quits"')
+    with pytest.raises(PluginError, match=r"the generator cannot be made \(SystemExit: 3\)"):
+        Loader().generator(shot, FakeBackends())
+
+
+def test_an_import_that_ends_the_process_is_a_sentence(installed: None) -> None:
+    with pytest.raises(PluginError, match=r"'quits-on-import' of quitting cannot be loaded \(SystemExit: 4\)"):
+        plugins.load("proposers", "quits-on-import")
