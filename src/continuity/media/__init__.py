@@ -7,8 +7,20 @@ from __future__ import annotations
 
 from continuity.media.clip import Clip, Media, open_media
 from continuity.media.files import write_atomic
+from continuity.media.folder import rate_of
 from continuity.media.frames import Frame, Sampling
 from continuity.media.image import Image, thumbnail
 from continuity.media.returned import media_of
 
-__all__ = ["Clip", "Frame", "Image", "Media", "Sampling", "media_of", "open_media", "thumbnail", "write_atomic"]
+__all__ = [
+    "Clip",
+    "Frame",
+    "Image",
+    "Media",
+    "Sampling",
+    "media_of",
+    "open_media",
+    "rate_of",
+    "thumbnail",
+    "write_atomic",
+]
