@@ -342,7 +342,7 @@ def test_an_exr_in_a_stated_space(
     code, out, _ = run(*score, "--colorspace", "lin_rec709_scene")
     given, _ = rows(out)
     assert code == 0 and given["verdict"] == "pass"
-    assert any("Linear Rec.709 (sRGB) (said by the caller)" in note for note in given["warnings"])  # type: ignore[attr-defined]
+    assert any("Linear Rec.709 (sRGB) (said by the caller)" in note for note in given["measurement_warnings"])  # type: ignore[attr-defined]
     code, out, _ = run("score", tmp_path / "bare.exr", *score[2:], "--colorspace", "lin_nonsense")
     assert code == 2 and "no configuration knows" in str(rows(out)[0]["error"])
 
@@ -356,7 +356,7 @@ def test_a_sequence_named_by_a_pattern(
     code, out, _ = run(*score, "--fps", "23.976")
     (row,) = rows(out)
     assert code in (0, 1) and row["file"] == str(tmp_path / "shot.####.exr")
-    assert not any("a second assumed" in note for note in row["warnings"])  # type: ignore[attr-defined]
+    assert not any("a second assumed" in note for note in row["measurement_warnings"])  # type: ignore[attr-defined]
     (tmp_path / "shot.1002.exr").rename(tmp_path / "shot.1004.exr")
     (tmp_path / "shot.1003.exr").rename(tmp_path / "shot.1005.exr")
     code, out, _ = run(*score)
