@@ -87,4 +87,6 @@ def test_p_values_against_those_of_mapie() -> None:
     for failures in range(25):
         exact = bounds.p_value(failures, n, share)
         theirs = compute_hoeffding_bentkus_p_value(np.array([failures / n]), n, share).item()
-        assert exact <= theirs <= np.e * exact * (1 + 1e-9)  # theirs is for any bounded loss, at most e times the binomial
+        assert (
+            exact <= theirs <= np.e * exact * (1 + 1e-9)
+        )  # theirs is for any bounded loss, at most e times the binomial

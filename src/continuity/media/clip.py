@@ -77,13 +77,16 @@ class Clip:
         self._notes = notes
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Clip:
-        """Open a movie, an animated picture or a folder of numbered frames.
+    def open(
+        cls, path: str | os.PathLike[str], *, fps: Fraction | float | None = None, colorspace: str | None = None
+    ) -> Clip:
+        """Open a movie, an animated picture, a folder of numbered frames or a pattern, as :func:`open_media` does.
 
         Raises:
-            MediaError: missing, not readable, empty, damaged, cut short, too large, a still, or of an unread format.
+            MediaError: as :func:`open_media`, or a still.
+            UsageError, MissingDependency: as :func:`open_media`.
         """
-        media = open_media(path)
+        media = open_media(path, fps=fps, colorspace=colorspace)
         if isinstance(media, Image):
             raise MediaError(f"cannot read {shown(path)} as a clip: it is a single picture; open it with open_media")
         return media
