@@ -250,3 +250,12 @@ def test_a_file_that_changes_between_header_and_pixels_is_refused(tmp_path: Path
     make.exr(path, NOISE, **SAID)
     with pytest.raises(MediaError, match="changed since it was first opened"):
         list(picture.frames())
+
+
+@pytest.mark.parametrize("before, after", [(b"R\0", b"\xff\0"), (b"lin_ap1_scene", b"\xff" * 13), (b"G\0", b"\n\0")])
+def test_text_that_is_no_text(tmp_path: Path, make: Any, before: bytes, after: bytes) -> None:
+    path = make.exr(tmp_path / "a.exr", GREY, colorInteropID="lin_ap1_scene")
+    path.write_bytes(path.read_bytes().replace(before, after, 1))
+    with pytest.raises(MediaError, match=r"^cannot read '.*a\.exr': ") as caught:
+        list(open_media(path).frames())
+    assert ";" in str(caught.value) and str(caught.value).isprintable()

@@ -237,3 +237,16 @@ def test_a_picture_that_is_no_exr_notes_that_a_space_was_not_applied(tmp_path: P
     (tmp_path / "a.png").write_bytes(make.png(np.full((4, 4, 3), 119 * 257, np.uint16)))
     picture = open_media(tmp_path / "a.png", colorspace="ACEScg")
     assert picture.notes[0] == "colour space ACEScg not applied: the content is PNG, read by its own tags"
+
+
+def test_names_that_are_no_utf_8(tmp_path: Path, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = make.exr(tmp_path / "a.exr", np.full((4, 4, 3), 0.18, np.float32))
+    odd = tmp_path / "plate\udcff.exr"
+    odd.write_bytes(bare.read_bytes())
+    with pytest.raises(MediaError, match="no configuration knows"):
+        open_media(bare, colorspace="AC\udcffES\n")
+    monkeypatch.setenv("OCIO", str(config(tmp_path, rule=True)))
+    assert open_media(odd).notes[0].startswith("colours read as plate")
+    monkeypatch.setenv("OCIO", "/tmp/\udcff.ocio")
+    with pytest.raises(MediaError, match=r"\$OCIO names .*set it right"):
+        open_media(odd)

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from continuity.errors import MediaError, MissingDependency
-from continuity.media.files import shown
+from continuity.media.files import shown, translated
 from continuity.media.formats import require_clip_size
 from continuity.media.frames import MATTE
 from continuity.media.spaces import EXTRA, Space, to_srgb
 
+_AGAIN = "render or copy it again"
 MAX_BROKEN = 0.01  # of the pixels; more than a few fireflies is a broken render
 _FLOATS = ("half", "float")
 _SAID = ("colorInteropID", "oiio:ColorSpace", "acesImageContainerFlag", "chromaticities")
@@ -119,14 +120,15 @@ def decode(content: bytes, space: Space, path: str | os.PathLike[str]) -> tuple[
 @contextmanager
 def _opened(file: int, path: str | os.PathLike[str]) -> Iterator[Any]:
     oiio = _oiio()
-    picture = oiio.ImageInput.open(f"/proc/self/fd/{file}")
-    if picture is None or picture.format_name() != "openexr":
-        oiio.geterror()  # it names the descriptor, which nobody knows
-        raise _damaged(path, "its header is damaged or cut short")
-    try:
-        yield picture
-    finally:
-        picture.close()
+    with translated("read", path, _AGAIN):  # names that are no UTF-8 raise wherever they are asked for
+        picture = oiio.ImageInput.open(f"/proc/self/fd/{file}")
+        if picture is None or picture.format_name() != "openexr":
+            oiio.geterror()  # it names the descriptor, which nobody knows; unasked for, it is printed at exit
+            raise _damaged(path, "its header is damaged or cut short")
+        try:
+            yield picture
+        finally:
+            picture.close()
 
 
 def _layout(picture: Any, path: str | os.PathLike[str]) -> Layout:
@@ -234,7 +236,7 @@ def _error(picture: Any) -> str:
 
 
 def _damaged(path: str | os.PathLike[str], why: str) -> MediaError:
-    return MediaError(f"cannot read {shown(path)}: {why}; render or copy it again")
+    return MediaError(f"cannot read {shown(path)}: {why}; {_AGAIN}")
 
 
 def _oiio() -> Any:

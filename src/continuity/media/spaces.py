@@ -135,7 +135,7 @@ def _said(attributes: Mapping[str, object]) -> dict[str, str]:
         "oiio:ColorSpace": attributes.get("oiio:ColorSpace"),
     }
     said = {
-        who: what.strip()
+        who: what.strip() if what.isprintable() else repr(what)[1:-1]
         for who, what in named.items()
         if isinstance(what, str) and what.strip().lower() not in ("", "unknown")
     }
@@ -188,7 +188,7 @@ def _resolved(what: str, who: str, path: str | os.PathLike[str]) -> tuple[str, s
 def _found(what: str) -> tuple[str, str] | None:
     """The name that a space, alias or role goes by, and the configuration that has it; $OCIO goes first."""
     for place in filter(None, (os.environ.get("OCIO"), BUILTIN)):
-        space = _config(place).getColorSpace(what)
+        space = _config(place).getColorSpace(_utf8(what))
         if space is not None:
             return str(space.getName()), place
     return None
@@ -205,9 +205,15 @@ def _alike(one: tuple[str, str], other: tuple[str, str]) -> bool:
 
 def _by_rule(path: str | os.PathLike[str]) -> tuple[str, str] | None:
     place = os.environ.get("OCIO")
-    if not place or _config(place).filepathOnlyMatchesDefaultRule(os.fspath(path)):
+    name = _utf8(os.fspath(path))
+    if not place or _config(place).filepathOnlyMatchesDefaultRule(name):
         return None
-    return _resolved(_config(place).getColorSpaceFromFilepath(os.fspath(path))[0], "a file rule of $OCIO", path)
+    return _resolved(_config(place).getColorSpaceFromFilepath(name)[0], "a file rule of $OCIO", path)
+
+
+def _utf8(text: str) -> str:
+    """Text as OpenColorIO takes it: bytes that are no UTF-8, as file names and variables may have them, escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _is_linear(name: str, config: str) -> bool:
@@ -244,7 +250,7 @@ def _config(place: str) -> Any:
     """
     ocio = _ocio()
     try:
-        return ocio.Config.CreateFromFile(place)
+        return ocio.Config.CreateFromFile(_utf8(place))
     except (ocio.Exception, ocio.ExceptionMissingFile) as cause:
         raise MediaError(
             f"$OCIO names {shown(place)}, which cannot be read: {reason(cause)}; set it right or unset it"
