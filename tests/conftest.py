@@ -64,3 +64,24 @@ def bright_gate(nobody: ct.Identity) -> ct.Gate:
 def flat() -> Callable[[int], ct.Image]:
     """Makes a picture of one grey level."""
     return lambda level: ct.Image.from_array(np.full((16, 16, 3), level, dtype=np.uint8))
+
+
+def linear_exr(path: Path, pixels: np.ndarray, **attributes: object) -> Path:
+    """An OpenEXR file, half, of sRGB pixels in linear Rec.709; it says its colour space by ``attributes`` alone."""
+    import OpenImageIO
+
+    codes = pixels.astype(np.float32) / 255
+    linear = np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    spec = OpenImageIO.ImageSpec(pixels.shape[1], pixels.shape[0], 3, "half")
+    for name, value in attributes.items():
+        spec.attribute(name, value)
+    file = OpenImageIO.ImageOutput.create(str(path))
+    assert file.open(str(path), spec) and file.write_image(linear), file.geterror()
+    assert file.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def exr() -> Callable[..., Path]:
+    """Writes OpenEXR files: path, HxWx3 uint8 sRGB, attributes."""
+    return linear_exr

@@ -34,11 +34,15 @@ KINDS = ("actor", "grade", "look", "logo")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """One enrolled picture: where it lies in the folder, its digest, and the file name it came with."""
+    """One enrolled picture: where it lies in the folder, the digest of its bytes, and the file name it came with.
+
+    ``colorspace`` is that of an OpenEXR picture that does not say it itself, as it was given at enrolment.
+    """
 
     path: str
     digest: str
     source: str
+    colorspace: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +73,9 @@ class Identity(Shown):
     @property
     def digest(self) -> str:
         """16 hexadecimal digits over what is enrolled under which name, not over where it lies or what was computed."""
-        parts = sorted([e.kind, e.name, [r.digest for r in e.references], e.texts] for e in self.enrolled)
+        parts = sorted(
+            [e.kind, e.name, [r.digest + r.colorspace for r in e.references], e.texts] for e in self.enrolled
+        )
         return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
 
     def __repr__(self) -> str:
@@ -211,7 +217,13 @@ def file_digest(path: Path) -> str:
 
 def _enrolled(root: Path, kind: str, table: Mapping[str, Any]) -> Enrolled:
     references = tuple(
-        Reference(path=str(r["path"]), digest=str(r["digest"]), source=str(r["source"])) for r in table["reference"]
+        Reference(
+            path=str(r["path"]),
+            digest=str(r["digest"]),
+            source=str(r["source"]),
+            colorspace=str(r.get("colorspace", "")),
+        )
+        for r in table["reference"]
     )
     for reference in references:
         path = inside(root, reference.path)

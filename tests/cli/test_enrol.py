@@ -159,3 +159,19 @@ def test_a_look_is_enrolled(refs: Path, run: Run) -> None:
     assert code == 0, err
     assert "look" in out
     assert ct.Identity.open("brand").has("look")
+
+
+def test_enrolling_an_exr(refs: Path, astronaut: np.ndarray, exr: Callable[..., Path], run: Run) -> None:
+    exr(refs / "plate.exr", astronaut)
+    enrol = ("enrol", "who", "--actor", "collins=refs/plate.exr", "--grade", "refs/plate.exr")
+    code, _, err = run(*enrol)
+    assert code == 2 and "does not say which colour space" in err
+    code, _, err = run(*enrol, "--colorspace", "lin_rec709_scene")
+    assert code == 0, err
+    identity = ct.Identity.open("who")
+    (reference,) = identity.enrolled[0].references
+    assert (reference.source, reference.colorspace) == ("plate.exr", "Linear Rec.709 (sRGB)")
+    code, out, err = run("enrol", "who", "--refresh", "--json")
+    assert code == 0 and json.loads(out)["digest"] == identity.digest, err
+    code, _, err = run("enrol", "other", *enrol[2:], "--colorspace", "ACEScg")
+    assert code == 0 and ct.Identity.open("other").digest != identity.digest, err

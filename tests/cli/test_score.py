@@ -190,11 +190,11 @@ def test_a_clip_is_shown_with_its_worst_frame(
 
 
 def test_files_are_found_in_natural_order_and_hidden_ones_left_alone(tmp_path: Path) -> None:
-    for name in ("take10.png", "take9.JPG", ".take1.png", "grade.exr", "notes.txt", "clip.mov"):
+    for name in ("take10.png", "take9.JPG", ".take1.png", "grade.dpx", "notes.txt", "clip.mov"):
         (tmp_path / name).touch()
     (tmp_path / "loop").symlink_to(tmp_path)
     found, left_out = media_files([tmp_path])
-    assert [p.name for p in found] == ["clip.mov", "grade.exr", "take9.JPG", "take10.png"]
+    assert [p.name for p in found] == ["clip.mov", "grade.dpx", "take9.JPG", "take10.png"]
     assert left_out == 1
     assert media_files([tmp_path], folders_are_clips=True) == ([tmp_path], 0)
     assert media_files([tmp_path / "notes.txt", tmp_path / "none"])[0] == [tmp_path / "notes.txt", tmp_path / "none"]
@@ -328,3 +328,42 @@ def test_a_drawing_that_cannot_be_written_is_told_and_the_verdict_stands(
     code, out, err = run(*score[:-1], tmp_path / "a file" / "x")
     assert (code, out) == (2, "")
     assert "a folder for drawings was wanted" in err
+
+
+def test_an_exr_in_a_stated_space(
+    tmp_path: Path, astronaut: np.ndarray, exr: Callable[..., Path], enrolled: ct.Identity, run: Run
+) -> None:
+    exr(tmp_path / "bare.exr", astronaut)
+    exr(tmp_path / "said.exr", astronaut, colorInteropID="lin_rec709_scene")
+    score = ("score", tmp_path, "--identity", enrolled.folder, "--json")
+    code, out, _ = run(*score)
+    bare, said = rows(out)
+    assert code == 2 and "--colorspace" in str(bare["error"]) and (said["verdict"], said["exit_code"]) == ("pass", 0)
+    code, out, _ = run(*score, "--colorspace", "lin_rec709_scene")
+    given, _ = rows(out)
+    assert code == 0 and given["verdict"] == "pass"
+    assert any("Linear Rec.709 (sRGB) (said by the caller)" in note for note in given["measurement_warnings"])  # type: ignore[attr-defined]
+    code, out, _ = run("score", tmp_path / "bare.exr", *score[2:], "--colorspace", "lin_nonsense")
+    assert code == 2 and "no configuration knows" in str(rows(out)[0]["error"])
+
+
+def test_a_sequence_named_by_a_pattern(
+    tmp_path: Path, astronaut: np.ndarray, exr: Callable[..., Path], enrolled: ct.Identity, run: Run
+) -> None:
+    for number in (1001, 1002, 1003):
+        exr(tmp_path / f"shot.{number}.exr", astronaut[::2, ::2], colorInteropID="lin_rec709_scene")
+    score = ("score", tmp_path / "shot.####.exr", "--identity", enrolled.folder, "--json")
+    code, out, _ = run(*score, "--fps", "23.976")
+    (row,) = rows(out)
+    assert code in (0, 1) and row["file"] == str(tmp_path / "shot.####.exr")
+    assert not any("a second assumed" in note for note in row["measurement_warnings"])  # type: ignore[attr-defined]
+    (tmp_path / "shot.1002.exr").rename(tmp_path / "shot.1004.exr")
+    (tmp_path / "shot.1003.exr").rename(tmp_path / "shot.1005.exr")
+    code, out, _ = run(*score)
+    assert code == 2 and "frame 1002 is missing (shot.1002.exr)" in str(rows(out)[0]["error"])
+
+
+@pytest.mark.parametrize("fps", ["0", "-1", "fast", "1/0", "nan", "24/1001/2"])
+def test_a_rate_that_is_none(tmp_path: Path, enrolled: ct.Identity, run: Run, fps: str) -> None:
+    code, out, err = run("score", tmp_path, "--identity", enrolled.folder, f"--fps={fps}")
+    assert code == 2 and "frame rate" in err and not out

@@ -181,3 +181,21 @@ def test_stored_media_are_named_in_the_row(loop: Loop) -> None:
     row = loop.ledger.candidate(ticket.candidate)
     assert (row.thumbnail, row.media, row.digest) == (stored.thumbnail, stored.full, stored.digest)
     assert MediaStore.beside(loop.ledger.path).open(row.media).frame_count == 1
+
+
+def test_what_only_the_caller_said_is_stored_beside(ledger: Ledger, tmp_path: Path, exr: Callable[..., Path]) -> None:
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for number in (1001, 1002):
+        exr(frames / f"a.{number}.exr", np.full((8, 8, 3), number % 200, np.uint8))
+    still = open_media(frames / "a.1001.exr", colorspace="ACEScg")
+    clip = open_media(frames / "a.####.exr", colorspace="lin_rec709_scene", fps=25)
+    for media in (still, clip):
+        stored = ledger.media.put(media, full=True)
+        assert stored.full is not None and ledger.media.open(stored.full).digest == media.digest
+        beside = ledger.media.root / (stored.full + ".told")
+        assert beside.is_file()
+    for damaged in (b"", b"[]", b'{"format": 2}', b'{"format": 1, "fps": "1/0"}', b'{"format": 1, "fps": []}', b"\xff"):
+        beside.write_bytes(damaged)
+        with pytest.raises(LedgerError, match="told' cannot be read"):
+            ledger.media.open(stored.full)

@@ -211,6 +211,41 @@ def srgb_encoded(linear: np.ndarray) -> np.ndarray:
     return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
+def exr(
+    path: Path,
+    pixels: np.ndarray,
+    *,
+    names: Sequence[str] = "RGBA",
+    depth: str = "float",
+    at: tuple[int, int] = (0, 0),
+    display: tuple[int, int] | None = None,
+    compression: str = "zip",
+    **attributes: object,
+) -> Path:
+    """An OpenEXR file of HxWxC floats, its data window ``at`` (left, top) of a display window of (width, height)."""
+    import OpenImageIO
+
+    height, width, channels = pixels.shape
+    spec = OpenImageIO.ImageSpec(width, height, channels, depth)
+    spec.channelnames = tuple(names[:channels])
+    spec.x, spec.y = at
+    spec.full_width, spec.full_height = display or (width, height)
+    spec.attribute("compression", compression)
+    attributes = {name: value for name, value in attributes.items() if value != ()}
+    for name, value in attributes.items():
+        kind = {"chromaticities": "float[8]", "framesPerSecond": "rational"}.get(name)
+        # The writer has its own mind on what it knows: written under another name and renamed below.
+        spec.attribute(name, kind, value) if kind else spec.attribute(name[:-1] + "X", value)
+    file = OpenImageIO.ImageOutput.create(str(path))
+    assert file.open(str(path), spec) and file.write_image(np.ascontiguousarray(pixels)), file.geterror()
+    assert file.close()
+    content = path.read_bytes()
+    for name in attributes:
+        content = content.replace(name[:-1].encode() + b"X\0", name.encode() + b"\0")
+    path.write_bytes(content.replace(b"oiio_ColorSpace\0", b"oiio:ColorSpace\0"))
+    return path
+
+
 @pytest.fixture(scope="session")
 def make() -> object:
     """The functions of this file, for tests in files beside it."""

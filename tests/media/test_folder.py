@@ -73,9 +73,9 @@ def test_only_sampled_frames_are_decoded(tmp_path: Path, monkeypatch: pytest.Mon
     decoded = []
     original = stills.decode
 
-    def counting(data: bytes, kind: Format, path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    def counting(data: bytes, kind: Format, path: Path, *more: object) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
         decoded.append(path)
-        return original(data, kind, path)
+        return original(data, kind, path, *more)
 
     monkeypatch.setattr(stills, "decode", counting)
     seen = [f.index for f in clip.frames()]
@@ -106,8 +106,8 @@ def test_folders_that_are_no_clip(tmp_path: Path, names: list[str], words: str) 
 
 def test_frames_of_another_kind_are_named(tmp_path: Path) -> None:
     where = folder(tmp_path, "a.1.png")
-    (where / "a.0002.exr").write_bytes(b"\x76\x2f\x31\x01")
-    with pytest.raises(MediaError, match="EXR is not read yet"):
+    (where / "a.0002.dpx").write_bytes(b"SDPX")
+    with pytest.raises(MediaError, match="DPX is not read yet"):
         open_media(where)
 
 

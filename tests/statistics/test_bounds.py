@@ -78,3 +78,15 @@ def test_a_promise_of_nothing_or_everything_is_refused(share: float) -> None:
 def test_a_size_nobody_could_collect_is_refused() -> None:
     with pytest.raises(UsageError, match="trials"):
         bounds.sample_size(max_share=1e-12, confidence=0.95)
+
+
+def test_p_values_against_those_of_mapie() -> None:
+    from mapie.risk_control.methods import compute_hoeffding_bentkus_p_value
+
+    n, share = 500, 0.05
+    for failures in range(25):
+        exact = bounds.p_value(failures, n, share)
+        theirs = compute_hoeffding_bentkus_p_value(np.array([failures / n]), n, share).item()
+        assert (
+            exact <= theirs <= np.e * exact * (1 + 1e-9)
+        )  # theirs is for any bounded loss, at most e times the binomial

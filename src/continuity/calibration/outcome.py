@@ -75,7 +75,8 @@ class Tuning(Shown):
         curve: every step of the path on the verification part; ``curve[start]`` was tested first, ``curve[shipped]`` is
             shipped. Whoever picks limits off it has to verify them on other labels.
         tuning_curve: the same steps on the part that chose them: of it everybody may look at all; empty without one.
-        without: what the gate loses without each metric.
+        without: what the gate loses without each metric, on the part that chose the path; where none did, on the
+            other.
         people: the worst identity first.
         agreement: of every two raters.
         duplicates: labels that said the same of the same media once more.
@@ -161,6 +162,7 @@ def outcome(
     curve = _curve(first, bad, shots, path, target, rendered or len(first))
     tuned = judged.values[~part], judged.bad[~part]
     tuning_curve: tuple[Step, ...] = ()
+    its = shots
     if len(tuned[1]):
         its = judged.shots[~part] if stream else np.arange(len(tuned[1]))
         chose = dict.fromkeys(row.label.shot for row, verifies in zip(rows, part, strict=True) if not verifies)
@@ -192,7 +194,10 @@ def outcome(
         tuning_curve=tuning_curve,
         start=path.start,
         shipped=step,
-        without=tuple(_without(values, bad, shots, path.limits[step], i, key) for i, key in enumerate(keys)),
+        without=tuple(
+            _without(*(tuned if len(tuned[1]) else (values, bad)), its, path.limits[step], i, key)
+            for i, key in enumerate(keys)
+        ),
         people=_people(kept_at(first, shots, step), bad, people, 1 - target.risk),
         agreement=labels.agreement(),
         duplicates=len(labels) - len(rows),

@@ -63,6 +63,7 @@ def spread(args: Sequence[str]) -> list[str]:
     "--logo", "logos", metavar="NAME=ARTWORK", multiple=True, help="A mark: PNG with alpha or SVG; repeatable."
 )
 @click.option("--name", default="", help="Name of the identity; the folder's name if left out.")
+@click.option("--colorspace", metavar="NAME", help="Of OpenEXR pictures: ACEScg, ACES2065-1, lin_rec709_scene ...")
 @click.option("--replace", is_flag=True, help="Write over an identity that is already there.")
 @click.option("--refresh", is_flag=True, help="Compute an enrolled identity anew with the models that are here now.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")
@@ -74,6 +75,7 @@ def enrol(
     look_texts: Sequence[str],
     logos: Sequence[str],
     name: str,
+    colorspace: str | None,
     replace: bool,
     refresh: bool,
     as_json: bool,
@@ -90,7 +92,7 @@ def enrol(
     from continuity.cli.console import console
 
     if refresh:
-        if actors or grade or look or look_texts or logos or name or replace:
+        if actors or grade or look or look_texts or logos or name or colorspace or replace:
             raise UsageError("--refresh computes what is enrolled anew: it goes with no other option but --json")
         identity = enrolment.refresh(folder)
     else:
@@ -104,6 +106,7 @@ def enrol(
             logos=artwork(logos),
             name=name,
             replace_existing=replace,
+            colorspace=colorspace,
         )
     if as_json:
         click.echo(json.dumps(_row(identity), allow_nan=False))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +18,12 @@ from typing import TYPE_CHECKING
 import click
 
 from continuity.cli.words import EXPECT_HELP, counted, plain
-from continuity.errors import ContinuityError, MediaError
+from continuity.errors import ContinuityError, MediaError, UsageError
 
 if TYPE_CHECKING:
     from continuity.cli.drawing import Drawings
     from continuity.gate import Gate
+    from continuity.media import Media
     from continuity.records import Report
 
 log = logging.getLogger(__name__)
@@ -30,7 +32,7 @@ FORMAT = 1
 WORST_FIRST = (70, 5, 2, 1, 3, 0)  # of several exit codes, the first one present counts
 # Formats that are not read yet: their files are taken along and reported, since leaving them out would hide them.
 UNREAD = frozenset(
-    {".avi", ".avif", ".bmp", ".dpx", ".exr", ".flv", ".hdr", ".heic", ".heif", ".jp2", ".jxl", ".mpeg", ".mpg", ".mxf"}
+    {".avi", ".avif", ".bmp", ".dpx", ".flv", ".hdr", ".heic", ".heif", ".jp2", ".jxl", ".mpeg", ".mpg", ".mxf"}
     | {".ogv", ".psd", ".r3d"}
 )
 
@@ -57,6 +59,8 @@ class Scored:
 @click.option("--limit", "limits", metavar="KEY=NUMBER", multiple=True, help="A limit typed by hand; repeatable.")
 @click.option("--expect", "expects", metavar="KEY=WORD", multiple=True, help=EXPECT_HELP)
 @click.option("--clip", is_flag=True, help="Take each folder as one clip of numbered frames.")
+@click.option("--fps", metavar="RATE", help="Frames a second of numbered frames: 25, 23.976 or 24000/1001.")
+@click.option("--colorspace", metavar="NAME", help="Of OpenEXR pictures: ACEScg, ACES2065-1, lin_rec709_scene ...")
 @click.option("--draw", metavar="DIR", default="", help="Write each picture with what was seen on it into DIR.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a file on stdout and nothing else.")
 def score(
@@ -66,20 +70,25 @@ def score(
     limits: Sequence[str],
     expects: Sequence[str],
     clip: bool,
+    fps: str | None,
+    colorspace: str | None,
     draw: str,
     as_json: bool,
 ) -> int:
     """Measures pictures and clips against an identity and says pass, fail or inconclusive.
 
     A folder stands for all pictures and clips in it and below, each on its own; with --clip it is one clip of numbered
-    frames. A file that cannot be read is reported and the others go on. Limits are looked for in --limit, then in
-    --tolerances, then among the provisional ones that ship with each instrument.
+    frames, and so are frames named by a pattern: 'shot.####.exr' or 'shot.%04d.exr'. An OpenEXR picture that does not
+    say its colour space needs --colorspace, $CONTINUITY_COLORSPACE or a file rule of $OCIO. A file that cannot be read
+    is reported and the others go on. Limits are looked for in --limit, then in --tolerances, then among the provisional
+    ones that ship with each instrument.
 
     --draw writes NAME.png for a picture, and NAME.METRIC.png for the frame of a clip that is worst for a metric.
 
     \b
       continuity score renders/ --identity identities/mara
       continuity score a.png --identity identities/mara --limit face:mara=0.6 --expect grade=if_present
+      continuity score 'plates/shot.####.exr' --fps 25 --colorspace ACEScg --identity identities/mara
     """
     from continuity.cli.drawing import Drawings
     from continuity.cli.gates import gate_for, numbers, pairs
@@ -89,6 +98,7 @@ def score(
         identity, tolerances=tolerances, limits=numbers(limits, "--limit"), expects=pairs(expects, "--expect")
     )
     drawings = Drawings(draw) if draw else None
+    opened = opener(fps, colorspace)
     files, left_out = media_files(paths, folders_are_clips=clip)
     if drawings:  # DIR may lie among what is measured
         files = [file for file in files if file in paths or not drawings.has(file)]
@@ -97,7 +107,7 @@ def score(
         with _progress(len(files)) as step:
             for file in files:
                 step(file)
-                done.append(measured(gate, file, drawings))
+                done.append(measured(gate, file, drawings, opened))
                 if as_json:
                     click.echo(done[-1].line)
     finally:  # what was measured before a Ctrl-C is shown too
@@ -129,17 +139,30 @@ def media_files(paths: Sequence[Path], *, folders_are_clips: bool = False) -> tu
     return found, left_out
 
 
-def measured(gate: Gate, file: Path, drawings: Drawings | None = None) -> Scored:
-    """One file through the gate. Whatever goes wrong with it becomes a row: the others still want to be measured."""
-    from continuity.media import open_media
+def opener(fps: str | None, colorspace: str | None) -> Callable[[Path], Media]:
+    """Opens a file; the rate is for folders and patterns alone, so that single files may stand beside them.
 
+    Raises:
+        UsageError: the rate is no number above 0.
+    """
+    from continuity.media import open_media, rate_of
+
+    try:
+        rate = None if fps is None else rate_of(Fraction(fps))
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(f"--fps: a frame rate such as 25, 23.976 or 24000/1001 was wanted, got {fps!r}") from None
+    return lambda file: open_media(file, fps=None if file.is_file() else rate, colorspace=colorspace)
+
+
+def measured(gate: Gate, file: Path, drawings: Drawings | None, opened: Callable[[Path], Media]) -> Scored:
+    """One file through the gate. Whatever goes wrong with it becomes a row: the others still want to be measured."""
     began = time.perf_counter()
     report, line, error, code = None, "", "", 0
     drawn: Sequence[Path] = ()
     try:
         if file.is_dir() and not _has_files(file):
             raise MediaError(f"pictures or clips were wanted in {os.fspath(file)!r}, there is no file in it")
-        media = open_media(file)
+        media = opened(file)
         found = gate.inspect(media)
         code = found.verdict.exit_code
         row = {**found.to_json(), "file": os.fspath(file), "exit_code": code}

@@ -42,6 +42,7 @@ def enrol(
     name: str = "",
     backends: Backends | None = None,
     replace_existing: bool = False,
+    colorspace: str | None = None,
 ) -> Identity:
     """Enrols actors and a grade from photographs and writes the identity folder.
 
@@ -55,6 +56,7 @@ def enrol(
         name: name of the identity; the folder's name if empty.
         backends: the models; the local ones if None.
         replace_existing: write over an identity that is already there.
+        colorspace: of OpenEXR pictures, by a name of OpenColorIO; left out, what they say themselves.
 
     The same pictures give the same folder, byte for byte.
 
@@ -63,6 +65,7 @@ def enrol(
             or an identity that is already there.
         MediaError: a picture that cannot be read.
         MissingWeights: a model file is not on this machine.
+        MissingDependency: what reads OpenEXR is not installed.
     """
     target = Path(folder)
     for given in (*(actors or {}).values(), grade, look, look_texts):
@@ -84,9 +87,9 @@ def enrol(
         raise EnrolmentError(f"the folder {target.resolve().parent} was wanted to hold the identity, it is not there")
 
     warnings: list[str] = []
-    chosen = [_chosen("actor", actor, paths, warnings) for actor, paths in sorted(people.items())]
-    chosen += [_chosen("grade", "", graded, warnings)] if graded else []
-    chosen += [_chosen("look", "", looks, warnings)] if looks else [("look", "", ())] if texts else []
+    chosen = [_chosen("actor", actor, paths, warnings, colorspace) for actor, paths in sorted(people.items())]
+    chosen += [_chosen("grade", "", graded, warnings, colorspace)] if graded else []
+    chosen += [_chosen("look", "", looks, warnings, colorspace)] if looks else [("look", "", ())] if texts else []
     chosen += [("logo", mark, (logo_part.Artwork.open(path),)) for mark, path in sorted(marks.items())]
     identity = Identity(
         name=name or target.resolve().name,
@@ -94,9 +97,7 @@ def enrol(
             Enrolled(
                 kind=kind,
                 name=who,
-                references=tuple(
-                    Reference(path=f"references/{_hex(i)}{i.suffix}", digest=_hex(i), source=_source(i)) for i in images
-                ),
+                references=tuple(_reference(i) for i in images),
                 texts=texts if kind == "look" else (),
             )
             for kind, who, images in chosen
@@ -118,7 +119,7 @@ def refresh(folder: str | os.PathLike[str], *, backends: Backends | None = None)
     identity = _whole_or_references(folder)
     warnings: list[str] = []
     chosen = [
-        (e.kind, e.name, tuple(_reopened(e.kind, identity.reference_file(r)) for r in e.references))
+        (e.kind, e.name, tuple(_reopened(e.kind, identity.reference_file(r), r.colorspace) for r in e.references))
         for e in identity.enrolled
     ]
     fresh = _features(identity, chosen, backends or _local(), warnings)
@@ -144,20 +145,27 @@ def _local() -> Backends:
     return LocalBackends()
 
 
-def _reopened(kind: str, path: Path) -> Image | logo_part.Artwork:
-    return logo_part.Artwork.open(path) if kind == "logo" else _picture(path)
+def _reopened(kind: str, path: Path, colorspace: str) -> Image | logo_part.Artwork:
+    return logo_part.Artwork.open(path) if kind == "logo" else _picture(path, colorspace or None)
+
+
+def _reference(image: Image | logo_part.Artwork) -> Reference:
+    told = image.told.get("colorspace", "") if isinstance(image, Image) else ""
+    name = _hex(image)
+    return Reference(path=f"references/{name}{image.suffix}", digest=name, source=_source(image), colorspace=told)
 
 
 def _hex(image: Image | logo_part.Artwork) -> str:
-    return image.digest.split("-", 1)[-1]
+    """The digest of the file, by which it is found changed when the identity is opened."""
+    return (image.file_digest if isinstance(image, Image) else image.digest).split("-", 1)[-1]
 
 
 def _source(image: Image | logo_part.Artwork) -> str:
     return image.path.name if image.path else image.digest
 
 
-def _picture(path: str | os.PathLike[str]) -> Image:
-    media = open_media(path)
+def _picture(path: str | os.PathLike[str], colorspace: str | None) -> Image:
+    media = open_media(path, colorspace=colorspace)
     if not isinstance(media, Image):
         raise EnrolmentError(
             f"a picture was wanted as a reference, {os.fspath(path)!r} is a clip: export a frame of it"
@@ -165,14 +173,16 @@ def _picture(path: str | os.PathLike[str]) -> Image:
     return media
 
 
-def _chosen(kind: str, name: str, paths: Sequence[str | os.PathLike[str]], warnings: list[str]) -> Chosen:
+def _chosen(
+    kind: str, name: str, paths: Sequence[str | os.PathLike[str]], warnings: list[str], colorspace: str | None
+) -> Chosen:
     """The pictures of one aspect, each once, in order of digest so that the order of arguments does not matter."""
     what = f"{kind} {name}".strip()
     if not paths:
         raise EnrolmentError(f"{what}: at least one picture was wanted, got none")
     images: dict[str, Image] = {}
     for path in paths:
-        image = _picture(path)
+        image = _picture(path, colorspace)
         twin = images.setdefault(image.digest, image)
         if twin is not image:
             warnings.append(f"{what}: {_source(image)} is the same file as {_source(twin)} and counts once")

@@ -51,7 +51,11 @@ def _fill(folder: Path, identity: Identity, pictures: Mapping[str, Source]) -> N
     table: dict[str, Any] = {"format": FORMAT, "name": identity.name, "warnings": list(identity.warnings)}
     files: dict[str, bytes] = {}
     for enrolled in identity.enrolled:
-        rows = [{"path": r.path, "digest": r.digest, "source": r.source} for r in enrolled.references]
+        rows = [
+            {"path": r.path, "digest": r.digest, "source": r.source}
+            | ({"colorspace": r.colorspace} if r.colorspace else {})
+            for r in enrolled.references
+        ]
         texts = {"texts": list(enrolled.texts)} if enrolled.texts else {}
         table.setdefault(enrolled.kind, []).append({"name": enrolled.name, "reference": rows, **texts})
         files |= {r.path: pictures[r.digest].source_bytes() for r in enrolled.references}

@@ -25,9 +25,9 @@ from continuity.exporting.recipe import words_of
 from continuity.exporting.stills import PNG_MARK, png_words
 from continuity.exporting.timeline import Cut, library, timeline
 from continuity.ledger import CandidateRow, Ledger
-from continuity.media import Clip, write_atomic
+from continuity.media import Clip, numbering, write_atomic
 from continuity.media.files import sync_folder
-from continuity.media.folder import RATE, FrameFolder
+from continuity.media.folder import RATE
 from continuity.records import Decision, Json
 
 MOST_VERSIONS = 999
@@ -153,7 +153,7 @@ class _Export:
         cdl = Cdl.of(self._wishes.repairs.get(row.id, {}))
         recipe = self._ledger.recipe(row.id) if self._wishes.with_recipe else None
         place = Path(tempfile.mkdtemp(dir=self._work))
-        frames = FrameFolder(source).files if source.is_dir() else ()
+        frames = numbering.of_folder(source) if source.is_dir() else []
         if frames:
             suffix, count = frames[0][1].suffix.lower(), frames[-1][0] - frames[0][0] + 1
             digits = max(4, len(str(FIRST_FRAME + count - 1)))

@@ -3,6 +3,7 @@
 show.db
 show.media/thumbnails/3/b2-3f07....jpg      256 px, of every finished candidate
 show.media/full/3/b2-3f07....mp4            the untouched source, of what is worth keeping
+show.media/full/3/b2-3f07....exr.told       what only its caller said of it: its colour space, its frame rate
 show.media/inputs/9a/9a41....png            what a render read besides its recipe, by SHA-256
 
 Sixteen folders and not 256: each one is made and synced during some render, which a short run would mostly do.
@@ -12,14 +13,16 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from continuity.errors import LedgerError, MediaError, StorageFull
 from continuity.media import Media, middle, open_media, thumbnail, write_atomic
@@ -70,6 +73,8 @@ class MediaStore:
                 write_atomic(self.root / small, thumbnail(middle(media).pixels))
             if whole is not None and not (self.root / whole).exists():
                 self._folder(whole)
+                if media.told:
+                    write_atomic(_told(self.root / whole), json.dumps({"format": 1, **media.told}).encode())
                 self._save(media, self.root / whole)
         return StoredMedia(str(small), None if whole is None else str(whole), digest)
 
@@ -110,10 +115,21 @@ class MediaStore:
         """Opens what ``put`` stored.
 
         Raises:
-            LedgerError: the path leads out of the store.
+            LedgerError: the path leads out of the store, or what was told of the file is damaged.
             MediaError: the file is missing or damaged.
         """
-        return open_media(self.path(relative))
+        path = self.path(relative)
+        beside = _told(path)
+        try:
+            said: dict[str, Any] = json.loads(beside.read_bytes()) if beside.is_file() else {"format": 1}
+            fps = Fraction(said["fps"]) if "fps" in said else None
+            if said["format"] != 1:
+                raise ValueError(f"format {said['format']!r} where 1 was wanted")
+        except (OSError, ValueError, TypeError, KeyError, ZeroDivisionError) as cause:
+            raise LedgerError(
+                f"{shown(beside)} cannot be read ({cause}): bring it back, or update continuity"
+            ) from None
+        return open_media(path, fps=fps, colorspace=said.get("colorspace"))
 
     def path(self, relative: str) -> Path:
         """Where a stored file lies.
@@ -164,6 +180,10 @@ class MediaStore:
         except MediaError:
             if not target.exists():  # else another worker has just stored the same media
                 raise
+
+
+def _told(path: Path) -> Path:
+    return path.with_name(path.name + ".told")
 
 
 def _copied(medium: InputMedium, out: IO[bytes] | None) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from continuity.media.clip import Clip, Media, middle, open_media, small
 from continuity.media.files import write_atomic
+from continuity.media.folder import rate_of
 from continuity.media.frames import Frame, Sampling
 from continuity.media.image import Image, thumbnail
 from continuity.media.returned import media_of
@@ -20,6 +21,7 @@ __all__ = [
     "media_of",
     "middle",
     "open_media",
+    "rate_of",
     "small",
     "thumbnail",
     "write_atomic",

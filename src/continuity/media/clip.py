@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -12,15 +12,15 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from continuity.errors import MediaError
-from continuity.media import stills
+from continuity.errors import MediaError, UsageError
+from continuity.media import numbering, stills
 from continuity.media.animation import Animation
 from continuity.media.arrays import ArrayReel
 from continuity.media.files import SourceFile, is_folder, shown
 from continuity.media.folder import FrameFolder
 from continuity.media.formats import require_suffix
 from continuity.media.frames import Frame, Sampling
-from continuity.media.image import Image, thumbnail
+from continuity.media.image import Image, not_applied, thumbnail
 from continuity.media.movie import Movie
 
 
@@ -73,17 +73,21 @@ class Clip:
     decoding can find (transparent parts) are there once frames were read.
     """
 
-    def __init__(self, reel: Reel) -> None:
+    def __init__(self, reel: Reel, notes: tuple[str, ...] = ()) -> None:
         self._reel = reel
+        self._notes = notes
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Clip:
-        """Open a movie, an animated picture or a folder of numbered frames.
+    def open(
+        cls, path: str | os.PathLike[str], *, fps: Fraction | float | None = None, colorspace: str | None = None
+    ) -> Clip:
+        """Open a movie, an animated picture, a folder of numbered frames or a pattern, as :func:`open_media` does.
 
         Raises:
-            MediaError: missing, not readable, empty, damaged, cut short, too large, a still, or of an unread format.
+            MediaError: as :func:`open_media`, or a still.
+            UsageError, MissingDependency: as :func:`open_media`.
         """
-        media = open_media(path)
+        media = open_media(path, fps=fps, colorspace=colorspace)
         if isinstance(media, Image):
             raise MediaError(f"cannot read {shown(path)} as a clip: it is a single picture; open it with open_media")
         return media
@@ -130,6 +134,11 @@ class Clip:
         return int(getattr(self._reel, "missing", 0))
 
     @property
+    def told(self) -> Mapping[str, str]:
+        """What ``open_media`` has to be told to open a saved copy as this very clip: ``fps``, ``colorspace``."""
+        return dict(getattr(self._reel, "told", {}))
+
+    @property
     def seconds(self) -> float:
         """How long the clip runs."""
         return self._reel.seconds
@@ -137,7 +146,7 @@ class Clip:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was assumed to read the clip."""
-        return self._reel.notes
+        return self._notes + self._reel.notes
 
     @property
     def suffix(self) -> str:
@@ -167,21 +176,36 @@ class Clip:
 Media: TypeAlias = Image | Clip
 
 
-def open_media(path: str | os.PathLike[str]) -> Media:
-    """Open a picture, a clip or a folder of numbered frames, told apart by content.
+def open_media(
+    path: str | os.PathLike[str], *, fps: Fraction | float | None = None, colorspace: str | None = None
+) -> Media:
+    """Open a picture, a clip, a folder of numbered frames or those that a pattern means, told apart by content.
+
+    Args:
+        path: a file, a folder, or a pattern: ``shot.####.exr`` or ``shot.%04d.exr``.
+        fps: frames a second of numbered frames; left out, what they say themselves, else 24.
+        colorspace: of OpenEXR pictures, by a name of OpenColorIO; it overrules what they say. Left out and not said, it
+            is taken from ``$CONTINUITY_COLORSPACE`` or from a file rule of ``$OCIO``; else they are refused.
 
     Raises:
-        MediaError: missing, not readable, empty, damaged, cut short, too large, or of a format that is not read. The
-            message names the file, the cause and what to do. Damage inside a picture or clip shows when it is decoded.
+        MediaError: missing, not readable, empty, damaged, cut short, too large, of a format that is not read, or an
+            OpenEXR picture whose colour space nobody says. The message names the file, the cause and what to do. Damage
+            inside a picture or clip shows when it is decoded.
+        UsageError: ``fps`` for what is not numbered frames, or not above 0.
+        MissingDependency: what reads OpenEXR is not installed.
     """
     where = Path(path)
     if is_folder(where):
-        return Clip(FrameFolder(where))
+        return Clip(FrameFolder(where, numbering.of_folder(where), fps=fps, colorspace=colorspace))
+    if numbering.is_pattern(where):
+        return Clip(FrameFolder(where, numbering.of_pattern(where), fps=fps, colorspace=colorspace))
+    if fps is not None:
+        raise UsageError(f"a frame rate is for numbered frames, {shown(where)} is one file: leave fps out")
     source = SourceFile(where)
-    kind, moves = stills.examine(source)
-    if not moves:
-        return Image((source, kind))
-    return Clip(Movie(source, kind) if kind.is_movie else Animation(source, kind))
+    kind, header = stills.examine(source, colorspace)
+    if header is not None and header.frames == 1:
+        return Image((source, kind), space=header.space, notes=not_applied(colorspace, header.space, kind))
+    return Clip(Movie(source, kind) if header is None else Animation(source, kind), not_applied(colorspace, None, kind))
 
 
 def middle(media: Media) -> Frame:

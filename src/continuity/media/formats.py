@@ -11,7 +11,7 @@ from continuity.media.files import SourceFile, shown
 
 MAX_PICTURE_PIXELS = 200_000_000
 MAX_CLIP_SIDE = 8192
-READABLE = "PNG, JPEG, WebP, TIFF, GIF, MP4, MOV, WebM, Matroska, or a folder of numbered frames"
+READABLE = "PNG, JPEG, WebP, TIFF, OpenEXR, GIF, MP4, MOV, WebM, Matroska, or a folder of numbered frames"
 
 
 class Format(Enum):
@@ -22,18 +22,18 @@ class Format(Enum):
     WEBP = (".webp",)
     GIF = (".gif",)
     TIFF = (".tif", ".tiff")
+    EXR = (".exr",)
     MP4 = (".mp4", ".mov", ".m4v")
     MATROSKA = (".mkv", ".webm")
 
     @property
     def is_movie(self) -> bool:
-        """Whether PyAV reads it rather than Pillow."""
+        """Whether PyAV reads it."""
         return self in (Format.MP4, Format.MATROSKA)
 
 
 # Magic numbers of formats that people try, each with what to do instead.
 _ELSEWHERE: tuple[tuple[bytes, str], ...] = (
-    (b"\x76\x2f\x31\x01", "an OpenEXR picture"),
     (b"SDPX", "a DPX picture"),
     (b"XPDS", "a DPX picture"),
     (b"#?RADIANCE", "a Radiance HDR picture"),
@@ -67,7 +67,7 @@ def sniff(source: SourceFile) -> Format:
         head = file.read(32)
     found = _readable(head)
     if found is None:
-        raise MediaError(f"cannot read {shown(source.path)}: it is {_unreadable(head)}; {_remedy(head)}")
+        raise MediaError(f"cannot read {shown(source.path)}: it is {_unreadable(head)}; give one of {READABLE}")
     return found
 
 
@@ -82,6 +82,8 @@ def _readable(head: bytes) -> Format | None:
         return Format.GIF
     if head.startswith(_TIFF_MARKS):
         return Format.TIFF
+    if head.startswith(b"\x76\x2f\x31\x01"):
+        return Format.EXR
     if head[4:8] in _MP4_BOXES and head[8:12] not in _STILL_BRANDS:
         return Format.MP4
     if head.startswith(b"\x1a\x45\xdf\xa3"):
@@ -98,12 +100,6 @@ def _unreadable(head: bytes) -> str:
         if head.startswith(mark):
             return name + ", which is not read yet"
     return "not a picture or clip, whatever its name says"
-
-
-def _remedy(head: bytes) -> str:
-    if head.startswith(_ELSEWHERE[0][0]):
-        return "export a display-referred PNG or TIFF, or a movie, from it"
-    return f"give one of {READABLE}"
 
 
 def suffix_of(kind: Format, path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from continuity.media import stills
 from continuity.media.files import SourceFile, shown, write_atomic
 from continuity.media.formats import Format, require_suffix, suffix_of
 from continuity.media.frames import Frame, Sampling, checked, digest_of_pixels
+from continuity.media.spaces import Space
 
 
 class Image:
@@ -29,25 +30,33 @@ class Image:
         source: tuple[SourceFile, Format] | None,
         pixels: NDArray[np.uint8] | None = None,
         notes: tuple[str, ...] = (),
+        space: Space | None = None,
     ) -> None:
         self._source = source
+        self._space = space
         self._pixels = pixels
         self._notes = notes
         self._png: bytes | None = None
         self._digest: str | None = None
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Image:
+    def open(cls, path: str | os.PathLike[str], *, colorspace: str | None = None) -> Image:
         """Open a picture file; its header is read, its pixels are not.
 
+        Args:
+            path: the file.
+            colorspace: that of an OpenEXR picture, by a name of OpenColorIO; it overrules what the file says.
+
         Raises:
-            MediaError: missing, not readable, empty, damaged, too large, a clip, or of a format that is not read.
+            MediaError: missing, not readable, empty, damaged, too large, a clip, of a format that is not read, or an
+                OpenEXR picture whose colour space nobody says.
+            MissingDependency: what reads OpenEXR is not installed.
         """
         source = SourceFile(Path(path))
-        kind, moves = stills.examine(source)
-        if moves:
+        kind, header = stills.examine(source, colorspace)
+        if header is None or header.frames > 1:
             raise MediaError(f"cannot read {shown(path)} as a picture: it is a clip; open it with open_media")
-        return cls((source, kind))
+        return cls((source, kind), space=header.space, notes=not_applied(colorspace, header.space, kind))
 
     @classmethod
     def from_array(cls, array: NDArray[np.uint8], *, notes: tuple[str, ...] = ()) -> Image:
@@ -70,12 +79,25 @@ class Image:
 
     @property
     def digest(self) -> str:
-        """``b2-<hex>`` over the bytes of a file, ``px-<hex>`` over shape, dtype and bytes of an array."""
+        """``b2-<hex>`` over the bytes of a file, ``px-<hex>`` over shape, dtype and bytes of an array.
+
+        Where an OpenEXR file does not say its colour space itself, the one it is read in is part of the digest.
+        """
         if self._source:
-            return self._source[0].digest
+            return self._space.digest(self._source[0].digest) if self._space else self._source[0].digest
         if self._digest is None:
             self._digest = digest_of_pixels([self.pixels])
         return self._digest
+
+    @property
+    def file_digest(self) -> str:
+        """``b2-<hex>`` over the bytes of the file, whatever colour space it is read in; of an array, ``digest``."""
+        return self._source[0].digest if self._source else self.digest
+
+    @property
+    def told(self) -> Mapping[str, str]:
+        """What ``open_media`` has to be told to open a saved copy as this very picture: ``colorspace``, or nothing."""
+        return {"colorspace": self._space.name} if self._space and self._space.told else {}
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -87,7 +109,7 @@ class Image:
         if self._pixels is None:
             assert self._source is not None  # noqa: S101  (an array brings its pixels)
             source, kind = self._source
-            self._pixels, said = stills.decode(source.read(), kind, source.path)
+            self._pixels, said = stills.decode(source.read(), kind, source.path, self._space)
             self._notes += said
             if source.path.suffix.lower() not in kind.value:
                 self._notes += (f"the name says {source.path.suffix or 'nothing'}, the content is {kind.name}",)
@@ -144,6 +166,13 @@ class Image:
 
     def __repr__(self) -> str:
         return f"Image({shown(self.path)})" if self.path else f"Image.from_array({self.size[0]}x{self.size[1]})"
+
+
+def not_applied(colorspace: str | None, space: Space | None, kind: Format) -> tuple[str, ...]:
+    """A note where a colour space was given to a picture that is no OpenEXR."""
+    if not colorspace or space:
+        return ()
+    return (f"colour space {colorspace} not applied: the content is {kind.name}, read by its own tags",)
 
 
 def thumbnail(pixels: NDArray[np.uint8], side: int = 256) -> bytes:

@@ -1,9 +1,10 @@
-"""Pictures through Pillow: any mode, depth, profile and orientation to HxWx3 uint8 sRGB."""
+"""Pictures through Pillow: any mode, depth, profile and orientation to HxWx3 uint8 sRGB; OpenEXR through exr.py."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from fractions import Fraction
 from io import BytesIO
 from typing import IO, TYPE_CHECKING
 
@@ -11,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from continuity.errors import MediaError
+from continuity.media import exr
 from continuity.media.files import SourceFile, shown, translated
 from continuity.media.formats import Format, sniff
 from continuity.media.frames import frozen, over_matte
 from continuity.media.icc import to_srgb
 from continuity.media.pillow import open_pillow, strict_pillow
 from continuity.media.sixteen import sixteen_bits
+from continuity.media.spaces import Space, space_of
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -29,39 +32,59 @@ _SRGB_GAMMA = 0.45455  # what a PNG of sRGB pixels says in gAMA
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a picture's header says, before any pixel is decoded."""
+    """What a picture's header says, before any pixel is decoded.
+
+    Attributes:
+        size: width and height as stored, before any orientation; of OpenEXR, of the display window.
+        frames: how many it shows.
+        space: the colour space of an OpenEXR picture, None for others: they are sRGB or have a profile.
+        rate: frames a second, where a single frame says so.
+    """
 
     size: tuple[int, int]
     frames: int
+    space: Space | None = None
+    rate: Fraction | None = None
 
 
-def header(file: IO[bytes], kind: Format, path: str | os.PathLike[str]) -> Header:
-    """Return size (as stored, before any orientation) and frame count of an open picture file."""
+def header(file: IO[bytes], kind: Format, path: str | os.PathLike[str], colorspace: str | None = None) -> Header:
+    """Return what the header of an open picture file says; ``colorspace`` is that of an OpenEXR picture, if given."""
+    if kind is Format.EXR:
+        said = exr.layout(file.fileno(), path)
+        return Header(said.size, 1, space_of(said.attributes, colorspace, path), said.rate)
     with translated("read", path, AGAIN), strict_pillow():
         image = open_pillow(file, kind, path)
         frames = 1 if kind in (Format.TIFF, Format.JPEG) else getattr(image, "n_frames", 1)
         return Header(image.size, frames - bool(getattr(image, "default_image", False)))
 
 
-def examine(source: SourceFile) -> tuple[Format, bool]:
-    """Return the format of a file, and whether it moves: a movie, or a picture file with several frames.
+def examine(source: SourceFile, colorspace: str | None = None) -> tuple[Format, Header | None]:
+    """Return the format of a file and its header; no header of a movie.
 
     Raises:
-        MediaError: missing, not readable, empty, damaged, too large, or of a format that is not read.
+        MediaError: missing, not readable, empty, damaged, too large, of a format that is not read, or an OpenEXR
+            picture whose colour space nobody says.
+        MissingDependency: what reads OpenEXR is not installed.
     """
     kind = sniff(source)
     if kind.is_movie:
-        return kind, True
+        return kind, None
     with source.open() as file:
-        return kind, header(file, kind, source.path).frames > 1
+        return kind, header(file, kind, source.path, colorspace)
 
 
-def decode(content: bytes, kind: Format, path: str | os.PathLike[str]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+def decode(
+    content: bytes, kind: Format, path: str | os.PathLike[str], space: Space | None = None
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Return the measuring copy of a picture, HxWx3 uint8 sRGB, with what was assumed or reduced on the way.
 
     Raises:
-        MediaError: damaged, truncated, too large, or of a kind that has no plain colours (floating point, Lab).
+        MediaError: damaged, truncated, too large, or of a kind that has no plain colours (floating point TIFF, Lab).
     """
+    if kind is Format.EXR:
+        assert space is not None  # noqa: S101  (a header without one is an error)
+        pixels, said = exr.decode(content, space, path)
+        return frozen(pixels), said
     with translated("read", path, AGAIN), strict_pillow():
         image = open_pillow(BytesIO(content), kind, path)
         notes = []

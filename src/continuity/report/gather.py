@@ -84,7 +84,7 @@ def references(identity: Identity) -> Sequence[Tile]:
     tiles = []
     for enrolled in (actors or identity.enrolled)[:2]:
         reference = enrolled.references[0]
-        media = open_media(identity.reference_file(reference))
+        media = open_media(identity.reference_file(reference), colorspace=reference.colorspace or None)
         more = len(enrolled.references) - 1
         note = reference.source + (f" and {more} more" if more else "")
         tiles.append(tile_of(_middle(media), title=f"Reference: {enrolled.name or enrolled.kind}", note=note))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from continuity.errors import ContinuityError
-from continuity.identity import Identity
+from continuity.identity import Identity, Reference
 from continuity.ledger import CandidateRow, MediaStore
 from continuity.media import middle, open_media
 from continuity.records import Report
@@ -74,14 +74,14 @@ class Pictures:
         Raises:
             ContinuityError: a picture cannot be read.
         """
-        found: dict[str, tuple[str, list[str]]] = {}
+        found: dict[str, tuple[Reference, list[str]]] = {}
         for enrolled in identity.enrolled:
             for reference in enrolled.references[:1]:
-                _, names = found.setdefault(reference.digest, (str(identity.reference_file(reference)), []))
+                _, names = found.setdefault(reference.digest, (reference, []))
                 names.append(enrolled.key.replace("/", " "))
-        for number, (path, names) in enumerate(found.values()):
-            pixels = middle(open_media(path)).pixels
-            yield self._write(f"reference-{number}", _picture(pixels), f"reference: {', '.join(names)}")
+        for number, (reference, names) in enumerate(found.values()):
+            media = open_media(identity.reference_file(reference), colorspace=reference.colorspace or None)
+            yield self._write(f"reference-{number}", _picture(middle(media).pixels), f"reference: {', '.join(names)}")
 
     def _write(self, name: str, picture: Pixels, caption: str) -> Picture:
         from PIL import Image

@@ -7,9 +7,11 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from continuity.calibration import Tuning
+from continuity.calibration.outcome import Step
 from continuity.calibration.paths import Floats, first_steps
 from continuity.media import write_atomic
 from continuity.report.ink import AMBER, FAINT, GREEN, LINE, PAPER, RED, TEXT, Rgb
@@ -22,6 +24,8 @@ DET_TICKS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 
 def tuning_plots(tuning: Tuning, limits_before: Sequence[float]) -> dict[str, str]:
     """File name -> SVG: ``det.svg``, ``strictness.svg``, and ``histogram-N-KEY.svg`` for each metric.
+
+    All show the part of the labels that chose the limits, and say so.
 
     Args:
         tuning: what :func:`continuity.calibrate` gave back.
@@ -47,9 +51,21 @@ def write_tuning_plots(tuning: Tuning, limits_before: Sequence[float], folder: P
     return paths
 
 
+def _shown(tuning: Tuning) -> tuple[NDArray[np.bool_], Sequence[Step], str]:
+    """The candidates and the steps that are drawn: of the part that chose the path, for all to look at.
+
+    Limits that somebody picks off a picture of the verification part have seen their own verification. Where no part
+    chose, the path is the one step that was given, and there is nothing to pick.
+    """
+    if tuning.tuning_curve:
+        return ~tuning.judged.verification, tuning.tuning_curve, "the part that chose the limits"
+    return tuning.judged.verification, tuning.curve, "all labels: none of them chose the limits"
+
+
 def _histogram(tuning: Tuning, number: int, before: float) -> str:
     key, limit = tuning.keys[number], tuning.curve[tuning.shipped].limits[number]
-    values, bad = tuning.judged.values[:, number], tuning.judged.bad
+    part, _, which = _shown(tuning)
+    values, bad = tuning.judged.values[part, number], tuning.judged.bad[part]
     finite = np.isfinite(values)
     top = float(max(values[finite].max(initial=0.0), limit, 1e-9)) * 1.05
     if before <= 2 * top:
@@ -70,12 +86,12 @@ def _histogram(tuning: Tuning, number: int, before: float) -> str:
     drawn += _marker(x(limit), f"limit {limit:.3g}", TEXT, TOP)
     other = int((~finite).sum())
     said = f"{int((finite & ~bad).sum())} accepted (green), {int((finite & bad).sum())} rejected (red) by people"
-    return _svg(key, said + (f"; {other} without a value" if other else ""), drawn)
+    return _svg(key, said + (f"; {other} without a value" if other else "") + f"; {which}", drawn)
 
 
 def _det(tuning: Tuning) -> str:
     """Detection error tradeoff (Martin and others, 1997): both error rates on normal-deviate axes, along the path."""
-    part = tuning.judged.verification
+    part, _, which = _shown(tuning)
     path = np.array([step.limits for step in tuning.curve])
     first, bad = first_steps(tuning.judged.values[part], path), tuning.judged.bad[part]
     goods, bads = int((~bad).sum()), int(bad.sum())
@@ -93,13 +109,14 @@ def _det(tuning: Tuning) -> str:
     drawn = [*_axis_x(ticks, x), *_axis_y(ticks, y), _line(points, AMBER)]
     drawn += _dot(points[tuning.shipped], "shipped", TEXT)
     drawn += [_text(WIDTH / 2, HEIGHT - 12, "false accepts, of rejected candidates", FAINT, "middle")]
-    note = f"false rejects (up) of {goods} accepted, false accepts (right) of {bads} rejected; verification part"
+    note = f"false rejects (up) of {goods} accepted, false accepts (right) of {bads} rejected; {which}"
     return _svg("Detection error tradeoff", note, drawn)
 
 
 def _strictness(tuning: Tuning) -> str:
     """Candidates per kept shot, and the share of bad among what is kept, along the path."""
-    known = [(i, step, step.ratio) for i, step in enumerate(tuning.curve) if step.ratio is not None and step.kept]
+    _, steps, which = _shown(tuning)
+    known = [(i, step, step.ratio) for i, step in enumerate(steps) if step.ratio is not None and step.kept]
     most = max([ratio for _, _, ratio in known], default=1.0)
     worst = max([step.bad / step.kept for _, step, _ in known] + [2 * tuning.promise.max_bad_share])
     x, y = _Scale(0, worst, LEFT, WIDTH - RIGHT), _Scale(0, most * 1.1, HEIGHT - BOTTOM, TOP)
@@ -111,7 +128,7 @@ def _strictness(tuning: Tuning) -> str:
     if tuning.shipped in points:
         drawn += _dot(points[tuning.shipped], "shipped", TEXT)
     drawn += [_text(WIDTH / 2, HEIGHT - 12, "bad among kept shots, as judged", FAINT, "middle")]
-    return _svg("Strictness against ratio", f"{tuning.ratio_of} per kept shot (up); verification part", drawn)
+    return _svg("Strictness against ratio", f"{tuning.ratio_of} per kept shot (up); {which}", drawn)
 
 
 class _Scale:
