@@ -11,7 +11,7 @@ import numpy as np
 
 from continuity.errors import EnrolmentError
 from continuity.identity import Identity
-from continuity.interfaces import Backends, Floats, Pixels
+from continuity.interfaces import Backends, Body, Floats, Pixels
 from continuity.records import Face, Hand
 from continuity.vision import matching
 from continuity.vision.colour import lab_of, reduced_lab
@@ -43,6 +43,7 @@ class ObservedFrame:
         self._backends = backends
         self._embeddings: dict[Face, Floats] = {}
         self._skins: dict[Face, Floats | None] = {}
+        self._bodies: dict[Face, Body | None] = {}
 
     @cached_property
     def lab(self) -> Floats:
@@ -124,6 +125,17 @@ class ObservedFrame:
         if face not in self._skins:
             self._skins[face] = self._skin(face)
         return self._skins[face]
+
+    def body(self, face: Face) -> Body | None:
+        """The body below one of :attr:`faces`, or None where the pose model sees none there."""
+        if face not in self._bodies:
+            self._bodies[face] = self._backends.body(self.pixels, face)
+        return self._bodies[face]
+
+    @cached_property
+    def bodies(self) -> tuple[Body, ...]:
+        """All bodies, with a face and without."""
+        return self._backends.bodies(self.pixels, self.faces)
 
     @cached_property
     def _assignment(self) -> dict[str, Face]:

@@ -16,6 +16,7 @@ from continuity.enrolment import actors as actor_part
 from continuity.enrolment import grade as grade_part
 from continuity.enrolment import logo as logo_part
 from continuity.enrolment import look as look_part
+from continuity.enrolment import wardrobe as wardrobe_part
 from continuity.enrolment.writing import write
 from continuity.errors import EnrolmentError
 from continuity.identity import Enrolled, Identity, Reference
@@ -39,6 +40,7 @@ def enrol(
     look: Paths = (),
     look_texts: Sequence[str] = (),
     logos: Mapping[str, str | os.PathLike[str]] | None = None,
+    wardrobe: Mapping[str, Paths] | None = None,
     name: str = "",
     backends: Backends | None = None,
     replace_existing: bool = False,
@@ -52,6 +54,7 @@ def enrol(
         look: pictures that carry the brand look.
         look_texts: the brand look in words, for a look backend that reads text.
         logos: name -> artwork of that logo, PNG with alpha or SVG.
+        wardrobe: name of an actor who is enrolled as well -> photographs of what that actor wears.
         name: name of the identity; the folder's name if empty.
         backends: the models; the local ones if None.
         replace_existing: write over an identity that is already there.
@@ -65,12 +68,18 @@ def enrol(
         MissingWeights: a model file is not on this machine.
     """
     target = Path(folder)
-    for given in (*(actors or {}).values(), grade, look, look_texts):
+    for given in (*(actors or {}).values(), *(wardrobe or {}).values(), grade, look, look_texts):
         if isinstance(given, str | os.PathLike):
             raise EnrolmentError(f"a list was wanted, got {os.fspath(given)!r} alone: put it in a list")
     people = {actor: tuple(paths) for actor, paths in (actors or {}).items()}
     marks = dict(logos or {})
+    clothes = {actor: tuple(paths) for actor, paths in (wardrobe or {}).items()}
     graded, looks, texts = tuple(grade), tuple(look), tuple(look_texts)
+    for actor in clothes:
+        if actor not in people:
+            raise EnrolmentError(
+                f"the wardrobe of {actor!r} was wanted, the actor is not enrolled: give --actor {actor}=PICTURES as well"
+            )
     if not (people or graded or looks or texts or marks):
         raise EnrolmentError(
             "nothing to enrol: give --actor NAME=PICTURES, --grade PICTURES, --look PICTURES or --logo NAME=ARTWORK"
@@ -88,6 +97,7 @@ def enrol(
     chosen += [_chosen("grade", "", graded, warnings)] if graded else []
     chosen += [_chosen("look", "", looks, warnings)] if looks else [("look", "", ())] if texts else []
     chosen += [("logo", mark, (logo_part.Artwork.open(path),)) for mark, path in sorted(marks.items())]
+    chosen += [_chosen("wardrobe", actor, paths, warnings) for actor, paths in sorted(clothes.items())]
     identity = Identity(
         name=name or target.resolve().name,
         enrolled=tuple(
@@ -189,10 +199,13 @@ def _features(identity: Identity, chosen: Sequence[Chosen], backends: Backends, 
             f"actor/{name}": actor_part.embeddings(name, images, backends, warnings) for name, images in people
         }
     known = replace(identity, stored_features=features)
-    for kind, _, images in pictures:
+    for kind, name, images in pictures:
         if kind == "grade":
             seen = [ObservedFrame(i.pixels, index=0, seconds=None, identity=known, backends=backends) for i in images]
             features[grade_part.SPACE] = grade_part.features(seen, known.actors)
+        if kind == "wardrobe":
+            dressed = [(_source(i), ObservedFrame(i.pixels, index=0, seconds=None, identity=known, backends=backends)) for i in images]
+            features.setdefault(wardrobe_part.SPACE, {}).update(wardrobe_part.features(name, dressed))
         if kind == "look":
             features[backends.look.space] = look_part.features(images, identity.texts, backends, warnings)
     marks = {name: art for _, name, arts in chosen for art in arts if isinstance(art, logo_part.Artwork)}

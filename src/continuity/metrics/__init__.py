@@ -13,6 +13,7 @@ from continuity.metrics.grade import GradeDrift
 from continuity.metrics.hands import HandDefects
 from continuity.metrics.logo import LogoDrift
 from continuity.metrics.look import LookDistance, LookTextDistance
+from continuity.metrics.wardrobe import WardrobeDrift
 from continuity.records import Expect, expectation
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "LogoDrift",
     "LookDistance",
     "LookTextDistance",
+    "WardrobeDrift",
     "metrics_for",
 ]
 
@@ -46,9 +48,16 @@ def metrics_for(identity: Identity, expects: Mapping[str, str]) -> tuple[Metric,
         makers["look_text"] = LookTextDistance
     for logo in identity.logos:
         makers[f"logo:{logo}"] = partial(LogoDrift, logo)
+    for actor in identity.wardrobes:
+        makers[f"wardrobe:{actor}"] = partial(WardrobeDrift, actor)
     if "hands" in expects:
         makers["hands"] = HandDefects
     for key in expects:
         if key not in makers:
             raise UnknownKey(f"an expectation is given for {key!r}, but the metrics here are: {', '.join(makers)}")
-    return tuple(make(expectation(key, expects.get(key, Expect.REQUIRED))) for key, make in makers.items())
+    return tuple(make(expectation(key, expects.get(key, _usual(key)))) for key, make in makers.items())
+
+
+def _usual(key: str) -> Expect:
+    """What a shot expects where nothing is said: clothes and products are often out of the frame."""
+    return Expect.IF_PRESENT if key.split(":")[0] in ("wardrobe", "product", "set") else Expect.REQUIRED

@@ -11,7 +11,7 @@ import numpy as np
 from continuity import joining
 from continuity.errors import Aborted, RenderFailed, UsageError
 from continuity.identity import Identity
-from continuity.interfaces import Backends, Floats, Observed, Pixels, Watch
+from continuity.interfaces import Backends, Body, Floats, Observed, Pixels, Watch
 from continuity.media import Image
 from continuity.records import (
     Box,
@@ -161,6 +161,14 @@ class FakeBackends:
         """1 for any picture that is not black."""
         return float(bool(pixels.any()))
 
+    def body(self, pixels: Pixels, face: Face) -> Body | None:
+        """No body."""
+        return None
+
+    def bodies(self, pixels: Pixels, faces: Sequence[Face]) -> tuple[Body, ...]:
+        """No bodies."""
+        return ()
+
 
 @dataclass
 class FakeObserved:
@@ -173,6 +181,7 @@ class FakeObserved:
     people: float = 0.0
     hands: tuple[Hand, ...] = ()
     wrists: float = 0.0
+    bodies: tuple[Body, ...] = ()
 
     @property
     def look(self) -> Floats:
@@ -215,4 +224,8 @@ class FakeObserved:
 
     def skin(self, face: Face) -> Floats | None:
         """No skin."""
+        return None
+
+    def body(self, face: Face) -> Body | None:
+        """No body."""
         return None

@@ -1,0 +1,114 @@
+"""What a garment looks like as numbers, and how far two of them are apart: its colours and its pattern.
+
+Colour differences are CIEDE2000 with the lightness factor of textiles (kL = 2; CIE 142-2001): folds and light move
+lightness most.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from continuity.vision.colour import lab_of, srgb_of
+
+COLOURS = 4  # of a palette
+APART = 8.0  # Lab with lightness at half weight: colours of a palette that are nearer are one
+TEXTILE = 2.0  # kL
+BANDS = (1.0, 2.0, 4.0, 8.0)  # px of blur between which patterns are measured
+REACH = 3.0  # of a garment's gain in linear light that skin can explain: a darker face is never the whole story
+
+Labs = NDArray[np.float32]
+
+
+def palette(colours: Labs) -> Labs:
+    """The colours of a region (n x 3 CIELAB) as COLOURS x 4: CIELAB and share of each, the largest first, 0 unused."""
+    some = colours[:: max(1, len(colours) // 4000)]
+    found = np.zeros((COLOURS, 4), np.float32)
+    if not len(some):
+        return found
+    middles = [np.median(some, axis=0)]
+    nearest = _plain(some, middles[0])
+    while len(middles) < COLOURS:
+        place = int(np.argsort(nearest)[int(0.97 * (len(nearest) - 1))])  # a single pixel is no colour
+        if nearest[place] < APART:
+            break
+        middles.append(some[place])
+        nearest = np.minimum(nearest, _plain(some, some[place]))
+    for _ in range(5):
+        belongs = np.argmin([_plain(some, m) for m in middles], axis=0)
+        middles = [np.median(some[belongs == n], axis=0) for n in range(len(middles)) if (belongs == n).any()]
+    belongs = np.argmin([_plain(some, m) for m in middles], axis=0)
+    shares = np.bincount(belongs, minlength=len(middles)) / len(some)
+    for place, number in enumerate(np.argsort(-shares, kind="stable")):
+        found[place] = (*middles[number], shares[number])
+    return found
+
+
+def _plain(colours: Labs, colour: Labs) -> Labs:
+    step = (colours - colour) * np.array([0.5, 1, 1], np.float32)
+    return np.asarray(np.sqrt(np.square(step).sum(axis=-1)), np.float32)
+
+
+def texture(lab: Labs, mask: NDArray[np.bool_]) -> Labs:
+    """Contrast of a region in each band, in CIELAB units (lightness at half weight): the root mean square of what lies
+    between two Gaussian blurs, that take nothing from outside the region. Zeros where the region is too small."""
+    from scipy import ndimage
+
+    weights = mask.astype(np.float32)
+    scaled = lab * np.array([0.5, 1, 1], np.float32) * weights[..., None]
+    levels = []
+    for sigma in BANDS:
+        under = np.maximum(ndimage.gaussian_filter(weights, sigma), 1e-3)
+        levels.append(ndimage.gaussian_filter(scaled, (sigma, sigma, 0)) / under[..., None])
+    inner = ndimage.binary_erosion(mask, np.ones((3, 3), bool), iterations=2)
+    if inner.sum() < 60:
+        return np.zeros(len(BANDS) - 1, np.float32)
+    steps = [np.square(a - b).sum(axis=-1)[inner].mean() for a, b in zip(levels, levels[1:], strict=False)]
+    return np.sqrt(np.array(steps)).astype(np.float32)
+
+
+def differences(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """CIEDE2000 with kL = 2 between the rows of ``a`` (n x 3) and of ``b`` (m x 3): n x m."""
+    from skimage.color import deltaE_ciede2000
+
+    left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    return np.asarray(deltaE_ciede2000(left[:, None, :], right[None, :, :], kL=TEXTILE), np.float64)
+
+
+def palette_drift(reference: Labs, found: Labs, *, whole: bool = True) -> float:
+    """How far apart two palettes are, in dE00: each colour from the nearest of the other, weighted by share.
+
+    The mean of both directions; only from ``found`` to ``reference`` where it is not the ``whole`` of it.
+    """
+    reference, found = reference[reference[:, 3] > 0], found[found[:, 3] > 0]
+    apart = differences(reference[:, :3], found[:, :3])
+    here = float(apart.min(axis=0) @ found[:, 3] / found[:, 3].sum())
+    there = float(apart.min(axis=1) @ reference[:, 3] / reference[:, 3].sum())
+    return (there + here) / 2 if whole else here
+
+
+def texture_drift(reference: Labs, found: Labs) -> float:
+    """How far apart the contrasts of two patterns are, in CIELAB units: the largest of the bands."""
+    return float(np.abs(reference - found).max())
+
+
+def relit(found: Labs, skin: ArrayLike, skin_then: ArrayLike, share: float) -> Labs:
+    """A palette in the light of the reference, as far as the skin shows that light: von Kries gains in linear sRGB
+    from ``skin`` (CIELAB of the face now) to ``skin_then``, to the power of ``share``."""
+    if not share:
+        return found
+    now, then = (_linear(np.asarray(s, np.float64)[None]) for s in (skin, skin_then))
+    gain = np.clip(np.maximum(then, 1e-3) / np.maximum(now, 1e-3), 1 / REACH, REACH) ** share
+    lit = np.clip(_linear(found[:, :3]) * gain, 0, 1)
+    moved = found.copy()
+    moved[:, :3] = lab_of(_coded(lit))
+    return moved
+
+
+def _linear(lab: ArrayLike) -> NDArray[np.float64]:
+    coded = srgb_of(lab)
+    return np.where(coded > 0.04045, ((coded + 0.055) / 1.055) ** 2.4, coded / 12.92)
+
+
+def _coded(linear: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
