@@ -17,6 +17,7 @@ the curve (95 % interval by drawing whole clips) and shares on the wrong side of
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -44,6 +45,7 @@ from grade import CLIPS, cube, files, graded
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
+Ties = dict[str, list[list[float]]]
 LONGEST = 1024
 SAME = ("same", "same, other light")
 ALTERED = ("garment", "garment, other light", "tie", "tie, other light", "drawn tie", "drawn tie, other light")
@@ -55,10 +57,12 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, required=True, help="folder of clips of one dressed person each")
     parser.add_argument("--luts", type=Path, help="folder of .cube looks, three of which are other light at half strength")
     parser.add_argument("--frames", type=int, default=4, help="frames of a clip that are measured")
+    parser.add_argument("--ties", type=Path, help="JSON: file name of a clip -> corners of its tie, in faces from its middle")
     parser.add_argument("--json", type=Path, help="file for the rows")
     parser.add_argument("--detail", action="store_true", help="one line a measurement, with its evidence")
     given = parser.parse_args()
     backends = ct.LocalBackends()
+    ties: Ties = json.loads(given.ties.read_text()) if given.ties else {}
     looks = [cube(p) for p in files([given.luts], {".cube"})[::8]] if given.luts else []
     found: dict[str, dict[str, dict[str, list[float]]]] = {"tune": {}, "report": {}}
     blind: dict[tuple[str, str], int] = {}
@@ -67,7 +71,7 @@ def main() -> None:
         for number, path in enumerate(track(files([given.clips], CLIPS), "clips", disable=not sys.stderr.isatty())):
             half = ("tune", "report")[number % 2]
             for drawn in (False, True):
-                for kind, note, value, seconds in clip(path, Path(work) / f"{number}-{drawn}", backends, given.frames, looks, drawn):
+                for kind, note, value, seconds in clip(path, Path(work) / f"{number}-{drawn}", backends, given.frames, looks, drawn, ties):
                     spent.append(seconds)
                     if given.detail:
                         print(path.parent.name, path.name, half, kind, value, note, sep="\t")
@@ -118,7 +122,7 @@ def row(half: str, kind: str, found: dict[str, dict[str, list[float]]], limit: f
 
 
 def clip(
-    path: Path, folder: Path, backends: Backends, count: int, looks: list[ImageFilter.Color3DLUT], drawn: bool
+    path: Path, folder: Path, backends: Backends, count: int, looks: list[ImageFilter.Color3DLUT], drawn: bool, ties: Ties
 ) -> Iterator[tuple[str, str, float | None, float]]:
     """Kind, note, drift and seconds of each candidate of a clip."""
     frames = [small(f.pixels) for f in ct.open_media(path).frames(ct.Sampling())]
@@ -144,7 +148,7 @@ def clip(
         else:
             tried = [("same", pixels)]
             if face is not None:
-                garment, tie = grown(pixels, face)
+                garment, tie = grown(pixels, face, ties.get(path.name))
                 for kind, mask in (("garment", garment), ("tie", tie)):
                     if mask is not None:
                         tried.append((kind, recoloured(pixels, mask, int(random.integers(4)))))
@@ -186,8 +190,8 @@ def relit(pixels: Pixels, looks: list[ImageFilter.Color3DLUT]) -> Iterator[Pixel
         yield tuple(graded(pixels, look))[1]
 
 
-def grown(pixels: Pixels, face: Face) -> tuple[Mask | None, Mask | None]:
-    """Masks of the main garment and of a tie, each None where none is certain."""
+def grown(pixels: Pixels, face: Face, tie: list[list[float]] | None) -> tuple[Mask | None, Mask | None]:
+    """Masks of the main garment and of a stated tie, None where there is none."""
     x, y = face.box.centre
     height, width = pixels.shape[:2]
     window = Window(x, y + 1.9 * face.size, 5.5 * face.size)
@@ -213,19 +217,17 @@ def grown(pixels: Pixels, face: Face) -> tuple[Mask | None, Mask | None]:
         return None, None
     colour = np.median(lab[best], axis=0)
     garment = person & (far(lab, colour) < 12)
-    tie = None
-    for dx in (-0.2, -0.1, 0.0, 0.1, 0.2):
-        for dy in (0.85, 1.0, 1.2):
-            part = region(lab, person, (round(x + dx * face.size), round(y + dy * face.size)), 8)
-            if part is None:
-                continue
-            rows = np.flatnonzero(part.any(axis=1))
-            wide, tall = np.median(part[rows].sum(axis=1)), len(rows)
-            inside = 0.12 * face.size < wide < 0.5 * face.size and 0.4 * face.size < tall and tall > 1.3 * wide
-            skin = np.hypot(*(np.median(lab[part], axis=0) - flesh)[1:]) < 6
-            if inside and not skin and (tie is None or part.sum() > tie.sum()):
-                tie = part
-    return ndimage.binary_opening(garment, iterations=2), tie
+    return ndimage.binary_opening(garment, iterations=2), None if tie is None else stated(lab, face, tie)
+
+
+
+def stated(lab: NDArray[np.float32], face: Face, corners: list[list[float]]) -> Mask:
+    """What lies in a polygon stated in faces from the middle of the face, and is of its colour."""
+    (x, y), size = face.box.centre, face.size
+    drawn = Image.new("1", (lab.shape[1], lab.shape[0]))
+    ImageDraw.Draw(drawn).polygon([(x + a * size, y + b * size) for a, b in corners], fill=1)
+    inside = np.asarray(drawn)
+    return np.asarray(inside & (far(lab, np.median(lab[inside], axis=0)) < 15))
 
 
 def far(lab: NDArray[np.float32], colour: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -55,6 +55,15 @@ class Body:
     angle: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Keypoints:
+    """Local features: ``places`` (n x 4: x, y and size in pixels, direction in radians) and ``descriptors`` (n x d, of
+    unit length, float32), the strongest first."""
+
+    places: Floats
+    descriptors: Floats
+
+
 @runtime_checkable
 class FaceBackend(Protocol):
     """Finds and embeds faces. Two backends never share a feature space, so ``space`` names it."""
@@ -153,6 +162,13 @@ class Backends(Protocol):
     def bodies(self, pixels: Pixels, faces: Sequence[Face]) -> tuple[Body, ...]:
         """All bodies: those below ``faces``, and those that are found beside them."""
 
+    def keypoints(self, pixels: Pixels) -> Keypoints:
+        """Local features of a picture, the strongest first."""
+
+    @property
+    def keypoint_detector(self) -> str:
+        """Names what finds :meth:`keypoints`, part of the instrument."""
+
     @property
     def mesh_models(self) -> tuple[ModelCard, ...]:
         """The model files behind :meth:`mesh`."""
@@ -234,6 +250,17 @@ class Observed(Protocol):
     @property
     def bodies(self) -> tuple[Body, ...]:
         """All bodies, with a face and without."""
+
+    @property
+    def keypoints(self) -> Keypoints:
+        """Local features of the frame, the strongest first."""
+
+    @property
+    def keypoint_detector(self) -> str:
+        """Names what found :attr:`keypoints`."""
+
+    def look_distances_of(self, pictures: Sequence[Pixels], part: str) -> Floats:
+        """1 - cosine (m x n, at least 0) of m pictures, made of the frame, to n enrolled rows."""
 
 
 @runtime_checkable

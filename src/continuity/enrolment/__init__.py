@@ -16,6 +16,7 @@ from continuity.enrolment import actors as actor_part
 from continuity.enrolment import grade as grade_part
 from continuity.enrolment import logo as logo_part
 from continuity.enrolment import look as look_part
+from continuity.enrolment import scenery as scenery_part
 from continuity.enrolment import wardrobe as wardrobe_part
 from continuity.enrolment.writing import write
 from continuity.errors import EnrolmentError
@@ -41,6 +42,8 @@ def enrol(
     look_texts: Sequence[str] = (),
     logos: Mapping[str, str | os.PathLike[str]] | None = None,
     wardrobe: Mapping[str, Paths] | None = None,
+    products: Mapping[str, Paths] | None = None,
+    sets: Mapping[str, Paths] | None = None,
     name: str = "",
     backends: Backends | None = None,
     replace_existing: bool = False,
@@ -55,6 +58,8 @@ def enrol(
         look_texts: the brand look in words, for a look backend that reads text.
         logos: name -> artwork of that logo, PNG with alpha or SVG.
         wardrobe: name of an actor who is enrolled as well -> photographs of what that actor wears.
+        products: name -> photographs of one object, each filled by it, from several sides if it has several.
+        sets: name -> photographs of one room or place; people in them are masked out.
         name: name of the identity; the folder's name if empty.
         backends: the models; the local ones if None.
         replace_existing: write over an identity that is already there.
@@ -68,23 +73,27 @@ def enrol(
         MissingWeights: a model file is not on this machine.
     """
     target = Path(folder)
-    for given in (*(actors or {}).values(), *(wardrobe or {}).values(), grade, look, look_texts):
+    named = [each for those in (actors, wardrobe, products, sets) for each in (those or {}).values()]
+    for given in (*named, grade, look, look_texts):
         if isinstance(given, str | os.PathLike):
             raise EnrolmentError(f"a list was wanted, got {os.fspath(given)!r} alone: put it in a list")
     people = {actor: tuple(paths) for actor, paths in (actors or {}).items()}
     marks = dict(logos or {})
     clothes = {actor: tuple(paths) for actor, paths in (wardrobe or {}).items()}
     graded, looks, texts = tuple(grade), tuple(look), tuple(look_texts)
+    objects = {thing: tuple(paths) for thing, paths in (products or {}).items()}
+    rooms = {room: tuple(paths) for room, paths in (sets or {}).items()}
     for actor in clothes:
         if actor not in people:
             raise EnrolmentError(
                 f"the wardrobe of {actor!r} was wanted, the actor is not enrolled: give --actor {actor}=PICTURES as well"
             )
-    if not (people or graded or looks or texts or marks):
+    if not (people or graded or looks or texts or marks or objects or rooms):
         raise EnrolmentError(
-            "nothing to enrol: give --actor NAME=PICTURES, --grade PICTURES, --look PICTURES or --logo NAME=ARTWORK"
+            "nothing to enrol: give --actor NAME=PICTURES, --grade PICTURES, --look PICTURES, --logo NAME=ARTWORK, "
+            "--product NAME=PICTURES or --set NAME=PICTURES"
         )
-    for one in (name or target.resolve().name, *people, *marks):
+    for one in (name or target.resolve().name, *people, *marks, *objects, *rooms):
         if not _NAME.fullmatch(one):
             raise EnrolmentError(f"a name of letters, digits, '_', '-' and '.' was wanted, got {one!r}")
     if target.exists() and not replace_existing and (not target.is_dir() or any(target.iterdir())):
@@ -98,6 +107,8 @@ def enrol(
     chosen += [_chosen("look", "", looks, warnings)] if looks else [("look", "", ())] if texts else []
     chosen += [("logo", mark, (logo_part.Artwork.open(path),)) for mark, path in sorted(marks.items())]
     chosen += [_chosen("wardrobe", actor, paths, warnings) for actor, paths in sorted(clothes.items())]
+    chosen += [_chosen("product", thing, paths, warnings) for thing, paths in sorted(objects.items())]
+    chosen += [_chosen("set", room, paths, warnings) for room, paths in sorted(rooms.items())]
     identity = Identity(
         name=name or target.resolve().name,
         enrolled=tuple(
@@ -204,10 +215,18 @@ def _features(identity: Identity, chosen: Sequence[Chosen], backends: Backends, 
             seen = [ObservedFrame(i.pixels, index=0, seconds=None, identity=known, backends=backends) for i in images]
             features[grade_part.SPACE] = grade_part.features(seen, known.actors)
         if kind == "wardrobe":
-            dressed = [(_source(i), ObservedFrame(i.pixels, index=0, seconds=None, identity=known, backends=backends)) for i in images]
+            frames = [ObservedFrame(i.pixels, index=0, seconds=None, identity=known, backends=backends) for i in images]
+            dressed = [(_source(i), frame) for i, frame in zip(images, frames, strict=True)]
             features.setdefault(wardrobe_part.SPACE, {}).update(wardrobe_part.features(name, dressed))
+        if kind == "product":
+            seen_points = [(_source(i), i.pixels, backends.keypoints(i.pixels)) for i in images]
+            there = features.setdefault(scenery_part.space(backends.keypoint_detector), {})
+            there.update(scenery_part.local(f"product/{name}", seen_points, warnings))
+            rows = scenery_part.looks([i.pixels for i in images], backends)
+            features.setdefault(backends.look.space, {})[f"product/{name}"] = rows
         if kind == "look":
-            features[backends.look.space] = look_part.features(images, identity.texts, backends, warnings)
+            made = look_part.features(images, identity.texts, backends, warnings)
+            features.setdefault(backends.look.space, {}).update(made)
     marks = {name: art for _, name, arts in chosen for art in arts if isinstance(art, logo_part.Artwork)}
     if marks:
         features[logo_part.SPACE] = logo_part.features(marks)

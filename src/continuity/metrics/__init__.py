@@ -13,6 +13,7 @@ from continuity.metrics.grade import GradeDrift
 from continuity.metrics.hands import HandDefects
 from continuity.metrics.logo import LogoDrift
 from continuity.metrics.look import LookDistance, LookTextDistance
+from continuity.metrics.product import ProductDrift
 from continuity.metrics.wardrobe import WardrobeDrift
 from continuity.records import Expect, expectation
 
@@ -23,6 +24,7 @@ __all__ = [
     "LogoDrift",
     "LookDistance",
     "LookTextDistance",
+    "ProductDrift",
     "WardrobeDrift",
     "metrics_for",
 ]
@@ -50,6 +52,8 @@ def metrics_for(identity: Identity, expects: Mapping[str, str]) -> tuple[Metric,
         makers[f"logo:{logo}"] = partial(LogoDrift, logo)
     for actor in identity.wardrobes:
         makers[f"wardrobe:{actor}"] = partial(WardrobeDrift, actor)
+    for product in identity.products:
+        makers[f"product:{product}"] = partial(ProductDrift, product)
     if "hands" in expects:
         makers["hands"] = HandDefects
     for key in expects:

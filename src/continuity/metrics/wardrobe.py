@@ -31,7 +31,8 @@ OUT = 0.5  # faces of frame below the face: with less, the clothes are outside
 LIGHTS = (0.0, 0.5, 1.0)  # how much of the change of light on the skin the clothes share
 PATTERN = 1.5  # dE00 that a CIELAB unit of contrast is worth
 NOTICED = 4.0  # dE00 from which a garment is spoken of
-WHOLE = 0  # row of all clothes together
+WHOLE, TIE = 0, garments.TIE - 1  # rows of all clothes together, and of the tie
+LITTLE = 0.08  # of the clothes: what is seen less of, but a tie, moves with every fold
 DIGITS = 3
 
 
@@ -42,7 +43,6 @@ class _Part:
     name: str
     palette: float
     pattern: float
-    rival: str  # what it is compared with: a garment of that name, else all clothes
 
     @property
     def drift(self) -> float:
@@ -148,8 +148,7 @@ class WardrobeDrift:
             "worst": worst.name,
             "reference": _source(identity, self.actor, nearest),
             "garments": {
-                p.name: {"palette": round(p.palette, DIGITS), "pattern": round(p.pattern, DIGITS), "against": p.rival}
-                for p in compared
+                p.name: {"palette": round(p.palette, DIGITS), "pattern": round(p.pattern, DIGITS)} for p in compared
             },
             "light_shared": light,
         }
@@ -189,21 +188,20 @@ def _compared(
 ) -> tuple[tuple[_Part, ...], float]:
     """The garments of a frame against those of one photograph, in the light that explains most; and that light."""
     lights = LIGHTS if skin is not None and reference[SKIN].any() else (0.0,)
+    shares = np.minimum(here[SHARES], reference[SHARES])
+    alike = [kind for kind in range(1, KINDS) if shares[kind] > (0 if kind == TIE else LITTLE)]
     views = []
     for share in lights:
         found = []
-        for kind in range(KINDS):
-            if not here[SHARES][kind] or (kind == WHOLE and here[SHARES][1:].any() and reference[SHARES][1:].any()):
-                continue
-            rival = kind if reference[SHARES][kind] else WHOLE
+        for kind in alike if len(alike) > 1 else [WHOLE, *alike]:
             lit = here[PALETTES][kind]
             if share and skin is not None:
                 lit = fabric.relit(lit, skin, reference[SKIN], share)
-            palette = fabric.palette_drift(reference[PALETTES][rival], lit, whole=rival == kind)
+            palette = fabric.palette_drift(reference[PALETTES][kind], lit)
             pattern = 0.0
-            if rival == kind and reference[TEXTURES][kind].any() and here[TEXTURES][kind].any():
+            if reference[TEXTURES][kind].any() and here[TEXTURES][kind].any():
                 pattern = fabric.texture_drift(reference[TEXTURES][kind], here[TEXTURES][kind])
-            found.append(_Part(garments.NAMES[kind], palette, PATTERN * pattern, garments.NAMES[rival]))
+            found.append(_Part(garments.NAMES[kind], palette, PATTERN * pattern))
         views.append((tuple(found), share))
     return min(views, key=lambda v: _worst(v[0]).drift)
 

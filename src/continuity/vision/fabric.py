@@ -14,7 +14,8 @@ from continuity.vision.colour import lab_of, srgb_of
 COLOURS = 4  # of a palette
 APART = 8.0  # Lab with lightness at half weight: colours of a palette that are nearer are one
 TEXTILE = 2.0  # kL
-BANDS = (1.0, 2.0, 4.0, 8.0)  # px of blur between which patterns are measured
+BANDS = (1.0, 2.0, 4.0)  # px of blur between which patterns are measured
+LEAST = 60  # px within a region that show a pattern
 REACH = 3.0  # of a garment's gain in linear light that skin can explain: a darker face is never the whole story
 
 Labs = NDArray[np.float32]
@@ -54,16 +55,18 @@ def texture(lab: Labs, mask: NDArray[np.bool_]) -> Labs:
     between two Gaussian blurs, that take nothing from outside the region. Zeros where the region is too small."""
     from scipy import ndimage
 
-    weights = mask.astype(np.float32)
-    scaled = lab * np.array([0.5, 1, 1], np.float32) * weights[..., None]
+    inner = ndimage.binary_erosion(mask, np.ones((3, 3), bool), iterations=2)
+    if inner.sum() < LEAST:
+        return np.zeros(len(BANDS) - 1, np.float32)
+    rows, columns = np.nonzero(mask)
+    box = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
+    inner, weights = inner[box], mask[box].astype(np.float32)
+    planes = [weights, *(lab[box][..., c] * weights * (0.5 if c == 0 else 1) for c in range(3))]
     levels = []
     for sigma in BANDS:
-        under = np.maximum(ndimage.gaussian_filter(weights, sigma), 1e-3)
-        levels.append(ndimage.gaussian_filter(scaled, (sigma, sigma, 0)) / under[..., None])
-    inner = ndimage.binary_erosion(mask, np.ones((3, 3), bool), iterations=2)
-    if inner.sum() < 60:
-        return np.zeros(len(BANDS) - 1, np.float32)
-    steps = [np.square(a - b).sum(axis=-1)[inner].mean() for a, b in zip(levels, levels[1:], strict=False)]
+        under, *above = (ndimage.gaussian_filter(p, sigma, truncate=3)[inner] for p in planes)
+        levels.append(np.stack(above) / np.maximum(under, 1e-3))
+    steps = [np.square(a - b).sum(axis=0).mean() for a, b in zip(levels, levels[1:], strict=False)]
     return np.sqrt(np.array(steps)).astype(np.float32)
 
 
@@ -75,16 +78,21 @@ def differences(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(deltaE_ciede2000(left[:, None, :], right[None, :, :], kL=TEXTILE), np.float64)
 
 
-def palette_drift(reference: Labs, found: Labs, *, whole: bool = True) -> float:
-    """How far apart two palettes are, in dE00: each colour from the nearest of the other, weighted by share.
+def pairwise(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """CIEDE2000 with kL = 2 between each row of ``a`` (n x 3) and that of ``b``: n."""
+    from skimage.color import deltaE_ciede2000
 
-    The mean of both directions; only from ``found`` to ``reference`` where it is not the ``whole`` of it.
-    """
+    return np.asarray(deltaE_ciede2000(np.asarray(a, np.float64), np.asarray(b, np.float64), kL=TEXTILE), np.float64)
+
+
+def palette_drift(reference: Labs, found: Labs) -> float:
+    """How far apart two palettes are, in dE00: each colour from the nearest of the other, weighted by share; the mean
+    of both directions."""
     reference, found = reference[reference[:, 3] > 0], found[found[:, 3] > 0]
     apart = differences(reference[:, :3], found[:, :3])
     here = float(apart.min(axis=0) @ found[:, 3] / found[:, 3].sum())
     there = float(apart.min(axis=1) @ reference[:, 3] / reference[:, 3].sum())
-    return (there + here) / 2 if whole else here
+    return (there + here) / 2
 
 
 def texture_drift(reference: Labs, found: Labs) -> float:

@@ -38,6 +38,7 @@ SAME = 10.0  # Lab, with LIGHT: from the colour beside a tie, for a shirt
 EDGE = 12.0  # Lab between a tie and the shirt beside it
 EVEN = 0.3  # of the wider strip of shirt beside a tie that the narrower one has
 FLANKS = 16.0  # Lab between the shirt on either side of a tie
+STEP, GAP = 2, 5  # rows between those that are looked at for a tie, and the longest way without one
 LEAST = 0.6  # square faces of clothes that can be measured
 PART = 0.03  # of the clothes that a shirt covers at least, 5 * PART a jacket
 
@@ -249,8 +250,8 @@ def _tie(
 ) -> tuple[Mask, Labs | None]:
     """What hangs narrow from the collar between two flanks of one other colour, and that colour."""
     best: tuple[list[tuple[int, int, int]], Labs] | None = None
-    rows = range(int(chin), min(SIDE, int(chin + 2.6 * FACE)))
-    for offset in np.arange(-0.35, 0.36, 0.07) * FACE:
+    rows = range(int(chin), min(SIDE, int(chin + 2.6 * FACE)), STEP)
+    for offset in np.linspace(-0.33, 0.33, 9) * FACE:
         spans = {row: _span(lab[row], clothes[row], hung[row], round(middle[row] + offset)) for row in rows}
         run = _longest(spans, chin)
         if run and (best is None or len(run) > len(best[0])):
@@ -260,7 +261,7 @@ def _tie(
                 best = run, beside.astype(np.float32)
     found = np.zeros_like(clothes)
     for row, left, right in best[0] if best else ():
-        found[row, left : right + 1] = True
+        found[row : row + STEP, left : right + 1] = True
     return found & hung, best[1] if best else None
 
 
@@ -297,13 +298,13 @@ def _reach(line: Labs, clothes: Mask, side: tuple[int, int, Labs]) -> int:
 
 
 def _longest(spans: dict[int, Span | None], chin: float) -> list[tuple[int, int, int]]:
-    """The longest run of rows with a span, with gaps of at most three, that begins near the collar."""
+    """The longest run of rows with a span, that begins near the collar."""
     best: list[tuple[int, int, int]] = []
     run: list[tuple[int, int, int]] = []
     for row, span in spans.items():
         if span is None:
             continue
-        if run and row - run[-1][0] > 4:
+        if run and row - run[-1][0] > GAP:
             run = []
         run.append((row, span[0], span[1]))
         if len(run) > len(best) and run[0][0] < chin + 1.2 * FACE:
@@ -316,7 +317,7 @@ def _hangs(lab: Labs, run: list[tuple[int, int, int]]) -> bool:
     rows, left, right = np.array(run).T
     wide = right - left + 1
     tall = rows[-1] - rows[0] + 1
-    if tall < max(0.4 * FACE, 1.1 * np.median(wide)) or len(rows) < 0.7 * tall:
+    if tall < max(0.4 * FACE, 1.1 * np.median(wide)) or STEP * len(rows) < 0.7 * tall:
         return False
     third = max(1, len(rows) // 3)
     if np.median(wide[:third]) > 1.35 * np.median(wide[third:]):
