@@ -215,15 +215,15 @@ def _features(identity: Identity, chosen: Sequence[Chosen], backends: Backends, 
             seen = [ObservedFrame(i.pixels, index=0, seconds=None, identity=known, backends=backends) for i in images]
             features[grade_part.SPACE] = grade_part.features(seen, known.actors)
         if kind == "wardrobe":
-            frames = [ObservedFrame(i.pixels, index=0, seconds=None, identity=known, backends=backends) for i in images]
-            dressed = [(_source(i), frame) for i, frame in zip(images, frames, strict=True)]
+            seen = [ObservedFrame(i.pixels, index=0, seconds=None, identity=known, backends=backends) for i in images]
+            dressed = [(_source(i), one) for i, one in zip(images, seen, strict=True)]
             features.setdefault(wardrobe_part.SPACE, {}).update(wardrobe_part.features(name, dressed))
-        if kind == "product":
-            seen_points = [(_source(i), i.pixels, backends.keypoints(i.pixels)) for i in images]
-            there = features.setdefault(scenery_part.space(backends.keypoint_detector), {})
-            there.update(scenery_part.local(f"product/{name}", seen_points, warnings))
-            rows = scenery_part.looks([i.pixels for i in images], backends)
-            features.setdefault(backends.look.space, {})[f"product/{name}"] = rows
+        if kind in ("product", "set"):
+            seen = [ObservedFrame(i.pixels, index=0, seconds=None, identity=known, backends=backends) for i in images]
+            of = scenery_part.product if kind == "product" else scenery_part.place
+            local, rows = of(name, [(_source(i), one) for i, one in zip(images, seen, strict=True)], backends, warnings)
+            features.setdefault(scenery_part.space(backends.keypoint_detector), {}).update(local)
+            features.setdefault(backends.look.space, {})[f"{kind}/{name}"] = rows
         if kind == "look":
             made = look_part.features(images, identity.texts, backends, warnings)
             features.setdefault(backends.look.space, {}).update(made)

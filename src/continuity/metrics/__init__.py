@@ -14,6 +14,7 @@ from continuity.metrics.hands import HandDefects
 from continuity.metrics.logo import LogoDrift
 from continuity.metrics.look import LookDistance, LookTextDistance
 from continuity.metrics.product import ProductDrift
+from continuity.metrics.scenery import SetDrift
 from continuity.metrics.wardrobe import WardrobeDrift
 from continuity.records import Expect, expectation
 
@@ -25,6 +26,7 @@ __all__ = [
     "LookDistance",
     "LookTextDistance",
     "ProductDrift",
+    "SetDrift",
     "WardrobeDrift",
     "metrics_for",
 ]
@@ -54,6 +56,8 @@ def metrics_for(identity: Identity, expects: Mapping[str, str]) -> tuple[Metric,
         makers[f"wardrobe:{actor}"] = partial(WardrobeDrift, actor)
     for product in identity.products:
         makers[f"product:{product}"] = partial(ProductDrift, product)
+    for name in identity.sets:
+        makers[f"set:{name}"] = partial(SetDrift, name)
     if "hands" in expects:
         makers["hands"] = HandDefects
     for key in expects:
@@ -64,4 +68,4 @@ def metrics_for(identity: Identity, expects: Mapping[str, str]) -> tuple[Metric,
 
 def _usual(key: str) -> Expect:
     """What a shot expects where nothing is said: clothes and products are often out of the frame."""
-    return Expect.IF_PRESENT if key.split(":")[0] in ("wardrobe", "product", "set") else Expect.REQUIRED
+    return Expect.IF_PRESENT if key.split(":")[0] in ("wardrobe", "product") else Expect.REQUIRED

@@ -43,20 +43,22 @@ VIEWS = (  # (share of each side, middle) of the parts looked at where it was no
     (0.55, (0.25, 0.7)),
     (0.55, (0.75, 0.7)),
 )
-COLOUR = 30.0  # dE00 after alignment that count as much as a look distance of 1
+CAST = 1.3  # gain of a channel against the others that light may have
+COLOUR = 40.0  # dE00 after alignment that count as much as a look distance of 1
 GONE = 0.8  # look distance from which nothing like it is there
 DISTINCT, TRACES = 25.0, 0.004  # chroma of a colour of its own, and the share of the frame that may still be it
+FLAT = 6.0  # Lab within which a frame is of one colour, such as a fade to black
 LEAST_SIDE = 32  # px of a frame that can be measured
 DIGITS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ProductDrift:
-    """Drift of an enrolled object: the larger of its look distance and, where aligned, of its colour difference / 30.
+    """Drift of an enrolled object: the larger of its look distance and, where aligned, of its colour difference / 40.
 
     Where at least 12 local features agree on how the object lies in the frame, it is cut out as the photograph shows it
-    and compared there: 1 - cosine of the look backend, and the median CIEDE2000 (kL = 2, after the overall change of
-    lightness) over the agreeing part. Else the look distance of the nearest of seven parts of the frame. Of several
+    and compared there: 1 - cosine of the look backend, and the median CIEDE2000 (kL = 2, less what exposure and a
+    cast of at most 30 % explain) over the agreeing part. Else the look distance of the nearest of seven parts of the frame. Of several
     photographs the nearest counts. 0 is an enrolled picture; range 0 to 2.
 
     Absent is said only where neither local features nor the look nor the object's own colours are in the frame; an
@@ -119,6 +121,10 @@ class ProductDrift:
         if min(height, width) < LEAST_SIDE:
             return FrameMeasurement(
                 status=Status.NOT_MEASURABLE, note=f"the frame is too small to look for it: {width} x {height} px"
+            )
+        if not len(seen.keypoints.places) and float(np.ptp(seen.lab.reshape(-1, 3), axis=0).max()) < FLAT:
+            return FrameMeasurement(
+                status=Status.NOT_MEASURABLE, note="the frame is of one colour: nothing can be found in it"
             )
         known = references(identity, "product", self.product, seen.keypoint_detector)
         agreements = [agreed(points, seen.keypoints) for points, _, _ in known]
@@ -220,7 +226,7 @@ def _rectified(pixels: Pixels, pose: Matrix, size: tuple[float, float], small: t
 
 
 def _recoloured(lab: NDArray[np.float32], cut: Pixels, places: NDArray[np.float32]) -> float:
-    """Median colour difference around the agreeing features, less the overall change of lightness."""
+    """Median colour difference around the agreeing features, less what exposure and a mild cast explain."""
     here = lab_of(cut)
     rows, columns = np.mgrid[: lab.shape[0], : lab.shape[1]]
     near = np.zeros(lab.shape[:2], bool)
@@ -229,9 +235,7 @@ def _recoloured(lab: NDArray[np.float32], cut: Pixels, places: NDArray[np.float3
     near &= cut.any(axis=-1)
     if near.sum() < 30:
         return 0.0
-    a, b = lab[near], here[near].copy()
-    b[:, 0] += np.median(a[:, 0]) - np.median(b[:, 0])
-    return float(np.median(fabric.pairwise(a, b)))
+    return fabric.recolouring(lab[near], here[near], CAST)
 
 
 def _around(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from continuity.vision.colour import lab_of, srgb_of
 COLOURS = 4  # of a palette
 APART = 8.0  # Lab with lightness at half weight: colours of a palette that are nearer are one
 TEXTILE = 2.0  # kL
+UNITS, STRAY = 24, 0.25
 BANDS = (1.0, 2.0, 4.0)  # px of blur between which patterns are measured
 LEAST = 60  # px within a region that show a pattern
 REACH = 3.0  # of a garment's gain in linear light that skin can explain: a darker face is never the whole story
@@ -86,13 +87,30 @@ def pairwise(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
 
 
 def palette_drift(reference: Labs, found: Labs) -> float:
-    """How far apart two palettes are, in dE00: each colour from the nearest of the other, weighted by share; the mean
-    of both directions."""
+    """How far apart two palettes are, in dE00: the mean of two answers, since what is in the frame changes shares.
+
+    One is each colour's distance from the nearest of the other palette, weighted by share, both ways. The other is what
+    it costs to carry one palette over to the other by shares (the earth mover's distance of Rubner et al. 2000, IJCV
+    40:99, in UNITS equal parts), without the dearest STRAY of it: something else that came into view.
+    """
+    from scipy.optimize import linear_sum_assignment
+
     reference, found = reference[reference[:, 3] > 0], found[found[:, 3] > 0]
     apart = differences(reference[:, :3], found[:, :3])
-    here = float(apart.min(axis=0) @ found[:, 3] / found[:, 3].sum())
-    there = float(apart.min(axis=1) @ reference[:, 3] / reference[:, 3].sum())
-    return (there + here) / 2
+    there, here = (p[:, 3] / p[:, 3].sum() for p in (reference, found))
+    nearest = (float(apart.min(axis=0) @ here) + float(apart.min(axis=1) @ there)) / 2
+    parts = apart[np.ix_(_units(there), _units(here))]
+    carried = np.sort(parts[linear_sum_assignment(parts)])[: round(UNITS * (1 - STRAY))]
+    return (nearest + float(carried.mean())) / 2
+
+
+def _units(shares: NDArray[np.floating]) -> NDArray[np.intp]:
+    """The number of each colour as often as its share of UNITS says, by largest remainders."""
+    exact = shares * UNITS
+    counts = np.floor(exact).astype(int)
+    for number in np.argsort(counts - exact, kind="stable")[: UNITS - int(counts.sum())]:
+        counts[number] += 1
+    return np.repeat(np.arange(len(shares)), counts)
 
 
 def texture_drift(reference: Labs, found: Labs) -> float:
@@ -120,3 +138,13 @@ def _linear(lab: ArrayLike) -> NDArray[np.float64]:
 
 def _coded(linear: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
+
+
+def recolouring(reference: Labs, found: Labs, cast: float) -> float:
+    """Median CIEDE2000 (kL = 2) between pixels in pairs (n x 3 CIELAB each), less what light explains: one exposure,
+    and a gain of each channel of linear sRGB against it of at most ``cast``, either way."""
+    then, now = _linear(reference), _linear(found)
+    gains = (np.median(then, axis=0) + 1e-3) / (np.median(now, axis=0) + 1e-3)
+    exposure = float(np.exp(np.log(gains).mean()))
+    lit = np.clip(now * exposure * np.clip(gains / exposure, 1 / cast, cast), 0, 1)
+    return float(np.median(pairwise(reference, lab_of(_coded(lit)))))
