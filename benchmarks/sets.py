@@ -77,9 +77,7 @@ def main() -> None:
         names = range(half, len(clips), 2)
         for kind in KINDS:
             own = {str(n): np.array(found.get((kind, n, n), [])) for n in names}
-            other = {
-                str(n): np.array([v for m in names if m != n for v in found.get((kind, n, m), [])]) for n in names
-            }
+            other = {str(n): np.array([v for m in names if m != n for v in found.get((kind, n, m), [])]) for n in names}
             same, rest = np.concatenate(list(own.values())), np.concatenate(list(other.values()))
             area, low, high = clustered_auc(own, other)
             limit = shipped.limit if shipped else None
@@ -99,7 +97,10 @@ def main() -> None:
                     "other_within_limit": None if limit is None else float((rest <= limit).mean()),
                 }
             )
-    show(f"sets: {left_out} clips left out (people fill the first frame), {blind} not measured, {1000 * np.median(spent):.0f} ms a frame; {instrument.digest}", rows)
+    show(
+        f"sets: {left_out} clips left out (people fill the first frame), {blind} not measured, {1000 * np.median(spent):.0f} ms a frame; {instrument.digest}",
+        rows,
+    )
     save(given.json, rows)
 
 

@@ -55,9 +55,13 @@ TIES = ((28, 34, 70), (120, 24, 34), (40, 92, 60), (96, 96, 104), (196, 160, 60)
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--clips", type=Path, required=True, help="folder of clips of one dressed person each")
-    parser.add_argument("--luts", type=Path, help="folder of .cube looks, three of which are other light at half strength")
+    parser.add_argument(
+        "--luts", type=Path, help="folder of .cube looks, three of which are other light at half strength"
+    )
     parser.add_argument("--frames", type=int, default=4, help="frames of a clip that are measured")
-    parser.add_argument("--ties", type=Path, help="JSON: file name of a clip -> corners of its tie, in faces from its middle")
+    parser.add_argument(
+        "--ties", type=Path, help="JSON: file name of a clip -> corners of its tie, in faces from its middle"
+    )
     parser.add_argument("--json", type=Path, help="file for the rows")
     parser.add_argument("--detail", action="store_true", help="one line a measurement, with its evidence")
     given = parser.parse_args()
@@ -71,7 +75,9 @@ def main() -> None:
         for number, path in enumerate(track(files([given.clips], CLIPS), "clips", disable=not sys.stderr.isatty())):
             half = ("tune", "report")[number % 2]
             for drawn in (False, True):
-                for kind, note, value, seconds in clip(path, Path(work) / f"{number}-{drawn}", backends, given.frames, looks, drawn, ties):
+                for kind, note, value, seconds in clip(
+                    path, Path(work) / f"{number}-{drawn}", backends, given.frames, looks, drawn, ties
+                ):
                     spent.append(seconds)
                     if given.detail:
                         print(path.parent.name, path.name, half, kind, value, note, sep="\t")
@@ -87,7 +93,10 @@ def main() -> None:
         for kind in (*SAME, "drawn same", "drawn same, other light", *ALTERED)
         if kind in found[half]
     ]
-    show(f"wardrobe: {len(spent)} frames, {1000 * np.median(spent):.0f} ms each at most {LONGEST} px; {instrument.digest}", rows)
+    show(
+        f"wardrobe: {len(spent)} frames, {1000 * np.median(spent):.0f} ms each at most {LONGEST} px; {instrument.digest}",
+        rows,
+    )
     save(given.json, rows)
 
 
@@ -122,7 +131,13 @@ def row(half: str, kind: str, found: dict[str, dict[str, list[float]]], limit: f
 
 
 def clip(
-    path: Path, folder: Path, backends: Backends, count: int, looks: list[ImageFilter.Color3DLUT], drawn: bool, ties: Ties
+    path: Path,
+    folder: Path,
+    backends: Backends,
+    count: int,
+    looks: list[ImageFilter.Color3DLUT],
+    drawn: bool,
+    ties: Ties,
 ) -> Iterator[tuple[str, str, float | None, float]]:
     """Kind, note, drift and seconds of each candidate of a clip."""
     frames = [small(f.pixels) for f in ct.open_media(path).frames(ct.Sampling())]
@@ -160,7 +175,9 @@ def clip(
                 yield measured(f"{kind}, other light", light, identity, backends)
 
 
-def measured(kind: str, pixels: Pixels, identity: ct.Identity, backends: Backends) -> tuple[str, str, float | None, float]:
+def measured(
+    kind: str, pixels: Pixels, identity: ct.Identity, backends: Backends
+) -> tuple[str, str, float | None, float]:
     seen = ObservedFrame(pixels, index=0, seconds=None, identity=identity, backends=backends)
     _ = seen.faces  # shared with the other metrics
     start = time.perf_counter()
@@ -204,7 +221,13 @@ def grown(pixels: Pixels, face: Face, tie: list[list[float]] | None) -> tuple[Ma
     person[y0:y1, x0:x1] = large[y0 - top : y1 - top, x0 - left : x1 - left]
     person[: round(face.box.bottom + 0.1 * face.size)] = False
     lab = lab_of(np.asarray(Image.fromarray(pixels).filter(ImageFilter.MedianFilter(5))))
-    flesh = np.median(lab[round(y - 0.1 * face.size) : round(y + 0.2 * face.size), round(x - 0.25 * face.size) : round(x + 0.25 * face.size)].reshape(-1, 3), axis=0)
+    flesh = np.median(
+        lab[
+            round(y - 0.1 * face.size) : round(y + 0.2 * face.size),
+            round(x - 0.25 * face.size) : round(x + 0.25 * face.size),
+        ].reshape(-1, 3),
+        axis=0,
+    )
     best: Mask | None = None
     for dx in (-1.0, -0.6, -0.3, 0.0, 0.3, 0.6, 1.0):
         for dy in (1.1, 1.4, 1.8):
@@ -218,7 +241,6 @@ def grown(pixels: Pixels, face: Face, tie: list[list[float]] | None) -> tuple[Ma
     colour = np.median(lab[best], axis=0)
     garment = person & (far(lab, colour) < 12)
     return ndimage.binary_opening(garment, iterations=2), None if tie is None else stated(lab, face, tie)
-
 
 
 def stated(lab: NDArray[np.float32], face: Face, corners: list[list[float]]) -> Mask:

@@ -63,7 +63,9 @@ def spread(args: Sequence[str]) -> list[str]:
     "--logo", "logos", metavar="NAME=ARTWORK", multiple=True, help="A mark: PNG with alpha or SVG; repeatable."
 )
 @click.option("--wardrobe", metavar="NAME=PICTURES", multiple=True, help="What that actor wears; repeatable.")
-@click.option("--product", "products", metavar="NAME=PICTURES", multiple=True, help="Pictures of an object; repeatable.")
+@click.option(
+    "--product", "products", metavar="NAME=PICTURES", multiple=True, help="Pictures of an object; repeatable."
+)
 @click.option("--set", "sets", metavar="NAME=PICTURES", multiple=True, help="Pictures of a room or place; repeatable.")
 @click.option("--name", default="", help="Name of the identity; the folder's name if left out.")
 @click.option("--replace", is_flag=True, help="Write over an identity that is already there.")

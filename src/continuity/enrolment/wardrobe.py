@@ -30,9 +30,14 @@ def parts(worn: garments.Worn) -> dict[str, NDArray[np.float32]]:
     seen = [mask.sum() >= SMALL * garments.FACE**2 for mask in masks]
     bands = len(fabric.BANDS) - 1
     return {
-        PALETTES: np.stack([fabric.palette(worn.lab[m] if s else worn.lab[:0, 0]) for m, s in zip(masks, seen, strict=True)]),
+        PALETTES: np.stack(
+            [fabric.palette(worn.lab[m] if s else worn.lab[:0, 0]) for m, s in zip(masks, seen, strict=True)]
+        ),
         TEXTURES: np.stack(
-            [fabric.texture(worn.lab, m) if s else np.zeros(bands, np.float32) for m, s in zip(masks, seen, strict=True)]
+            [
+                fabric.texture(worn.lab, m) if s else np.zeros(bands, np.float32)
+                for m, s in zip(masks, seen, strict=True)
+            ]
         ),
         SHARES: np.array([m.sum() / total if s else 0 for m, s in zip(masks, seen, strict=True)], np.float32),
     }

@@ -149,7 +149,7 @@ class ProductDrift:
                     "colours are there",
                     evidence=evidence,
                 )
-        shapes = (Rectangle(label=self.key, box=_view(int(part), width, height)),)
+        shapes = (Rectangle(label=f"{self.key}?", box=_view(int(part), width, height)),)
         return self._measured(seen, value, "", evidence, shapes)
 
     def join(self, frames: Sequence[FrameMeasurement]) -> Measurement:

@@ -209,16 +209,15 @@ def _compared(
 def _shapes(label: str, worn: garments.Worn) -> tuple[Shape, ...]:
     """The garments that were told apart, else the clothes as a whole."""
     there = [n for n in range(1, KINDS + 1) if (worn.labels == n).sum() >= 9]
-    return tuple(
-        Rectangle(label=label if len(there) == 1 else garments.NAMES[n - 1], box=worn.box(n)) for n in there
-    )
+    return tuple(Rectangle(label=label if len(there) == 1 else garments.NAMES[n - 1], box=worn.box(n)) for n in there)
 
 
 def _words(compared: Sequence[_Part]) -> str:
     """Which garments drifted, the worst first; empty where none did."""
     said = sorted((p for p in compared if p.drift >= NOTICED), key=lambda p: -p.drift)
     return ", ".join(
-        f"{p.name} {'recoloured' if p.palette >= p.pattern else 'of another pattern'} ({p.drift:.1f} dE00)" for p in said
+        f"{p.name} {'recoloured' if p.palette >= p.pattern else 'of another pattern'} ({p.drift:.1f} dE00)"
+        for p in said
     )
 
 

@@ -200,9 +200,7 @@ def _middle(body: Body, window: Window, chin: float) -> NDArray[np.float64]:
     return np.interp(np.arange(SIDE), [chin, y], [SIDE / 2, x])
 
 
-def _told_apart(
-    lab: Labs, clothes: Mask, hung: Mask, middle: NDArray[np.float64], chin: float
-) -> NDArray[np.uint8]:
+def _told_apart(lab: Labs, clothes: Mask, hung: Mask, middle: NDArray[np.float64], chin: float) -> NDArray[np.uint8]:
     labels = np.where(clothes, CLOTHES, 0).astype(np.uint8)
     if clothes.sum() < LEAST * FACE**2:
         return labels
@@ -245,9 +243,7 @@ def _kept_in(part: Mask, rest: Mask, across: NDArray[np.float64]) -> bool:
     return bool((left & right).mean() > 0.6)
 
 
-def _tie(
-    lab: Labs, clothes: Mask, hung: Mask, middle: NDArray[np.float64], chin: float
-) -> tuple[Mask, Labs | None]:
+def _tie(lab: Labs, clothes: Mask, hung: Mask, middle: NDArray[np.float64], chin: float) -> tuple[Mask, Labs | None]:
     """What hangs narrow from the collar between two flanks of one other colour, and that colour."""
     best: tuple[list[tuple[int, int, int]], Labs] | None = None
     rows = range(int(chin), min(SIDE, int(chin + 2.6 * FACE)), STEP)
