@@ -97,10 +97,8 @@ def main() -> None:
                     "other_within_limit": None if limit is None else float((rest <= limit).mean()),
                 }
             )
-    show(
-        f"sets: {left_out} clips left out (people fill the first frame), {blind} not measured, {1000 * np.median(spent):.0f} ms a frame; {instrument.digest}",
-        rows,
-    )
+    left = f"{left_out} clips left out (people fill the first frame), {blind} not measured"
+    show(f"sets: {left}, {1000 * np.median(spent):.0f} ms a frame; {instrument.digest}", rows)
     save(given.json, rows)
 
 

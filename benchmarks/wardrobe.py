@@ -94,7 +94,7 @@ def main() -> None:
         if kind in found[half]
     ]
     show(
-        f"wardrobe: {len(spent)} frames, {1000 * np.median(spent):.0f} ms each at most {LONGEST} px; {instrument.digest}",
+        f"wardrobe: {len(spent)} frames of {LONGEST} px, {1000 * np.median(spent):.0f} ms each; {instrument.digest}",
         rows,
     )
     save(given.json, rows)
@@ -144,7 +144,8 @@ def clip(
     random = np.random.default_rng(len(str(path.name)))
     colour, other = (TIES[i] for i in random.permutation(len(TIES))[:2])
     identity, first = None, 0
-    for first, pixels in enumerate(frames[:-1]):
+    for number, pixels in enumerate(frames[:-1]):
+        first = number
         start = with_tie(pixels, face_in(pixels, backends), colour) if drawn else pixels
         if start is not None:
             identity = enrolled(folder, start, backends)

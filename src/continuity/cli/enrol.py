@@ -66,7 +66,7 @@ def spread(args: Sequence[str]) -> list[str]:
 @click.option(
     "--product", "products", metavar="NAME=PICTURES", multiple=True, help="Pictures of an object; repeatable."
 )
-@click.option("--set", "sets", metavar="NAME=PICTURES", multiple=True, help="Pictures of a room or place; repeatable.")
+@click.option("--set", "sets", metavar="NAME=PICTURES", multiple=True, help="A room or place; repeatable.")
 @click.option("--name", default="", help="Name of the identity; the folder's name if left out.")
 @click.option("--replace", is_flag=True, help="Write over an identity that is already there.")
 @click.option("--refresh", is_flag=True, help="Compute an enrolled identity anew with the models that are here now.")
@@ -126,7 +126,7 @@ def enrol(
 
 
 def pictures(option: str, words: Sequence[str]) -> Mapping[str, Sequence[Path]]:
-    """The files by name, of an option that is ``NAME=PICTURES``. Raises UsageError as :func:`by_name`, :func:`files`."""
+    """The files by name, of an option that is ``NAME=PICTURES``. Raises as :func:`by_name` and :func:`files`."""
     return {name: files(patterns) for name, patterns in by_name(words, option).items()}
 
 

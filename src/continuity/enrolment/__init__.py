@@ -86,7 +86,7 @@ def enrol(
     for actor in clothes:
         if actor not in people:
             raise EnrolmentError(
-                f"the wardrobe of {actor!r} was wanted, the actor is not enrolled: give --actor {actor}=PICTURES as well"
+                f"the wardrobe of {actor!r} was wanted without the actor: give --actor {actor}=PICTURES as well"
             )
     if not (people or graded or looks or texts or marks or objects or rooms):
         raise EnrolmentError(

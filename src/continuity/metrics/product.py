@@ -58,8 +58,8 @@ class ProductDrift:
 
     Where at least 12 local features agree on how the object lies in the frame, it is cut out as the photograph shows it
     and compared there: 1 - cosine of the look backend, and the median CIEDE2000 (kL = 2, less what exposure and a
-    cast of at most 30 % explain) over the agreeing part. Else the look distance of the nearest of seven parts of the frame. Of several
-    photographs the nearest counts. 0 is an enrolled picture; range 0 to 2.
+    cast of at most 30 % explain) over the agreeing part. Else the look distance of the nearest of seven parts of the
+    frame. Of several photographs the nearest counts. 0 is an enrolled picture (noise floor 0.02); range 0 to 2.
 
     Absent is said only where neither local features nor the look nor the object's own colours are in the frame; an
     object without a colour of its own that looks far off is measured all the same, and so fails.

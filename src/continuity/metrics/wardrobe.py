@@ -202,6 +202,11 @@ def _compared(
             if reference[TEXTURES][kind].any() and here[TEXTURES][kind].any():
                 pattern = fabric.texture_drift(reference[TEXTURES][kind], here[TEXTURES][kind])
             found.append(_Part(garments.NAMES[kind], palette, PATTERN * pattern))
+        if here[SHARES][TIE] and not reference[SHARES][TIE]:  # worn unseen then, it would be of a colour of the clothes
+            lit = here[PALETTES][TIE]
+            if share and skin is not None:
+                lit = fabric.relit(lit, skin, reference[SKIN], share)
+            found.append(_Part(garments.NAMES[TIE], fabric.newness(reference[PALETTES][WHOLE], lit), 0.0))
         views.append((tuple(found), share))
     return min(views, key=lambda v: _worst(v[0]).drift)
 

@@ -6,6 +6,8 @@ lightness most.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -67,7 +69,7 @@ def texture(lab: Labs, mask: NDArray[np.bool_]) -> Labs:
     for sigma in BANDS:
         under, *above = (ndimage.gaussian_filter(p, sigma, truncate=3)[inner] for p in planes)
         levels.append(np.stack(above) / np.maximum(under, 1e-3))
-    steps = [np.square(a - b).sum(axis=0).mean() for a, b in zip(levels, levels[1:], strict=False)]
+    steps = [np.square(a - b).sum(axis=0).mean() for a, b in pairwise(levels)]
     return np.sqrt(np.array(steps)).astype(np.float32)
 
 
@@ -79,7 +81,7 @@ def differences(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(deltaE_ciede2000(left[:, None, :], right[None, :, :], kL=TEXTILE), np.float64)
 
 
-def pairwise(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+def one_by_one(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     """CIEDE2000 with kL = 2 between each row of ``a`` (n x 3) and that of ``b``: n."""
     from skimage.color import deltaE_ciede2000
 
@@ -102,6 +104,13 @@ def palette_drift(reference: Labs, found: Labs) -> float:
     parts = apart[np.ix_(_units(there), _units(here))]
     carried = np.sort(parts[linear_sum_assignment(parts)])[: round(UNITS * (1 - STRAY))]
     return (nearest + float(carried.mean())) / 2
+
+
+def newness(reference: Labs, found: Labs) -> float:
+    """How far the colours of ``found`` are from the nearest of ``reference``, in dE00, weighted by share."""
+    reference, found = reference[reference[:, 3] > 0], found[found[:, 3] > 0]
+    apart = differences(reference[:, :3], found[:, :3]).min(axis=0)
+    return float(apart @ found[:, 3] / found[:, 3].sum())
 
 
 def _units(shares: NDArray[np.floating]) -> NDArray[np.intp]:
@@ -147,4 +156,4 @@ def recolouring(reference: Labs, found: Labs, cast: float) -> float:
     gains = (np.median(then, axis=0) + 1e-3) / (np.median(now, axis=0) + 1e-3)
     exposure = float(np.exp(np.log(gains).mean()))
     lit = np.clip(now * exposure * np.clip(gains / exposure, 1 / cast, cast), 0, 1)
-    return float(np.median(pairwise(reference, lab_of(_coded(lit)))))
+    return float(np.median(one_by_one(reference, lab_of(_coded(lit)))))

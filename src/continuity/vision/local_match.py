@@ -31,6 +31,7 @@ class Agreement:
 
     @property
     def voters(self) -> int:
+        """How many features agree."""
         return len(self.reference)
 
 
