@@ -47,7 +47,8 @@ def main() -> None:
     found: dict[tuple[str, int, int], list[float]] = {}  # by kind, shown and enrolled clip
     blind, left_out, spent = 0, 0, []
     with tempfile.TemporaryDirectory() as work:
-        pictures, clips = {}, []
+        pictures: dict[str, list[Path]] = {}
+        clips: list[list[NDArray[np.uint8]]] = []
         for number, path in enumerate(paths):
             frames = [small(f.pixels) for f in ct.open_media(path).frames(ct.Sampling())]
             if not enrollable(frames[0], backends):

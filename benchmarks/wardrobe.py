@@ -106,11 +106,11 @@ def row(half: str, kind: str, found: dict[str, dict[str, list[float]]], limit: f
     prefix = "drawn " if drawn else ""
     own: dict[str, list[float]] = {}
     for name in SAME:
-        for cluster, values in found.get(prefix + name, {}).items():
-            own.setdefault(cluster, []).extend(values)
+        for cluster, some in found.get(prefix + name, {}).items():
+            own.setdefault(cluster, []).extend(some)
     values = np.concatenate([np.array(v) for v in found[kind].values()])
     names = set(own) | set(found[kind])
-    area = (None, None, None)
+    area: tuple[float | None, ...] = (None, None, None)
     if kind in ALTERED:
         area = clustered_auc(
             {n: np.array(own.get(n, [])) for n in names}, {n: np.array(found[kind].get(n, [])) for n in names}
@@ -286,7 +286,7 @@ def recoloured(pixels: Pixels, mask: Mask, way: int) -> Pixels:
         up = way == 2 if 35 < middle[0] < 65 else middle[0] < 50
         lab[..., 0] += 30 if up else -30
     lab[..., 0] = np.clip(lab[..., 0], 0, 100)
-    return np.rint(pixels * (1 - soft) + 255 * srgb_of(lab) * soft).astype(np.uint8)
+    return np.asarray(np.rint(pixels * (1 - soft) + 255 * srgb_of(lab) * soft), np.uint8)
 
 
 def with_tie(pixels: Pixels, face: Face | None, colour: tuple[int, int, int]) -> Pixels | None:

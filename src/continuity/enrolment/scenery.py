@@ -70,15 +70,16 @@ def background(seen: Observed) -> tuple[Pixels, Keypoints, float]:
     them, and the share of the frame that is free of them."""
     height, width = seen.pixels.shape[:2]
     picture = np.asarray(Image.fromarray(seen.pixels).resize(_size(width, height, GRID), Image.Resampling.BOX))
-    hidden = np.zeros(picture.shape[:2], bool)
+    hidden: NDArray[np.bool_] = np.zeros(picture.shape[:2], bool)
+    tall, wide = picture.shape[:2]
     scale = picture.shape[1] / width
     for body in seen.bodies:
         hidden |= _hidden(body, hidden.shape, scale)
     free = float(1 - hidden.mean())
     points = seen.keypoints
     if hidden.any() and free > 0:
-        down = np.clip((points.places[:, 1] * scale).astype(int), 0, hidden.shape[0] - 1)
-        across = np.clip((points.places[:, 0] * scale).astype(int), 0, hidden.shape[1] - 1)
+        down = np.clip((points.places[:, 1] * scale).astype(int), 0, tall - 1)
+        across = np.clip((points.places[:, 0] * scale).astype(int), 0, wide - 1)
         kept = ~hidden[down, across]
         points = Keypoints(points.places[kept], points.descriptors[kept])
         picture = _filled(picture, hidden)
@@ -161,7 +162,7 @@ def references(
 def _pictures(
     stored: Mapping[str, NDArray[np.float32]], key: str
 ) -> list[tuple[Keypoints, NDArray[np.float32], tuple[float, float]]]:
-    found = []
+    found: list[tuple[Keypoints, NDArray[np.float32], tuple[float, float]]] = []
     while (prefix := f"{key}/{len(found)}") + "/size" in stored:
         points = Keypoints(stored[f"{prefix}/places"], stored[f"{prefix}/descriptors"])
         width, height = stored[f"{prefix}/size"].tolist()

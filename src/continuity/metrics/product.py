@@ -243,7 +243,7 @@ def _around(points: NDArray[np.float64]) -> NDArray[np.float64]:
     from scipy.spatial import ConvexHull, QhullError
 
     try:
-        return points[ConvexHull(points).vertices]
+        return np.asarray(points[ConvexHull(points).vertices])
     except QhullError:  # all in one line
         return points[[int(points[:, 0].argmin()), int(points[:, 0].argmax())]]
 

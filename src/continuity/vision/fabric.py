@@ -70,22 +70,24 @@ def texture(lab: Labs, mask: NDArray[np.bool_]) -> Labs:
         under, *above = (ndimage.gaussian_filter(p, sigma, truncate=3)[inner] for p in planes)
         levels.append(np.stack(above) / np.maximum(under, 1e-3))
     steps = [np.square(a - b).sum(axis=0).mean() for a, b in pairwise(levels)]
-    return np.sqrt(np.array(steps)).astype(np.float32)
+    return np.asarray(np.sqrt(np.array(steps)), np.float32)
+
+
+def _ciede2000(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    from skimage.color import deltaE_ciede2000
+
+    return np.asarray(deltaE_ciede2000(a, b, kL=TEXTILE), np.float64)  # type: ignore[no-untyped-call]
 
 
 def differences(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     """CIEDE2000 with kL = 2 between the rows of ``a`` (n x 3) and of ``b`` (m x 3): n x m."""
-    from skimage.color import deltaE_ciede2000
-
     left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    return np.asarray(deltaE_ciede2000(left[:, None, :], right[None, :, :], kL=TEXTILE), np.float64)
+    return _ciede2000(left[:, None, :], right[None, :, :])
 
 
 def one_by_one(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     """CIEDE2000 with kL = 2 between each row of ``a`` (n x 3) and that of ``b``: n."""
-    from skimage.color import deltaE_ciede2000
-
-    return np.asarray(deltaE_ciede2000(np.asarray(a, np.float64), np.asarray(b, np.float64), kL=TEXTILE), np.float64)
+    return _ciede2000(np.asarray(a, np.float64), np.asarray(b, np.float64))
 
 
 def palette_drift(reference: Labs, found: Labs) -> float:

@@ -150,7 +150,7 @@ def _neck(body: Body, window: Window, chin: float) -> Mask:
     rows, columns = np.mgrid[:SIDE, :SIDE]
     shoulders = chin + 0.6 * FACE
     near: Mask = np.abs(columns - SIDE / 2) < 0.4 * FACE
-    return near & (rows < shoulders)
+    return np.asarray(near & (rows < shoulders), np.bool_)
 
 
 def _opened(mask: Mask) -> Mask:
