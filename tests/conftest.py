@@ -48,6 +48,33 @@ def enrolled(
     return ct.enrol(folder / "collins", actors={"collins": [picture]}, grade=[picture], backends=backends)
 
 
+@pytest.fixture(scope="session")
+def coffee() -> np.ndarray:
+    """A real photograph of a cup, 400 x 600, nobody in it, shipped with scikit-image."""
+    from skimage import data
+
+    return np.ascontiguousarray(data.coffee())
+
+
+@pytest.fixture(scope="session")
+def dressed(
+    tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray, coffee: np.ndarray, backends: ct.LocalBackends
+) -> ct.Identity:
+    """The astronaut in her suit, the cup as a product and her studio as a set, enrolled with the real models."""
+    folder = tmp_path_factory.mktemp("dressed")
+    for name, pixels in (("astronaut", astronaut), ("coffee", coffee)):
+        Pil.fromarray(pixels).save(folder / f"{name}.png")
+    person, cup = [folder / "astronaut.png"], [folder / "coffee.png"]
+    return ct.enrol(
+        folder / "collins",
+        actors={"collins": person},
+        wardrobe={"collins": person},
+        products={"cup": cup},
+        sets={"studio": person},
+        backends=backends,
+    )
+
+
 @pytest.fixture
 def nobody() -> ct.Identity:
     """An identity with nothing enrolled, for gates whose metrics need none."""

@@ -51,6 +51,9 @@ from .metrics import HandDefects as HandDefects
 from .metrics import LogoDrift as LogoDrift
 from .metrics import LookDistance as LookDistance
 from .metrics import LookTextDistance as LookTextDistance
+from .metrics import ProductDrift as ProductDrift
+from .metrics import SetDrift as SetDrift
+from .metrics import WardrobeDrift as WardrobeDrift
 from .proposers import OptunaProposer as OptunaProposer
 from .proposers import Seeds as Seeds
 from .proposers import Variations as Variations

@@ -29,7 +29,7 @@ from continuity.media import open_media, small
 
 FORMAT = 1
 FILE = "identity.toml"
-KINDS = ("actor", "grade", "look", "logo")
+KINDS = ("actor", "grade", "look", "logo", "wardrobe", "product", "set")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,12 +116,31 @@ class Identity(Shown):
     @property
     def actors(self) -> tuple[str, ...]:
         """Names of the enrolled actors."""
-        return tuple(e.name for e in self.enrolled if e.kind == "actor")
+        return self.names("actor")
 
     @property
     def logos(self) -> tuple[str, ...]:
         """Names of the enrolled logos."""
-        return tuple(e.name for e in self.enrolled if e.kind == "logo")
+        return self.names("logo")
+
+    @property
+    def wardrobes(self) -> tuple[str, ...]:
+        """Names of the actors whose wardrobe is enrolled."""
+        return self.names("wardrobe")
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """Names of the enrolled products."""
+        return self.names("product")
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """Names of the enrolled sets."""
+        return self.names("set")
+
+    def names(self, kind: str) -> tuple[str, ...]:
+        """Names of all that is enrolled of one kind."""
+        return tuple(e.name for e in self.enrolled if e.kind == kind)
 
     @property
     def texts(self) -> tuple[str, ...]:

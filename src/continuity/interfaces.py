@@ -7,6 +7,7 @@ repairs have ``settings``, plain JSON values; with class name and version they a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -38,6 +39,29 @@ from continuity.records import (
 
 Pixels = NDArray[np.uint8]  # H x W x 3, sRGB
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Body:
+    """A person as the pose models see one: ``points`` (33 x 3: x and y in pixels, visibility in [0, 1]), evidence in
+    [0, 1], and the pixels that show the person: ``mask`` (n x n, in [0, 1]) over the square about
+    ``middle`` whose side is ``side`` pixels of the frame, turned clockwise by ``angle`` radians."""
+
+    score: float
+    points: Floats
+    mask: Floats
+    middle: tuple[float, float]
+    side: float
+    angle: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Keypoints:
+    """Local features: ``places`` (n x 4: x, y and size in pixels, direction in radians) and ``descriptors`` (n x d, of
+    unit length, float32), the strongest first."""
+
+    places: Floats
+    descriptors: Floats
 
 
 @runtime_checkable
@@ -132,13 +156,26 @@ class Backends(Protocol):
     def people(self, pixels: Pixels) -> float:
         """Evidence in [0, 1] that at least one person is in the picture (detector confirmed by the landmark model)."""
 
+    def body(self, pixels: Pixels, face: Face) -> Body | None:
+        """The body below a face, or None where the pose model sees none there."""
+
+    def bodies(self, pixels: Pixels, faces: Sequence[Face]) -> tuple[Body, ...]:
+        """All bodies: those below ``faces``, and those that are found beside them."""
+
+    def keypoints(self, pixels: Pixels) -> Keypoints:
+        """Local features of a picture, the strongest first."""
+
+    @property
+    def keypoint_detector(self) -> str:
+        """Names what finds :meth:`keypoints`, part of the instrument."""
+
     @property
     def mesh_models(self) -> tuple[ModelCard, ...]:
         """The model files behind :meth:`mesh`."""
 
     @property
     def people_models(self) -> tuple[ModelCard, ...]:
-        """The model files behind :meth:`people`."""
+        """The model files behind :meth:`people`, :meth:`body` and :meth:`bodies`."""
 
 
 @runtime_checkable
@@ -206,6 +243,24 @@ class Observed(Protocol):
 
     def skin(self, face: Face) -> Floats | None:
         """Median CIELAB (3 numbers) of cheeks and forehead, or None where the mesh does not fit."""
+
+    def body(self, face: Face) -> Body | None:
+        """The body below one of :attr:`faces`, or None where the pose model sees none there."""
+
+    @property
+    def bodies(self) -> tuple[Body, ...]:
+        """All bodies, with a face and without."""
+
+    @property
+    def keypoints(self) -> Keypoints:
+        """Local features of the frame, the strongest first."""
+
+    @property
+    def keypoint_detector(self) -> str:
+        """Names what found :attr:`keypoints`."""
+
+    def look_distances_of(self, pictures: Sequence[Pixels], part: str) -> Floats:
+        """1 - cosine (m x n, at least 0) of m pictures, made of the frame, to n enrolled rows."""
 
 
 @runtime_checkable

@@ -5,13 +5,14 @@ The only way a metric meets a model. Implements :class:`continuity.interfaces.Ob
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
 from continuity.errors import EnrolmentError
 from continuity.identity import Identity
-from continuity.interfaces import Backends, Floats, Pixels
+from continuity.interfaces import Backends, Body, Floats, Keypoints, Pixels
 from continuity.records import Face, Hand
 from continuity.vision import matching
 from continuity.vision.colour import lab_of, reduced_lab
@@ -43,6 +44,7 @@ class ObservedFrame:
         self._backends = backends
         self._embeddings: dict[Face, Floats] = {}
         self._skins: dict[Face, Floats | None] = {}
+        self._bodies: dict[Face, Body | None] = {}
 
     @cached_property
     def lab(self) -> Floats:
@@ -96,10 +98,13 @@ class ObservedFrame:
         Raises:
             EnrolmentError: no such part was enrolled with this look backend.
         """
+        return np.asarray(np.maximum(1 - self._look_rows(part) @ self.look, 0), dtype=np.float32)
+
+    def _look_rows(self, part: str) -> Floats:
         rows = self._identity.features(self._backends.look.space).get(part)
         if rows is None:
             raise EnrolmentError(f"{part} was wanted, identity {self._identity.name!r} has none: enrol it")
-        return np.asarray(np.maximum(1 - rows @ self.look, 0), dtype=np.float32)
+        return np.asarray(rows, dtype=np.float32)
 
     @cached_property
     def hands(self) -> tuple[Hand, ...]:
@@ -124,6 +129,36 @@ class ObservedFrame:
         if face not in self._skins:
             self._skins[face] = self._skin(face)
         return self._skins[face]
+
+    def body(self, face: Face) -> Body | None:
+        """The body below one of :attr:`faces`, or None where the pose model sees none there."""
+        if face not in self._bodies:
+            self._bodies[face] = self._backends.body(self.pixels, face)
+        return self._bodies[face]
+
+    @cached_property
+    def bodies(self) -> tuple[Body, ...]:
+        """All bodies, with a face and without."""
+        return self._backends.bodies(self.pixels, self.faces)
+
+    @cached_property
+    def keypoints(self) -> Keypoints:
+        """Local features of the frame, the strongest first."""
+        return self._backends.keypoints(self.pixels)
+
+    @property
+    def keypoint_detector(self) -> str:
+        """Names what found :attr:`keypoints`."""
+        return self._backends.keypoint_detector
+
+    def look_distances_of(self, pictures: Sequence[Pixels], part: str) -> Floats:
+        """1 - cosine (m x n, at least 0) of m pictures, made of the frame, to n enrolled rows.
+
+        Raises:
+            EnrolmentError: no such part was enrolled with this look backend.
+        """
+        rows = np.concatenate([self._backends.look.embed([one]) for one in pictures])
+        return np.asarray(np.maximum(1 - rows @ self._look_rows(part).T, 0), dtype=np.float32)
 
     @cached_property
     def _assignment(self) -> dict[str, Face]:

@@ -101,6 +101,66 @@ class TestGradeDrift(RealMetric):
         return [see((astronaut * g).clip(0, 255).astype(np.uint8)) for g in gains]
 
 
+class TestWardrobeDrift(RealMetric):
+    noise = 0.01
+
+    @pytest.fixture
+    def identity(self, dressed: ct.Identity) -> ct.Identity:
+        return dressed
+
+    @pytest.fixture
+    def metric(self) -> Metric:
+        return ct.WardrobeDrift("collins")
+
+    @pytest.fixture
+    def degraded(self, see: Callable[[np.ndarray], Observed], astronaut: np.ndarray) -> Sequence[Observed]:
+        return [see(mixed(astronaut, k, top=190)) for k in (0.3, 0.6, 1.0)]
+
+
+class TestProductDrift(RealMetric):
+    noise = 0.02
+
+    @pytest.fixture
+    def identity(self, dressed: ct.Identity) -> ct.Identity:
+        return dressed
+
+    @pytest.fixture
+    def metric(self) -> Metric:
+        return ct.ProductDrift("cup")
+
+    @pytest.fixture
+    def original(self, see: Callable[[np.ndarray], Observed], coffee: np.ndarray) -> Observed:
+        return see(coffee)
+
+    @pytest.fixture
+    def degraded(self, see: Callable[[np.ndarray], Observed], coffee: np.ndarray) -> Sequence[Observed]:
+        return [see(mixed(coffee, k)) for k in (0.3, 0.6, 1.0)]
+
+
+class TestSetDrift(RealMetric):
+    noise = 0.01
+
+    @pytest.fixture
+    def identity(self, dressed: ct.Identity) -> ct.Identity:
+        return dressed
+
+    @pytest.fixture
+    def metric(self) -> Metric:
+        return ct.SetDrift("studio")
+
+    @pytest.fixture
+    def degraded(self, see: Callable[[np.ndarray], Observed], astronaut: np.ndarray) -> Sequence[Observed]:
+        soft = [Pil.fromarray(astronaut).filter(ImageFilter.GaussianBlur(r)) for r in (2, 5, 12)]
+        return [see(np.ascontiguousarray(s)) for s in soft]
+
+
+def mixed(pixels: np.ndarray, share: float, top: int = 0) -> np.ndarray:
+    """Red and blue exchanged to a share, from a row on."""
+    made = pixels.astype(np.float32)
+    made[top:] = (1 - share) * made[top:] + share * made[top:, :, ::-1]
+    return made.round().astype(np.uint8)
+
+
 class TestFakeMetric(MetricContract):
     @pytest.fixture
     def metric(self) -> Metric:

@@ -8,13 +8,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from continuity.backends import hand_shape, hands, mesh, people
+from continuity.backends import hand_shape, hands, local_features, mesh, people
 from continuity.backends.dlib_faces import DlibFaces
 from continuity.backends.installs import check_installs
 from continuity.backends.mobilenet import MobileNetLook
 from continuity.backends.sessions import card
 from continuity.errors import UsageError
-from continuity.interfaces import FaceBackend, LookBackend
+from continuity.interfaces import Body, FaceBackend, Keypoints, LookBackend
 from continuity.records import Face, Hand, ModelCard
 
 FACES = {"dlib": DlibFaces}
@@ -76,6 +76,20 @@ class LocalBackends:
     def people(self, pixels: NDArray[np.uint8]) -> float:
         """Evidence in [0, 1] that a person is in the picture."""
         return people.evidence(pixels)
+
+    def body(self, pixels: NDArray[np.uint8], face: Face) -> Body | None:
+        """The body below a face, or None where the pose model sees none there."""
+        return people.body(pixels, face)
+
+    def bodies(self, pixels: NDArray[np.uint8], faces: Sequence[Face]) -> tuple[Body, ...]:
+        """All bodies: those below ``faces``, and those that are found beside them."""
+        return people.bodies(pixels, faces)
+
+    def keypoints(self, pixels: NDArray[np.uint8]) -> Keypoints:
+        """Local features of a picture, the strongest first."""
+        return local_features.find(pixels)
+
+    keypoint_detector = local_features.NAME
 
     @cached_property
     def mesh_models(self) -> tuple[ModelCard, ...]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from continuity.backends.tflite import run
+from continuity.interfaces import Body
 from continuity.records import Box, Face
 from continuity.vision.detection import anchors, decode, sigmoid, suppress
 from continuity.vision.geometry import Window, angle_of, cut
@@ -29,6 +30,7 @@ CLEAR = 0.5  # evidence that ends the looking
 AGAIN = (1.0, 1.5)  # sides of the windows of the further looks over the height of the guessed body
 MARGIN = 1.25
 NOSE = 0
+POINTS = 33  # of the 39 landmarks those that lie on the body
 HANDS = ((15, 17, 19), (16, 18, 20))  # wrist, little finger's and index knuckle
 DOWN, TALL = 3.6, 11.6  # from a face to its body's window, in faces: medians over 24 frames of people, from face to hip
 
@@ -58,6 +60,35 @@ def wrists(pixels: NDArray[np.uint8], faces: Sequence[Face] = ()) -> float:
     return max((_seen(body, joints, pixels.shape) for body in found for joints in HANDS), default=0.0)
 
 
+def body(pixels: NDArray[np.uint8], face: Face) -> Body | None:
+    """The body below a face, or None where the landmark model sees none there.
+
+    Raises:
+        MissingWeights, ModelError: a model is not there, or fails.
+    """
+    found = _below(pixels, face)
+    return _given(found) if found.score >= CLEAR else None
+
+
+def bodies(pixels: NDArray[np.uint8], faces: Sequence[Face]) -> tuple[Body, ...]:
+    """The bodies below the faces, then the detector's guesses whose nose lies in no face.
+
+    Raises:
+        MissingWeights, ModelError: a model is not there, or fails.
+    """
+    below = [_below(pixels, face) for face in faces]
+    beside = [b for b in _bodies(pixels) if not any(_inside(b.place(NOSE), face.box) for face in faces)]
+    return tuple(_given(b) for b in (*below, *beside) if b.score >= CLEAR)
+
+
+def _given(body: _Body) -> Body:
+    x, y = body.upright.to_picture(body.marks[:POINTS, :2] / LANDMARKS_SIZE).T
+    points = np.column_stack([x, y, sigmoid(body.marks[:POINTS, 3])]).astype(np.float32)
+    window = body.upright
+    mask = sigmoid(body.mask).astype(np.float32)
+    return Body(body.score, points, mask, (window.x, window.y), window.side, window.angle)
+
+
 def _seen(body: _Body, joints: tuple[int, int, int], shape: tuple[int, ...]) -> float:
     """Evidence of a wrist, and of the better one of two knuckles."""
     frame = Box(0, 0, shape[1], shape[0])
@@ -77,17 +108,20 @@ def _below(pixels: NDArray[np.uint8], face: Face) -> _Body:
     upright = Window(x, y + DOWN * face.size, TALL * face.size)
     looked = run(LANDMARKS, cut(pixels, upright, LANDMARKS_SIZE), signed=False)
     score = float(np.clip(looked["Identity_1"].reshape(-1)[0], 0.0, 1.0))
-    return _Body(score, looked["Identity"].reshape(-1, 5), upright, TALL * face.size / MARGIN)
+    return _Body(
+        score, looked["Identity"].reshape(-1, 5), upright, TALL * face.size / MARGIN, looked["Identity_2"][..., 0]
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """A guess: evidence, 39 landmarks (x, y, z, visibility, presence; both logits) in ``upright``, and its height."""
+    """A guess: evidence, 39 landmarks (x, y, z, visibility, presence; both logits) in ``upright``, its height, mask."""
 
     score: float
     marks: NDArray[np.float32]
     upright: Window
     height: float
+    mask: NDArray[np.float32]  # LANDMARKS_SIZE x LANDMARKS_SIZE, logits, over ``upright``
 
     def place(self, joint: int) -> tuple[float, float]:
         """Where a landmark lies in the picture (x, y in pixels)."""
@@ -123,4 +157,4 @@ def _look(pixels: NDArray[np.uint8], window: Window, guesses: int) -> Iterator[_
             upright = Window(*hips, side * MARGIN, angle_of(hips, reach) + math.pi / 2)  # that the body stands upright
             looked = run(LANDMARKS, cut(pixels, upright, LANDMARKS_SIZE), signed=False)
             found = float(np.clip(min(float(score), float(looked["Identity_1"].reshape(-1)[0])), 0.0, 1.0))
-            yield _Body(found, looked["Identity"].reshape(-1, 5), upright, side)
+            yield _Body(found, looked["Identity"].reshape(-1, 5), upright, side, looked["Identity_2"][..., 0])

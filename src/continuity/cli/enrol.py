@@ -1,4 +1,4 @@
-"""``continuity enrol DIR --actor NAME=PICTURES --grade PICTURES --look PICTURES --logo NAME=ARTWORK``."""
+"""``continuity enrol DIR --actor NAME=PICTURES --wardrobe NAME=PICTURES --grade PICTURES --logo NAME=ARTWORK ...``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from continuity.identity import Identity
 
 FORMAT = 1
-LISTS = ("--actor", "--grade", "--look")
+LISTS = ("--actor", "--grade", "--look", "--wardrobe", "--product", "--set")
 _NAMED = re.compile(r"([^=/]+)=(.+)", re.DOTALL)
 
 
@@ -62,6 +62,11 @@ def spread(args: Sequence[str]) -> list[str]:
 @click.option(
     "--logo", "logos", metavar="NAME=ARTWORK", multiple=True, help="A mark: PNG with alpha or SVG; repeatable."
 )
+@click.option("--wardrobe", metavar="NAME=PICTURES", multiple=True, help="What that actor wears; repeatable.")
+@click.option(
+    "--product", "products", metavar="NAME=PICTURES", multiple=True, help="Pictures of an object; repeatable."
+)
+@click.option("--set", "sets", metavar="NAME=PICTURES", multiple=True, help="A room or place; repeatable.")
 @click.option("--name", default="", help="Name of the identity; the folder's name if left out.")
 @click.option("--colorspace", metavar="NAME", help="Of OpenEXR pictures: ACEScg, ACES2065-1, lin_rec709_scene ...")
 @click.option("--replace", is_flag=True, help="Write over an identity that is already there.")
@@ -74,36 +79,42 @@ def enrol(
     look: Sequence[str],
     look_texts: Sequence[str],
     logos: Sequence[str],
+    wardrobe: Sequence[str],
+    products: Sequence[str],
+    sets: Sequence[str],
     name: str,
     colorspace: str | None,
     replace: bool,
     refresh: bool,
     as_json: bool,
 ) -> None:
-    """Enrols actors, a grade, a brand look and marks into the folder DIR.
+    """Enrols actors, their wardrobe, a grade, a brand look, marks, products and sets into the folder DIR.
 
     PICTURES are files, folders or patterns, quoted or not:
 
     \b
       continuity enrol identities/mara --actor mara=refs/mara/*.jpg --grade refs/graded/*
+      continuity enrol identities/mara --actor mara=refs/mara/* --wardrobe mara=refs/suit.png --set bar=refs/bar/*
       continuity enrol identities/acme --look refs/campaign/* --look-text "soft morning light" --logo acme=acme.svg
     """
     from continuity import enrolment
     from continuity.cli.console import console
 
     if refresh:
-        if actors or grade or look or look_texts or logos or name or colorspace or replace:
+        if any((actors, grade, look, look_texts, logos, wardrobe, products, sets, name, colorspace, replace)):
             raise UsageError("--refresh computes what is enrolled anew: it goes with no other option but --json")
         identity = enrolment.refresh(folder)
     else:
-        people = by_name(actors)
         identity = enrolment.enrol(
             folder,
-            actors={actor: files(patterns) for actor, patterns in people.items()},
+            actors=pictures("--actor", actors),
             grade=files(grade),
             look=files(look),
             look_texts=look_texts,
             logos=artwork(logos),
+            wardrobe=pictures("--wardrobe", wardrobe),
+            products=pictures("--product", products),
+            sets=pictures("--set", sets),
             name=name,
             replace_existing=replace,
             colorspace=colorspace,
@@ -117,24 +128,29 @@ def enrol(
     _show(identity)
 
 
-def by_name(words: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    """Patterns by actor. A word without a name belongs to the actor before it: the shell may have made it of a pattern.
+def pictures(option: str, words: Sequence[str]) -> Mapping[str, Sequence[Path]]:
+    """The files by name, of an option that is ``NAME=PICTURES``. Raises as :func:`by_name` and :func:`files`."""
+    return {name: files(patterns) for name, patterns in by_name(words, option).items()}
+
+
+def by_name(words: Sequence[str], option: str = "--actor") -> Mapping[str, Sequence[str]]:
+    """Patterns by name. A word without a name belongs to the one before it: the shell may have made it of a pattern.
 
     Raises:
         UsageError: the first word has no name.
     """
-    people: dict[str, list[str]] = {}
-    actor = ""
+    found: dict[str, list[str]] = {}
+    name = ""
     for word in words:
-        named = None if actor and Path(word).exists() else _NAMED.fullmatch(word)
+        named = None if name and Path(word).exists() else _NAMED.fullmatch(word)
         if named:
-            actor, pattern = named.groups()
-        elif not actor:
-            raise UsageError(f"--actor NAME=PICTURES was wanted, got {word!r}: write it as --actor mara={word}")
+            name, pattern = named.groups()
+        elif not name:
+            raise UsageError(f"{option} NAME=PICTURES was wanted, got {word!r}: write it as {option} mara={word}")
         else:
             pattern = word
-        people.setdefault(actor, []).append(pattern)
-    return people
+        found.setdefault(name, []).append(pattern)
+    return found
 
 
 def artwork(words: Sequence[str]) -> Mapping[str, Path]:

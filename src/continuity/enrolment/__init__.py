@@ -16,6 +16,8 @@ from continuity.enrolment import actors as actor_part
 from continuity.enrolment import grade as grade_part
 from continuity.enrolment import logo as logo_part
 from continuity.enrolment import look as look_part
+from continuity.enrolment import scenery as scenery_part
+from continuity.enrolment import wardrobe as wardrobe_part
 from continuity.enrolment.writing import write
 from continuity.errors import EnrolmentError
 from continuity.identity import Enrolled, Identity, Reference
@@ -39,6 +41,9 @@ def enrol(
     look: Paths = (),
     look_texts: Sequence[str] = (),
     logos: Mapping[str, str | os.PathLike[str]] | None = None,
+    wardrobe: Mapping[str, Paths] | None = None,
+    products: Mapping[str, Paths] | None = None,
+    sets: Mapping[str, Paths] | None = None,
     name: str = "",
     backends: Backends | None = None,
     replace_existing: bool = False,
@@ -53,6 +58,9 @@ def enrol(
         look: pictures that carry the brand look.
         look_texts: the brand look in words, for a look backend that reads text.
         logos: name -> artwork of that logo, PNG with alpha or SVG.
+        wardrobe: name of an actor who is enrolled as well -> photographs of what that actor wears.
+        products: name -> photographs of one object, each filled by it, from several sides if it has several.
+        sets: name -> photographs of one room or place; people in them are masked out.
         name: name of the identity; the folder's name if empty.
         backends: the models; the local ones if None.
         replace_existing: write over an identity that is already there.
@@ -68,17 +76,27 @@ def enrol(
         MissingDependency: what reads OpenEXR is not installed.
     """
     target = Path(folder)
-    for given in (*(actors or {}).values(), grade, look, look_texts):
+    named = [each for those in (actors, wardrobe, products, sets) for each in (those or {}).values()]
+    for given in (*named, grade, look, look_texts):
         if isinstance(given, str | os.PathLike):
             raise EnrolmentError(f"a list was wanted, got {os.fspath(given)!r} alone: put it in a list")
     people = {actor: tuple(paths) for actor, paths in (actors or {}).items()}
     marks = dict(logos or {})
+    clothes = {actor: tuple(paths) for actor, paths in (wardrobe or {}).items()}
     graded, looks, texts = tuple(grade), tuple(look), tuple(look_texts)
-    if not (people or graded or looks or texts or marks):
+    objects = {thing: tuple(paths) for thing, paths in (products or {}).items()}
+    rooms = {room: tuple(paths) for room, paths in (sets or {}).items()}
+    for actor in clothes:
+        if actor not in people:
+            raise EnrolmentError(
+                f"the wardrobe of {actor!r} was wanted without the actor: give --actor {actor}=PICTURES as well"
+            )
+    if not (people or graded or looks or texts or marks or objects or rooms):
         raise EnrolmentError(
-            "nothing to enrol: give --actor NAME=PICTURES, --grade PICTURES, --look PICTURES or --logo NAME=ARTWORK"
+            "nothing to enrol: give --actor NAME=PICTURES, --grade PICTURES, --look PICTURES, --logo NAME=ARTWORK, "
+            "--product NAME=PICTURES or --set NAME=PICTURES"
         )
-    for one in (name or target.resolve().name, *people, *marks):
+    for one in (name or target.resolve().name, *people, *marks, *objects, *rooms):
         if not _NAME.fullmatch(one):
             raise EnrolmentError(f"a name of letters, digits, '_', '-' and '.' was wanted, got {one!r}")
     if target.exists() and not replace_existing and (not target.is_dir() or any(target.iterdir())):
@@ -91,6 +109,9 @@ def enrol(
     chosen += [_chosen("grade", "", graded, warnings, colorspace)] if graded else []
     chosen += [_chosen("look", "", looks, warnings, colorspace)] if looks else [("look", "", ())] if texts else []
     chosen += [("logo", mark, (logo_part.Artwork.open(path),)) for mark, path in sorted(marks.items())]
+    chosen += [_chosen("wardrobe", actor, paths, warnings, colorspace) for actor, paths in sorted(clothes.items())]
+    chosen += [_chosen("product", thing, paths, warnings, colorspace) for thing, paths in sorted(objects.items())]
+    chosen += [_chosen("set", room, paths, warnings, colorspace) for room, paths in sorted(rooms.items())]
     identity = Identity(
         name=name or target.resolve().name,
         enrolled=tuple(
@@ -199,12 +220,23 @@ def _features(identity: Identity, chosen: Sequence[Chosen], backends: Backends, 
             f"actor/{name}": actor_part.embeddings(name, images, backends, warnings) for name, images in people
         }
     known = replace(identity, stored_features=features)
-    for kind, _, images in pictures:
+    for kind, name, images in pictures:
         if kind == "grade":
             seen = [ObservedFrame(i.pixels, index=0, seconds=None, identity=known, backends=backends) for i in images]
             features[grade_part.SPACE] = grade_part.features(seen, known.actors)
+        if kind == "wardrobe":
+            seen = [ObservedFrame(i.pixels, index=0, seconds=None, identity=known, backends=backends) for i in images]
+            dressed = [(_source(i), one) for i, one in zip(images, seen, strict=True)]
+            features.setdefault(wardrobe_part.SPACE, {}).update(wardrobe_part.features(name, dressed))
+        if kind in ("product", "set"):
+            seen = [ObservedFrame(i.pixels, index=0, seconds=None, identity=known, backends=backends) for i in images]
+            of = scenery_part.product if kind == "product" else scenery_part.place
+            local, rows = of(name, [(_source(i), one) for i, one in zip(images, seen, strict=True)], backends, warnings)
+            features.setdefault(scenery_part.space(backends.keypoint_detector), {}).update(local)
+            features.setdefault(backends.look.space, {})[f"{kind}/{name}"] = rows
         if kind == "look":
-            features[backends.look.space] = look_part.features(images, identity.texts, backends, warnings)
+            made = look_part.features(images, identity.texts, backends, warnings)
+            features.setdefault(backends.look.space, {}).update(made)
     marks = {name: art for _, name, arts in chosen for art in arts if isinstance(art, logo_part.Artwork)}
     if marks:
         features[logo_part.SPACE] = logo_part.features(marks)

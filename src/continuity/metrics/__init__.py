@@ -13,6 +13,9 @@ from continuity.metrics.grade import GradeDrift
 from continuity.metrics.hands import HandDefects
 from continuity.metrics.logo import LogoDrift
 from continuity.metrics.look import LookDistance, LookTextDistance
+from continuity.metrics.product import ProductDrift
+from continuity.metrics.scenery import SetDrift
+from continuity.metrics.wardrobe import WardrobeDrift
 from continuity.records import Expect, expectation
 
 OFF = "off"
@@ -24,6 +27,9 @@ __all__ = [
     "LogoDrift",
     "LookDistance",
     "LookTextDistance",
+    "ProductDrift",
+    "SetDrift",
+    "WardrobeDrift",
     "metrics_for",
 ]
 
@@ -49,13 +55,26 @@ def metrics_for(identity: Identity, expects: Mapping[str, str]) -> tuple[Metric,
         makers["look_text"] = LookTextDistance
     for logo in identity.logos:
         makers[f"logo:{logo}"] = partial(LogoDrift, logo)
+    for actor in identity.wardrobes:
+        makers[f"wardrobe:{actor}"] = partial(WardrobeDrift, actor)
+    for product in identity.products:
+        makers[f"product:{product}"] = partial(ProductDrift, product)
+    for name in identity.sets:
+        makers[f"set:{name}"] = partial(SetDrift, name)
     makers["hands"] = HandDefects
     for key in expects:
         if key not in makers:
             raise UnknownKey(f"an expectation is given for {key!r}, but the metrics here are: {', '.join(makers)}")
-    usual = {"hands": Expect.IF_MEASURABLE}
-    wanted = {key: expects.get(key, usual.get(key, Expect.REQUIRED)) for key in makers}
+    wanted = {key: expects.get(key, _usual(key)) for key in makers}
     return tuple(makers[key](_expectation(key, word)) for key, word in wanted.items() if word != OFF)
+
+
+def _usual(key: str) -> Expect:
+    """What a shot expects where nothing is said: clothes and products are often out of the frame."""
+    aspect = key.split(":")[0]
+    if aspect == "hands":
+        return Expect.IF_MEASURABLE
+    return Expect.IF_PRESENT if aspect in ("wardrobe", "product") else Expect.REQUIRED
 
 
 def _expectation(key: str, word: str) -> Expect:

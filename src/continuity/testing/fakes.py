@@ -11,7 +11,7 @@ import numpy as np
 from continuity import joining
 from continuity.errors import Aborted, RenderFailed, UsageError
 from continuity.identity import Identity
-from continuity.interfaces import Backends, Floats, Observed, Pixels, Watch
+from continuity.interfaces import Backends, Body, Floats, Keypoints, Observed, Pixels, Watch
 from continuity.media import Image
 from continuity.records import (
     Box,
@@ -28,6 +28,8 @@ from continuity.records import (
     Rendered,
     Status,
 )
+
+_NO_KEYPOINTS = Keypoints(np.zeros((0, 4), np.float32), np.zeros((0, 1), np.float32))
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,20 @@ class FakeBackends:
         """1 for any picture that is not black."""
         return float(bool(pixels.any()))
 
+    def body(self, pixels: Pixels, face: Face) -> Body | None:
+        """No body."""
+        return None
+
+    def bodies(self, pixels: Pixels, faces: Sequence[Face]) -> tuple[Body, ...]:
+        """No bodies."""
+        return ()
+
+    keypoint_detector = "fake"
+
+    def keypoints(self, pixels: Pixels) -> Keypoints:
+        """No local features."""
+        return _NO_KEYPOINTS
+
 
 @dataclass
 class FakeObserved:
@@ -173,6 +189,8 @@ class FakeObserved:
     people: float = 0.0
     hands: tuple[Hand, ...] = ()
     wrists: float = 0.0
+    bodies: tuple[Body, ...] = ()
+    keypoints: Keypoints = field(default_factory=lambda: _NO_KEYPOINTS)
 
     @property
     def look(self) -> Floats:
@@ -216,3 +234,13 @@ class FakeObserved:
     def skin(self, face: Face) -> Floats | None:
         """No skin."""
         return None
+
+    def body(self, face: Face) -> Body | None:
+        """No body."""
+        return None
+
+    keypoint_detector = "fake"
+
+    def look_distances_of(self, pictures: Sequence[Pixels], part: str) -> Floats:
+        """1 - cosine to the mean colour of a grey picture."""
+        return np.asarray(1 - _FakeLook().embed(pictures).sum(axis=1, keepdims=True) / np.sqrt(3), dtype=np.float32)

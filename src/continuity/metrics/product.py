@@ -1,0 +1,265 @@
+"""Product drift: how far an enrolled object is from its photographs, aligned where local features tell how it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from continuity import joining
+from continuity.enrolment.scenery import middle, references, source
+from continuity.errors import EnrolmentError
+from continuity.identity import Identity
+from continuity.interfaces import Backends, Keypoints, Observed, Pixels
+from continuity.records import (
+    Box,
+    Expect,
+    FrameMeasurement,
+    Instrument,
+    Json,
+    Measurement,
+    Outline,
+    Rectangle,
+    Shape,
+    Status,
+    expectation,
+)
+from continuity.vision import fabric
+from continuity.vision.colour import lab_of
+from continuity.vision.homography import Matrix, projected
+from continuity.vision.local_match import Agreement, agreed
+
+VERSION = 1  # raised when golden values move
+SURE = 12  # agreeing features from which the object is found and aligned: 19 % of other scenes, .3 % of other objects
+VIEWS = (  # (share of each side, middle) of the parts looked at where it was not aligned: objects lie anywhere
+    (0.7, (0.5, 0.5)),
+    (0.5, (0.5, 0.55)),
+    (0.55, (0.25, 0.3)),
+    (0.55, (0.75, 0.3)),
+    (0.55, (0.25, 0.7)),
+    (0.55, (0.75, 0.7)),
+)
+CAST = 1.3  # gain of a channel against the others that light may have
+COLOUR = 40.0  # dE00 after alignment that count as much as a look distance of 1
+GONE = 0.8  # look distance from which nothing like it is there
+DISTINCT, TRACES = 25.0, 0.004  # chroma of a colour of its own, and the share of the frame that may still be it
+FLAT = 6.0  # Lab within which a frame is of one colour, such as a fade to black
+LEAST_SIDE = 32  # px of a frame that can be measured
+DIGITS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ProductDrift:
+    """Drift of an enrolled object: the larger of its look distance and, where aligned, of its colour difference / 40.
+
+    Where at least 12 local features agree on how the object lies in the frame, it is cut out as the photograph shows it
+    and compared there: 1 - cosine of the look backend, and the median CIEDE2000 (kL = 2, less what exposure and a
+    cast of at most 30 % explain) over the agreeing part. Else the look distance of the nearest of seven parts of the
+    frame. Of several photographs the nearest counts. 0 is an enrolled picture (noise floor 0.02); range 0 to 2.
+
+    Absent is said only where neither local features nor the look nor the object's own colours are in the frame; an
+    object without a colour of its own that looks far off is measured all the same, and so fails.
+
+    Args:
+        product: name of an enrolled product.
+        expect: what the shot expects of it.
+    """
+
+    unit: ClassVar[str] = "residual"
+    cost: ClassVar[float] = 75.0
+    previewable: ClassVar[bool] = False
+
+    product: str
+    expect: Expect = Expect.IF_PRESENT
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "expect", expectation(self.key, self.expect))
+
+    @property
+    def key(self) -> str:
+        """``product:`` and the name."""
+        return f"product:{self.product}"
+
+    def instrument(self, backends: Backends) -> Instrument:
+        """What measures.
+
+        Raises:
+            MissingWeights, MissingDependency: the look model or OpenCV is not on this machine.
+        """
+        return Instrument(
+            metric=type(self).__name__,
+            version=VERSION,
+            models=backends.look.models,
+            detector=backends.keypoint_detector,
+            join=joining.RULE,
+        )
+
+    def ready(self, identity: Identity, backends: Backends) -> None:
+        """Makes sure that the product is enrolled, with this look backend and these local features.
+
+        Raises:
+            EnrolmentError: it is not.
+        """
+        references(identity, "product", self.product, backends.keypoint_detector)
+        if f"product/{self.product}" not in identity.features(backends.look.space):
+            raise EnrolmentError(
+                f"the look of product {self.product!r} was wanted, identity {identity.name!r} lists it without: "
+                f"run `continuity enrol {identity.folder or 'DIR'} --refresh`"
+            )
+
+    def frame(self, seen: Observed, identity: Identity) -> FrameMeasurement:
+        """Finds the object and compares it.
+
+        Raises:
+            EnrolmentError: the product is not enrolled, or not with these backends.
+        """
+        height, width = seen.pixels.shape[:2]
+        if min(height, width) < LEAST_SIDE:
+            return FrameMeasurement(
+                status=Status.NOT_MEASURABLE, note=f"the frame is too small to look for it: {width} x {height} px"
+            )
+        if not len(seen.keypoints.places) and float(np.ptp(seen.lab.reshape(-1, 3), axis=0).max()) < FLAT:
+            return FrameMeasurement(
+                status=Status.NOT_MEASURABLE, note="the frame is of one colour: nothing can be found in it"
+            )
+        known = references(identity, "product", self.product, seen.keypoint_detector)
+        agreements = [agreed(points, seen.keypoints) for points, _, _ in known]
+        best = max(range(len(known)), key=lambda n: agreements[n].voters)
+        found = agreements[best]
+        evidence: dict[str, Json] = {"agreeing": found.voters, "matches": found.matches}
+        if found.pose is not None and found.voters >= SURE:
+            return self._aligned(seen, identity, known, best, found, evidence)
+        parts = [seen.pixels, *(middle(seen.pixels, share, at) for share, at in VIEWS)]
+        apart = seen.look_distances_of(parts, f"product/{self.product}")
+        part, row = np.unravel_index(int(apart.argmin()), apart.shape)
+        value = float(apart[part, row])
+        evidence |= {"rule": "look", "reference": source(identity, "product", self.product, int(row) // 2)}
+        evidence["look"] = round(value, DIGITS)
+        if value >= GONE and not found.voters:
+            own = _own_colours([lab for _, lab, _ in known], seen.lab)
+            evidence["own_colours"] = None if own is None else round(own, 4)
+            if own is not None and own < TRACES:
+                return FrameMeasurement(
+                    status=Status.ABSENT,
+                    note=f"{self.product} is missing: neither its local features, its look ({value:.2f}) nor its "
+                    "colours are there",
+                    evidence=evidence,
+                )
+        shapes = (Rectangle(label=f"{self.key}?", box=_view(int(part), width, height)),)
+        return self._measured(seen, value, "", evidence, shapes)
+
+    def join(self, frames: Sequence[FrameMeasurement]) -> Measurement:
+        """The upper 95 % quantile of the frames (:func:`continuity.joining.quantile`)."""
+        return joining.quantile(self, frames)
+
+    def _aligned(
+        self,
+        seen: Observed,
+        identity: Identity,
+        known: Sequence[tuple[Keypoints, NDArray[np.float32], tuple[float, float]]],
+        number: int,
+        found: Agreement,
+        evidence: dict[str, Json],
+    ) -> FrameMeasurement:
+        points, lab, (wide, tall) = known[number]
+        pose = found.pose
+        assert pose is not None  # noqa: S101  (only aligned objects come here)
+        cut = _rectified(seen.pixels, pose, (wide, tall), lab.shape)
+        apart = seen.look_distances_of([cut, middle(cut), seen.pixels], f"product/{self.product}")
+        look = float(apart[:, 2 * number : 2 * number + 2].min())
+        colour = _recoloured(lab, cut, points.places[found.reference, :2] * (lab.shape[1] / wide))
+        value = max(look, colour / COLOUR)
+        evidence |= {
+            "rule": "aligned",
+            "reference": source(identity, "product", self.product, number),
+            "look": round(look, DIGITS),
+            "colour": round(colour, DIGITS),
+        }
+        corners = projected(pose, np.array([[0, 0], [wide, 0], [wide, tall], [0, tall]], np.float64))
+        hull = projected(pose, _around(points.places[found.reference, :2].astype(np.float64)))
+        evidence["corners"] = [[round(float(x), 1), round(float(y), 1)] for x, y in corners]
+        shape = Outline(label=self.key, points=tuple((float(x), float(y)) for x, y in hull))
+        note = f"{self.product} is recoloured (by {colour:.0f} dE00)" if colour / COLOUR > max(look, 0.2) else ""
+        return self._measured(seen, value, note, evidence, (shape,))
+
+    def _measured(
+        self, seen: Observed, value: float, note: str, evidence: dict[str, Json], shapes: tuple[Shape, ...]
+    ) -> FrameMeasurement:
+        return FrameMeasurement(
+            status=Status.MEASURED,
+            value=value,
+            note=note,
+            evidence=evidence,
+            shapes=shapes,
+            index=seen.index,
+            seconds=seen.seconds,
+        )
+
+
+def _view(number: int, width: int, height: int) -> Box:
+    """Where a part of the frame lies, as ``scenery.middle`` cuts it."""
+    if number == 0:
+        return Box(0, 0, width, height)
+    share, (x, y) = VIEWS[number - 1]
+    wide, tall = width * share, height * share
+    left, top = np.clip((x * width - wide / 2, y * height - tall / 2), 0, (width - wide, height - tall))
+    return Box(float(left), float(top), float(left + wide), float(top + tall))
+
+
+def _rectified(pixels: Pixels, pose: Matrix, size: tuple[float, float], small: tuple[int, ...]) -> Pixels:
+    """The frame as the photograph shows the object, of the shape of its small picture; black outside the frame."""
+    step = np.diag([size[0] / small[1], size[1] / small[0], 1.0])
+    into = pose @ step
+    into = into / into[2, 2]
+    scale = float(np.sqrt(abs(np.linalg.det(into[:2, :2]))))
+    factor = int(np.clip(scale, 1, 16))
+    picture = Image.fromarray(np.ascontiguousarray(pixels)).reduce(factor)
+    into = np.diag([1 / factor, 1 / factor, 1.0]) @ into
+    how = tuple((into / into[2, 2]).ravel()[:8])
+    return np.asarray(
+        picture.transform((small[1], small[0]), Image.Transform.PERSPECTIVE, how, Image.Resampling.BILINEAR)
+    )
+
+
+def _recoloured(lab: NDArray[np.float32], cut: Pixels, places: NDArray[np.float32]) -> float:
+    """Median colour difference around the agreeing features, less what exposure and a mild cast explain."""
+    here = lab_of(cut)
+    rows, columns = np.mgrid[: lab.shape[0], : lab.shape[1]]
+    near = np.zeros(lab.shape[:2], bool)
+    for x, y in places:
+        near |= (rows - y) ** 2 + (columns - x) ** 2 < (0.04 * max(lab.shape[:2])) ** 2
+    near &= cut.any(axis=-1)
+    if near.sum() < 30:
+        return 0.0
+    return fabric.recolouring(lab[near], here[near], CAST)
+
+
+def _around(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The convex hull of points (n x 2), in order."""
+    from scipy.spatial import ConvexHull, QhullError
+
+    try:
+        return np.asarray(points[ConvexHull(points).vertices])
+    except QhullError:  # all in one line
+        return points[[int(points[:, 0].argmin()), int(points[:, 0].argmax())]]
+
+
+def _own_colours(references: Sequence[NDArray[np.float32]], lab: NDArray[np.float32]) -> float | None:
+    """Share of the frame in a colour that the middles of the photographs have; None where none is distinct."""
+    own = []
+    for reference in references:
+        tall, wide = reference.shape[:2]
+        inside = reference[tall // 5 : -tall // 5, wide // 5 : -wide // 5].reshape(-1, 3)
+        distinct = inside[np.hypot(inside[:, 1], inside[:, 2]) > DISTINCT]
+        if len(distinct) > 0.03 * len(inside):
+            colours = fabric.palette(distinct)
+            own += [colour[:3] for colour in colours if colour[3] > 0.15]
+    if not own:
+        return None
+    pixels = lab[::2, ::2].reshape(-1, 3)
+    chromas = [np.linalg.norm(pixels[:, 1:] - colour[1:], axis=1) for colour in own]
+    return float((np.min(chromas, axis=0) < 12).mean())
