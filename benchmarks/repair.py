@@ -186,7 +186,9 @@ def apart(a: Pixels, b: Pixels) -> float:
 def timed() -> Row:
     """A frame of 1920 x 1080 under a CDL that is fitted already; the middle of nine runs."""
     pixels = np.random.default_rng(0).integers(0, 256, (1080, 1920, 3), dtype=np.uint8)
-    correction = Correction(cdl=CDL(slope=(1.1, 0.95, 0.9), offset=(0.01, 0, -0.02), power=(1.1, 1, 0.9), saturation=0.9))
+    correction = Correction(
+        cdl=CDL(slope=(1.1, 0.95, 0.9), offset=(0.01, 0, -0.02), power=(1.1, 1, 0.9), saturation=0.9)
+    )
     seconds = []
     for _ in range(9):
         began = time.perf_counter()
