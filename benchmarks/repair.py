@@ -11,7 +11,8 @@ not back); mean dE00 to the frame without the look, before and after (what decli
 moved. Content counts as different where the frame as it is lies more than 6 dE00 on the mean from the reference.
 Every other clip and every other look are for tuning, the rest, apart from both, for reporting.
 
-Marks: as in ``benchmarks/logo.py``; those that fail are repaired: ``residual`` before and after, ``back``, ``declined``.
+Marks: as in ``benchmarks/logo.py``; those that fail are repaired: ``residual`` before and after, ``back`` (of those
+repaired), ``declined``.
 
 The last row is the time that one frame of 1920 x 1080 takes under a CDL once it is fitted, on one core.
 """

@@ -24,6 +24,7 @@ Floats = NDArray[np.float32]
 AROUND = 0.25  # of the mark's longer side: how far around it is looked at, and old ink is looked for
 INK = 9.0  # CIELAB units from the plate at which a place shows old ink
 SHARP = 0.5  # px: the least blur of what a camera or a renderer draws
+UNSURE = 1.0  # px: the most that is believed of a mark whose shape is wrong, which looks soft for that
 TINTS = (0.85, 1.15), (-3.0, 3.0)  # gain and offset of colour that a recoloured mark may be taken to be lit by
 FINEST, COARSEST = 2e-3, 0.03  # sRGB: less grain is none, and more is texture
 ENOUGH = 12  # pixels
@@ -71,8 +72,8 @@ def setting_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> Setti
         gain, offset = light_of(_straight(scene.art), lab, alpha, inner, max(drift.blur, 0.3))
     if drift.kinds.recoloured > 0.15:  # what is wrong with its colour is no light
         gain[1:], offset[1:] = np.clip(gain[1:], *TINTS[0]), np.clip(offset[1:], *TINTS[1])
-    blur = drift.blur if drift.kinds.blurred < 0.15 else SHARP
-    return Setting(gain, offset, float(np.clip(blur, SHARP, 3.0)), _grain(scene))
+    blur = min(drift.blur, SHARP if drift.kinds.blurred > 0.15 else UNSURE if _reaches_out(drift) else 3.0)
+    return Setting(gain, offset, max(SHARP, blur), _grain(scene))
 
 
 def redrawn(picture: Floats, mark: Mark, pose: Matrix, drift: Drift, setting: Setting, seed: int) -> Floats:
@@ -165,6 +166,9 @@ def _covered(mark: Mark, pose: Matrix, drift: Drift, scene: _Scene) -> Floats:
     ys, xs = np.mgrid[scene.rows, scene.columns]
     at = projected(into, np.stack([xs.ravel() + 0.5, ys.ravel() + 0.5], axis=1).astype(np.float64)) - 0.5
     solid = ndimage.binary_opening(drift.covered, iterations=2)  # a thin rim is a mixture of colours, and no cover
+    parts, _ = ndimage.label(solid)
+    outside = ndimage.binary_dilation(mark.patch(size)[..., 3] < 0.05, iterations=3)
+    solid &= np.isin(parts, parts[outside])  # what covers a mark comes from outside; what lies within it is its fault
     grown = ndimage.binary_dilation(solid, iterations=2).astype(np.float32)
     found = ndimage.map_coordinates(grown, at.T[::-1], order=1, mode="constant").reshape(shape)
     return np.asarray(np.clip(found, 0, 1), np.float32)
