@@ -25,8 +25,8 @@ from continuity.vision.regions import Pairs, frame_patches, paired
 KEY = "grade"
 SEEN_AGAIN = 0.12  # trust in pairs below which nothing of a reference is seen again
 LIMITS = {"slope": (0.5, 2.0), "offset": (-0.2, 0.2), "power": (0.5, 2.0), "saturation": (0.5, 2.0)}
-CLIPPED = 0.01  # share of the values that the repair may press over an end of the range
-PRESSED = 2 / 255  # how far beyond an end counts
+CLIPPED = 0.02  # share of the values that the repair may press over an end of the range
+PRESSED = 4 / 255  # how far beyond an end counts
 STEP = 3.0  # levels of 8 bits between what were neighbours: more is a band that shows
 ENDS = (0.005, 0.02, 0.98, 0.995)  # shares of the values of a channel
 MOST_ENDS = 200
@@ -42,13 +42,13 @@ class GradeRepair:
     more than to other colours, and to the skin of enrolled actors where the report has measured it: what the
     references do not show bends nothing. Never to the previous shot. Fitted and applied in floating point, on
     display-referred code values, or in ACEScct where an OCIO config is given. The settings of the attempt in the ledger
-    are the CDL and its space; :meth:`CDL.of` makes one of them, which :meth:`Correction.save` writes as ``.cc`` or
+    are the CDL and its space; :meth:`Correction.of` makes a correction of them, which ``save`` writes as ``.cc`` or
     ``.cube``.
 
     Declines where nothing of the references is seen again, where the picture is black and white and the references are
-    not, where a slope, power or saturation beyond 0.5 to 2 or an offset beyond 0.2 would be needed, where more than 1 %
-    of the values would be clipped, and where more than 1 % of them would be drawn more than 3 levels of 8 bits apart,
-    which shows as bands.
+    not, where a slope, power or saturation beyond 0.5 to 2 or an offset beyond 0.2 would be needed, where more than 2 %
+    of the values would be clipped by more than 4 levels of 8 bits, and where more than 1 % of them would be drawn more
+    than 3 levels apart, which shows as bands.
 
     Args:
         config: an OCIO config (a ``.ocio`` file, or ``ocio://default``): the CDL works in its ACEScct then.
