@@ -85,7 +85,8 @@ def redrawn(picture: Floats, mark: Mark, pose: Matrix, drift: Drift, setting: Se
     lab = lab_of(np.clip(scene.seen, 0, 1))
     covered = np.maximum(_covered(mark, pose, drift, scene), _crossing(scene, lab))
     old = _old_ink(lab, alpha, covered, scene.long) if _reaches_out(drift) else np.zeros_like(alpha)
-    rim = ndimage.grey_dilation(alpha, size=2 * round(1 + setting.blur) + 1)
+    soft = 2.5 * drift.blur if drift.kinds.blurred > 0.15 else setting.blur  # how far the old outline spreads
+    rim = ndimage.grey_dilation(alpha, size=2 * round(1 + soft) + 1)
     plate = _filled(scene.seen, np.maximum(rim, old), round(scene.long))
     ink = srgb_of(_straight(scene.art) * setting.gain + setting.offset).astype(np.float32)
     grain = np.random.default_rng(seed).normal(0, setting.grain, ink.shape[:2]).astype(np.float32)[..., None]
