@@ -48,7 +48,7 @@ def test_no_evidence_gives_none() -> None:
 
 
 def test_the_ends_of_the_range_are_not_clipped() -> None:
-    colours, given = pairs()
+    _, given = pairs()
     ends = np.array([[0.97, 0.9, 0.9], [0.02, 0.03, 0.06]])
     free, held = fit_cdl([given]), fit_cdl([given], ends=ends)
     assert free is not None and held is not None
