@@ -16,7 +16,8 @@ import pytest
 import continuity as ct
 from continuity.errors import Aborted, MissingPiece, RenderFailed, UsageError
 from continuity.interfaces import Watch
-from continuity.records import FrameMeasurement, InputMedium, Json, Rendered
+from continuity.media import Media
+from continuity.records import FrameMeasurement, InputMedium, Json, Rendered, Repaired
 from continuity.replaying import Against
 from continuity.testing import FakeBackends, FakeMetric, PatternGenerator
 
@@ -641,3 +642,31 @@ def test_whatever_a_generator_raises_is_told_as_the_loop_tells_it(ledger: ct.Led
 
 
 ERRORS: list[BaseException] = []
+
+
+class Halve:
+    """A repair that halves all values."""
+
+    keys = ("m0",)
+    settings: Mapping[str, Json] = {}
+
+    def repair(self, media: Media, report: ct.Report, identity: ct.Identity) -> Repaired:
+        pixels = next(iter(media.frames())).pixels // 2
+        return Repaired(media=ct.Image.from_array(pixels), cost=ct.Cost(repair=0.1))
+
+
+def test_of_a_repaired_candidate_the_render_is_compared(tmp_path: Path) -> None:
+    halved = ct.Gate(
+        [FakeMetric("m0")], identity=NOBODY, tolerances={"m0": ct.Tolerance(key="m0", limit=100, scale=10)},
+        backends=FakeBackends(),
+    )  # fmt: skip
+    with ct.Ledger.open(tmp_path / "show.db") as ledger:
+        shot = ct.Shot("s", gate=halved, ledger=ledger, repairs=[Halve()])
+        outcome = shot.run(Recording(), budget=ct.Budget(candidates=1))
+        assert outcome.kept is not None and outcome.kept.row.repair == "Halve"
+        found = ct.replay(ledger, outcome.kept.candidate, Recording(), halved)
+        assert found.outcome is ct.ReplayOutcome.IDENTICAL
+        assert found.row.verdict == found.verdict == "fail"
+        assert "Halve repaired it afterwards" in found.notes[0]
+        other = ct.replay(ledger, outcome.kept.candidate, Recording(add=9), halved)
+        assert other.outcome is ct.ReplayOutcome.DIFFERENT

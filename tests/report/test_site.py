@@ -4,7 +4,7 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +14,8 @@ import pypdf
 import pytest
 
 import continuity as ct
-from continuity.records import Rates
+from continuity.media import Media
+from continuity.records import Declined, Json, Rates, Repaired
 from continuity.report.figures import clock, percent, ratio
 from continuity.report.site import write_report
 
@@ -341,3 +342,26 @@ def test_ratios(value: float | None, said: str) -> None:
 def test_numbers_in_words() -> None:
     assert [clock(s) for s in (0.0, 4.25, 59.97, 60, 3725.4)] == ["0.0 s", "4.2 s", "0:01:00", "0:01:00", "1:02:05"]
     assert [percent(*p) for p in ((1, 2), (1, 1000), (0, 5), (1, 0))] == ["50 %", "<1 %", "0 %", "–"]
+
+
+class Darken:
+    """A repair that divides by eight, or will not."""
+
+    keys = ("bright",)
+    settings: Mapping[str, Json] = {}
+
+    def repair(self, media: Media, report: ct.Report, identity: ct.Identity) -> Repaired | Declined:
+        pixels = next(iter(media.frames())).pixels
+        if pixels.max() > 240:
+            return Declined(reason="too bright to mend")
+        return Repaired(media=ct.Image.from_array(pixels // 8), cost=ct.Cost(repair=0.5))
+
+
+def test_what_was_repaired_says_so_and_what_it_was_fitted_to(
+    ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path
+) -> None:
+    told(ledger, bright_gate, [250, 200], repairs=[Darken()])
+    write_report(ledger, tmp_path / "report")
+    text = pages(tmp_path / "report")[1][0].text
+    assert "Repaired by Darken, fitted to bright: that value proves little" in text
+    assert "Darken declined: too bright to mend" in text

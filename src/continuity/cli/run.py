@@ -167,6 +167,8 @@ def _told_json(told: Told | None) -> dict[str, Any] | None:
     return {
         "candidate": told.candidate,
         "seed": told.row.seed,
+        "repair": told.row.repair,
+        "fitted": list(told.row.fitted),
         "media": path_of(told),
         "report": told.report.to_json() if told.report else None,
     }

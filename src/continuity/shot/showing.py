@@ -19,7 +19,7 @@ def view_of(outcome: Outcome) -> View:
             Word(f"kept candidate {outcome.kept.candidate}", display.PASS),
             Word(f" (seed {outcome.kept.row.seed})", display.QUIET),
         )
-        parts += filter(None, [path_of(outcome.kept)])
+        parts += filter(None, [path_of(outcome.kept), repaired(outcome.kept)])
     else:
         title = (Word("nothing kept", display.UNSURE), f": {outcome.reason}")
     parts.append(sentence(outcome))
@@ -38,6 +38,14 @@ def view_of(outcome: Outcome) -> View:
 def path_of(told_one: Told) -> str:
     """Where the media of a candidate lie, empty where they are not stored."""
     return str(told_one.media.path) if told_one.media is not None and told_one.media.path else ""
+
+
+def repaired(told_one: Told) -> str:
+    """By what the media were repaired, and which metrics it was fitted to; empty where nothing was."""
+    row = told_one.row
+    if not row.repair:
+        return ""
+    return f"repaired by {row.repair}: it was fitted to {', '.join(row.fitted)}, by which it is judged too"
 
 
 def sentence(outcome: Outcome) -> str:

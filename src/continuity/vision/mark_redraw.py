@@ -1,0 +1,231 @@
+"""The artwork of a mark drawn into a picture as it should look there, in place of what is there now.
+
+What was measured of the drifted mark is used again: its place, the light on it, its softness, what lies over it, and
+the grain of the plate. Old ink that the artwork does not cover is filled with the plate around it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from continuity.vision.colour import lab_of, srgb_of
+from continuity.vision.edges import premultiplied, smooth
+from continuity.vision.homography import Matrix, projected
+from continuity.vision.mark_drift import Drift
+from continuity.vision.mark_light import apart, blurred, light_of, plate_of
+from continuity.vision.marks import Mark, corners, extent, plane_to_patch, shape_of
+
+Floats = NDArray[np.float32]
+
+AROUND = 0.25  # of the mark's longer side: how far around it is looked at, and old ink is looked for
+INK = 9.0  # CIELAB units from the plate at which a place shows old ink
+SHARP = 0.5  # px: the least blur of what a camera or a renderer draws
+UNSURE = 1.0  # px: the most that is believed of a mark whose shape is wrong, which looks soft for that
+TINTS = (0.85, 1.15), (-3.0, 3.0)  # gain and offset of colour that a recoloured mark may be taken to be lit by
+FINEST, COARSEST = 2e-3, 0.03  # sRGB: less grain is none, and more is texture
+ENOUGH = 12  # pixels
+STRANGE = 14.0  # CIELAB units from the colour that a part of the mark has there
+CELL = 10.0  # CIELAB units within which a colour is one of the mark's
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a mark looks where it is: gain and offset of its CIELAB, blur (sigma) in pixels, grain (sigma) in sRGB."""
+
+    gain: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    blur: float
+    grain: float
+
+    def to_array(self) -> NDArray[np.float64]:
+        """All of it as 8 numbers, to be interpolated in time."""
+        return np.array([*self.gain, *self.offset, self.blur, self.grain])
+
+    @classmethod
+    def of_array(cls, numbers: NDArray[np.float64]) -> Setting:
+        """The setting of such numbers."""
+        return cls(numbers[:3], numbers[3:6], float(numbers[6]), float(numbers[7]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """The part of a picture around a mark: its place in the picture, its colours, the artwork drawn into it."""
+
+    rows: slice
+    columns: slice
+    seen: Floats  # h x w x 3, sRGB in [0, 1]
+    art: Floats  # h x w x 4, premultiplied
+    long: float  # px
+
+
+def setting_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> Setting:
+    """How the mark looks at its place in a picture (H x W x 3, sRGB in [0, 1]), whatever is wrong with it."""
+    scene = _scene(picture, mark, pose)
+    alpha = scene.art[..., 3]
+    lab = lab_of(np.clip(scene.seen, 0, 1))
+    inner = (smooth(alpha, max(drift.blur, 0.3)) > 0.97).astype(np.float32)
+    inner *= 1 - np.maximum(_covered(mark, pose, drift, scene), _crossing(scene, lab))
+    gain, offset = np.ones(3), np.zeros(3)  # strokes so thin that the plate shines through tell nothing of the light
+    if inner.sum() >= ENOUGH:
+        gain, offset = light_of(_straight(scene.art), lab, alpha, inner, max(drift.blur, 0.3))
+    if drift.kinds.recoloured > 0.15:  # what is wrong with its colour is no light
+        gain[1:], offset[1:] = np.clip(gain[1:], *TINTS[0]), np.clip(offset[1:], *TINTS[1])
+    blur = min(drift.blur, SHARP if drift.kinds.blurred > 0.15 else UNSURE if _reaches_out(drift) else 3.0)
+    return Setting(gain, offset, max(SHARP, blur), _grain(scene))
+
+
+def redrawn(picture: Floats, mark: Mark, pose: Matrix, drift: Drift, setting: Setting, seed: int) -> Floats:
+    """A copy of the picture (H x W x 3, sRGB in [0, 1]) with the artwork in place of the mark that is there."""
+    scene = _scene(picture, mark, pose)
+    alpha = scene.art[..., 3]
+    lab = lab_of(np.clip(scene.seen, 0, 1))
+    covered = np.maximum(_covered(mark, pose, drift, scene), _crossing(scene, lab))
+    old = _old_ink(lab, alpha, covered, scene.long) if _reaches_out(drift) else np.zeros_like(alpha)
+    soft = 2.5 * drift.blur if drift.kinds.blurred > 0.15 else setting.blur  # how far the old outline spreads
+    rim = ndimage.grey_dilation(alpha, size=2 * round(1 + soft) + 1)
+    plate = _filled(scene.seen, np.maximum(rim, old), round(scene.long))
+    ink = srgb_of(_straight(scene.art) * setting.gain + setting.offset).astype(np.float32)
+    grain = np.random.default_rng(seed).normal(0, setting.grain, ink.shape[:2]).astype(np.float32)[..., None]
+    drawn = blurred(np.concatenate([ink * alpha[..., None], alpha[..., None]], axis=-1), setting.blur)
+    own = drawn[..., 3:] * (1 - covered)[..., None]
+    fill = np.clip(smooth(np.maximum(old, rim), 0.7), 0, 1)[..., None] * (1 - covered)[..., None]
+    ground = scene.seen * (1 - fill) + (plate + grain) * fill
+    colour = drawn[..., :3] / np.maximum(drawn[..., 3:], 1e-3) + grain
+    out = picture.copy()
+    out[scene.rows, scene.columns] = np.clip(ground * (1 - own) + colour * own, 0, 1)
+    return out
+
+
+def _scene(picture: Floats, mark: Mark, pose: Matrix) -> _Scene:
+    box = corners(mark, pose)
+    long = float(np.linalg.norm(box - np.roll(box, 1, axis=0), axis=1).max())
+    height, width = picture.shape[:2]
+    left, top = np.floor(np.maximum(box.min(axis=0) - AROUND * long - 4, 0)).astype(int)
+    right, bottom = np.ceil(np.minimum(box.max(axis=0) + AROUND * long + 4, [width, height])).astype(int)
+    seen = np.ascontiguousarray(picture[top:bottom, left:right], np.float32)
+    shift = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]], np.float64)
+    return _Scene(
+        slice(top, bottom), slice(left, right), seen, premultiplied(mark.rgba, shift @ pose, seen.shape[:2]), long
+    )
+
+
+def _straight(art: Floats) -> Floats:
+    """CIELAB of the artwork's own colours, carried on beyond its edge."""
+    alpha = art[..., 3:]
+    near = blurred(art, 1.5)
+    rgb = np.where(alpha > 0.9, art[..., :3] / np.maximum(alpha, 0.1), near[..., :3] / np.maximum(near[..., 3:], 0.02))
+    return np.asarray(lab_of(np.clip(rgb, 0, 1)), np.float32)
+
+
+def _reaches_out(drift: Drift) -> bool:
+    """Whether old ink may lie where the artwork has none: only then is it looked for there."""
+    kinds = drift.kinds
+    return max(kinds.deformed, kinds.altered, kinds.missing, kinds.blurred) > 0.15
+
+
+def _old_ink(lab: Floats, alpha: Floats, covered: Floats, long: float) -> Floats:
+    """Where the drifted mark shows beyond the artwork, 0 or 1: near it, unlike the plate, and in a colour of the mark
+    as it is seen inside."""
+    near = np.clip(smooth(alpha, AROUND * long / 3) * 4, 0, 1)
+    plate = plate_of(lab, near, round(long))
+    unlike = (apart(lab, plate) > INK) & (covered < 0.5)
+    inside = lab[(alpha > 0.9) & unlike]
+    if len(inside) < ENOUGH:
+        return np.zeros_like(alpha)
+    cells, count = np.unique((inside / CELL).round().astype(np.int64), axis=0, return_counts=True)
+    palette = (cells[count >= 0.05 * len(inside)] * CELL).astype(np.float32)
+    alike = np.zeros(alpha.shape, bool)
+    for colour in palette:
+        alike |= apart(np.broadcast_to(colour, lab.shape).astype(np.float32), lab) < CELL
+    ink = unlike & alike & (near > 0.35)
+    hanging = ndimage.binary_propagation((alpha > 0.5) & (ink | (alpha > 0.9)), mask=ink | (alpha > 0.5)) & ink
+    found = ndimage.binary_opening(hanging | (ink & (smooth(alpha, long / 16) > 0.05)))
+    return np.asarray(ndimage.binary_dilation(found, iterations=max(2, round(long / 60))), np.float32)
+
+
+def _filled(seen: Floats, mask: Floats, size: int) -> Floats:
+    """The plate carried on under the mask: at its edge from the nearest place, farther in from all around."""
+    hole = mask > 0.02
+    if not hole.any() or hole.all():
+        return seen
+    deep, nearest = ndimage.distance_transform_edt(hole, return_indices=True)
+    close = blurred(seen[tuple(nearest)], 0.8)
+    share = np.clip(deep / max(4.0, size / 20), 0, 1)[..., None].astype(np.float32)
+    return np.asarray(close * (1 - share) + plate_of(seen, mask, size) * share, np.float32)
+
+
+def _covered(mark: Mark, pose: Matrix, drift: Drift, scene: _Scene) -> Floats:
+    """What lies over the mark, from the patch in which it was compared to the picture, in [0, 1]."""
+    shape = scene.seen.shape[:2]
+    if not drift.covered.any():
+        return np.zeros(shape, np.float32)
+    height, width = drift.covered.shape
+    size = next(s for s in range(8, extent(mark, 4096)) if _fits(mark, s, (height, width)))
+    into = plane_to_patch(mark, size) @ np.linalg.inv(pose)
+    ys, xs = np.mgrid[scene.rows, scene.columns]
+    at = projected(into, np.stack([xs.ravel() + 0.5, ys.ravel() + 0.5], axis=1).astype(np.float64)) - 0.5
+    solid = ndimage.binary_opening(drift.covered, iterations=2)  # a thin rim is a mixture of colours, and no cover
+    parts, _ = ndimage.label(solid)
+    outside = ndimage.binary_dilation(mark.patch(size)[..., 3] < 0.05, iterations=3)
+    solid &= np.isin(parts, parts[outside])  # what covers a mark comes from outside; what lies within it is its fault
+    grown = ndimage.binary_dilation(solid, iterations=2).astype(np.float32)
+    found = ndimage.map_coordinates(grown, at.T[::-1], order=1, mode="constant").reshape(shape)
+    return np.asarray(np.clip(found, 0, 1), np.float32)
+
+
+def _crossing(scene: _Scene, lab: Floats) -> Floats:
+    """What reaches from outside over the mark, in [0, 1], whatever colours the mark itself has come to have.
+
+    Within one colour of the artwork the picture has one colour as well, right or wrong. Connected places of another
+    colour that go on beyond the outline, in a colour that the surroundings elsewhere do not have, lie over the mark.
+    """
+    alpha = scene.art[..., 3]
+    inner, outer = alpha > 0.9, alpha < 0.05
+    art = _straight(scene.art)
+    cells, count = np.unique((art[inner] / CELL).round().astype(np.int64), axis=0, return_counts=True)
+    palette = (cells[count >= 0.03 * count.sum()] * CELL).astype(np.float32)
+    if not len(palette) or not outer.any():
+        return np.zeros_like(alpha)
+    near = np.stack([apart(np.broadcast_to(one, art.shape).astype(np.float32), art) for one in palette]).argmin(axis=0)
+    strange = np.zeros(alpha.shape, bool)
+    for number in range(len(palette)):
+        part = inner & (near == number)
+        if part.sum() >= ENOUGH:
+            own = np.broadcast_to(np.median(lab[part], axis=0), lab.shape).astype(np.float32)
+            strange |= part & (apart(own, lab) > STRANGE)
+    strange = ndimage.binary_opening(strange, iterations=max(1, round(scene.long / 60)))
+    around = outer & ndimage.binary_dilation(~outer, iterations=max(4, round(scene.long / 12)))
+    ground = np.median(lab[around], axis=0) if around.any() else np.zeros(3)
+    parts, total = ndimage.label(ndimage.binary_dilation(strange, iterations=2))
+    found = np.zeros(alpha.shape, bool)
+    for number in range(1, total + 1):
+        part = parts == number
+        beside = ndimage.binary_dilation(part, iterations=max(4, round(scene.long / 20))) & outer
+        if beside.sum() < ENOUGH:
+            continue
+        inside = np.median(lab[part & inner], axis=0) if (part & inner).any() else ground
+        same = apart(np.broadcast_to(inside, lab.shape).astype(np.float32), lab) < STRANGE
+        goes_on = (same & beside).sum() >= max(ENOUGH, 0.15 * beside.sum())
+        if goes_on and float(np.hypot(*(inside - ground)[1:]) + abs(inside[0] - ground[0]) / 2) > STRANGE:
+            found |= part
+    return np.asarray(found, np.float32)
+
+
+def _fits(mark: Mark, size: int, shape: tuple[int, int]) -> bool:
+    return shape_of(mark, size) == shape
+
+
+def _grain(scene: _Scene) -> float:
+    """Sigma of the finest detail inside the mark, where the artwork is flat."""
+    light = scene.seen.mean(axis=-1)
+    rest = light - ndimage.gaussian_filter(light, 1.0, mode="nearest")
+    flat = ndimage.gaussian_gradient_magnitude(scene.art[..., :3].mean(axis=-1), 1.5) < 0.01
+    inside = (ndimage.grey_erosion(scene.art[..., 3], size=5) > 0.95) & flat
+    if inside.sum() < 4 * ENOUGH:
+        return 0.0
+    sigma = 1.48 * float(np.median(np.abs(rest[inside]))) / 0.75  # a Gaussian of one pixel leaves so much of noise
+    return min(sigma, COARSEST) if sigma > FINEST else 0.0

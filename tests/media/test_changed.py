@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from continuity.errors import MediaError
+from continuity.media import Clip, Frame, Sampling, open_media
+
+
+def clip() -> Clip:
+    chance = np.random.default_rng(0)
+    return Clip.from_arrays([chance.integers(0, 255, (20, 30, 3), dtype=np.uint8) for _ in range(5)], Fraction(24))
+
+
+def darker(frame: Frame) -> np.ndarray:
+    return np.asarray(frame.pixels // 2 + frame.index, np.uint8)
+
+
+def test_every_frame_is_changed_and_the_given_clip_is_not() -> None:
+    given = clip()
+    changed = given.changed(darker)
+    assert (changed.frame_count, changed.rate, changed.size, changed.suffix) == (5, 24, (30, 20), ".mkv")
+    assert changed.path is None and changed.digest != given.digest
+    for before, after in zip(given.frames(), changed.frames(), strict=True):
+        assert np.array_equal(after.pixels, darker(before)) and not after.pixels.flags.writeable
+        assert after.seconds == before.seconds
+
+
+def test_what_is_saved_opens_as_the_same_pixels(tmp_path: Path) -> None:
+    changed = clip().changed(darker)
+    changed.save(tmp_path / "changed.mkv")
+    opened = open_media(tmp_path / "changed.mkv")
+    every = Sampling(at_least=5)
+    for one, other in zip(changed.frames(every), opened.frames(every), strict=True):
+        assert np.array_equal(one.pixels, other.pixels)
+
+
+def test_its_digest_is_that_of_its_pixels() -> None:
+    changed = clip().changed(darker)
+    again = Clip.from_arrays([frame.pixels for frame in changed.frames(Sampling(at_least=5))], Fraction(24))
+    assert changed.digest == again.digest
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((20, 31, 3), np.uint8), np.zeros((20, 30, 3))])
+def test_another_size_or_type_is_refused(wrong: np.ndarray) -> None:
+    with pytest.raises(MediaError, match="what changes it gave"):
+        list(clip().changed(lambda frame: wrong).frames())
