@@ -16,6 +16,8 @@ from PIL import PngImagePlugin
 
 import continuity as ct
 from continuity.exporting import Names, export
+from continuity.media import Media
+from continuity.records import Declined, Json, Repaired
 from continuity.testing import FakeBackends, FakeMetric
 
 SECRET = "SECRETPROMPT"
@@ -202,26 +204,42 @@ def test_a_check_writes_nothing_and_says_all(show: ct.Ledger, tmp_path: Path) ->
     assert told["parameters"].startswith(SECRET)
 
 
-def test_a_grade_that_was_corrected(show: ct.Ledger, tmp_path: Path) -> None:
-    kept = show.kept(show.shots()[0])
-    assert kept is not None
-    cdl = {"slope": [1.1, 1.0, 0.9], "offset": [0.0, 0.01, 0.0], "power": [1.0, 1.0, 1.2], "saturation": 0.9}
-    out = tmp_path / "out"
-    export(show, out, names=NAMES, repairs={kept.id: cdl})
-    assert {"acme_sc010_010_render_v001.cc", "acme_sc010_010_render_v001.cube"} <= set(tree(out))
-    read = otio.adapters.read_from_file(str(out / "acme_v001.otio"))
-    found = read.tracks[0][0].metadata["cdl"]
-    assert {key: list(value) for key, value in found["asc_sop"].items()} == {
-        k: cdl[k] for k in ("slope", "offset", "power")
+CORRECTION = {"slope": [1.1, 1.0, 0.9], "offset": [0.0, 0.01, 0.0], "power": [1.0, 1.0, 1.2], "saturation": 0.9}
+
+
+class Darken:
+    """Mends the grade, as a grade repair does, by one correction."""
+
+    keys = ("bright",)
+
+    def __init__(self, **correction: Json) -> None:
+        self.settings: dict[str, Json] = {}
+        self.correction = {**CORRECTION, **correction}
+
+    def repair(self, media: Media, report: ct.Report, identity: ct.Identity) -> Repaired | Declined:
+        pixels = next(iter(media.frames())).pixels // 8
+        return Repaired(media=ct.Image.from_array(pixels), cost=ct.Cost(repair=0.5), settings=self.correction)
+
+
+def test_a_grade_that_was_corrected(ledger: ct.Ledger, gate: ct.Gate, tmp_path: Path) -> None:
+    for name, repair in (("sc010_010", Darken()), ("sc010_020", Darken(slope=[1.0]))):
+        shot = ct.Shot(name, gate=gate, ledger=ledger, repairs=[repair])
+        shot.tell(shot.ask(), ct.Image.from_array(np.full((24, 32, 3), 200, np.uint8)), ct.Cost(render=1.0))
+    told(ledger, gate, "sc010_030", ct.Image.from_array(np.full((24, 32, 3), 20, np.uint8)))
+    made = export(ledger, tmp_path / "out", names=NAMES)
+    written = set(tree(tmp_path / "out"))
+    assert {"acme_sc010_010_render_v001.cc", "acme_sc010_010_render_v001.cube"} <= written
+    assert "CDL" in made.refused["sc010_020"] and not [one for one in written if "010_020" in one]
+    picture = np.asarray(Pil.open(tmp_path / "out" / "acme_sc010_010_render_v001.png"))
+    assert picture.max() == 200 // 8  # what was repaired, and not the render
+    assert "applied already" in (tmp_path / "out" / "acme_sc010_010_render_v001.cc").read_text()
+    read = otio.adapters.read_from_file(str(tmp_path / "out" / "acme_v001.otio"))
+    found = read.tracks[0][0].metadata
+    assert {key: list(value) for key, value in found["cdl"]["asc_sop"].items()} == {
+        k: CORRECTION[k] for k in ("slope", "offset", "power")
     }
-    assert found["asc_sat"] == 0.9
+    assert found["cdl"]["asc_sat"] == 0.9 and found["continuity"]["cdl_applied"] is True
     assert "cdl" not in read.tracks[0][1].metadata
-    made = export(show, tmp_path / "other", names=NAMES, repairs={kept.id: {**cdl, "slope": [1]}})
-    assert "CDL" in made.refused["sc010_010"]
-    export(show, tmp_path / "log", names=NAMES, shots=["sc010_010"], repairs={kept.id: {**cdl, "space": "ACEScct"}})
-    assert "ACEScct" in (tmp_path / "log" / "acme_sc010_010_render_v001.cc").read_text()
-    assert not list((tmp_path / "log").glob("*.cube"))  # it would need the colour config
-    assert not list((tmp_path / "other").glob("*010_010*"))
 
 
 def test_hostile_shots_stay_inside(ledger: ct.Ledger, gate: ct.Gate, tmp_path: Path) -> None:

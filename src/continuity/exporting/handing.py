@@ -18,7 +18,6 @@ from pathlib import Path, PurePosixPath
 
 from continuity.errors import LedgerError, MediaError, UsageError
 from continuity.exporting.cleaning import cleaned
-from continuity.exporting.grading import Cdl, cc, cube
 from continuity.exporting.names import FIRST_FRAME, Names, plain
 from continuity.exporting.pieces import Piece, same, strangers
 from continuity.exporting.recipe import words_of
@@ -28,7 +27,9 @@ from continuity.ledger import CandidateRow, Ledger
 from continuity.media import Clip, numbering, write_atomic
 from continuity.media.files import sync_folder
 from continuity.media.folder import RATE
-from continuity.records import Decision, Json
+from continuity.records import Decision
+from continuity.repairs.grade.correction import Correction
+from continuity.vision.cdl_files import cc_text, cube_text
 
 MOST_VERSIONS = 999
 STANDING = {"client": "client-final", "supervisor": "supervisor-approved"}
@@ -64,7 +65,6 @@ class _Wishes:
     with_recipe: bool
     overwrite: bool
     check: bool
-    repairs: Mapping[int, Mapping[str, Json]]
 
 
 def export(
@@ -77,7 +77,6 @@ def export(
     with_recipe: bool = False,
     overwrite: bool = False,
     check: bool = False,
-    repairs: Mapping[int, Mapping[str, Json]] | None = None,
 ) -> Handover:
     """Writes what is kept into a folder: media, an OpenTimelineIO timeline, ``.cc`` and ``.cube`` where there is a CDL.
 
@@ -90,7 +89,6 @@ def export(
         with_recipe: puts prompt, seed and settings into PNG files.
         overwrite: replaces the newest version of what differs, instead of making the next.
         check: writes nothing, and says what each file would say.
-        repairs: candidate -> settings of the repair that made what is kept; a CDL among them is handed over.
 
     Raises:
         UsageError: no such shot, a name that two shots share, or a folder that cannot be written.
@@ -98,8 +96,7 @@ def export(
         LedgerError: the ledger cannot be read.
     """
     library()  # before anything is written
-    wishes = _Wishes(names=names, rate=rate, with_recipe=with_recipe, overwrite=overwrite, check=check,
-                     repairs=repairs or {})  # fmt: skip
+    wishes = _Wishes(names=names, rate=rate, with_recipe=with_recipe, overwrite=overwrite, check=check)
     kept = _kept(ledger, shots)
     target = Path(folder).absolute()
     with _workshop(target, check) as work:
@@ -150,7 +147,7 @@ class _Export:
             )
         source = self._ledger.media.path(row.media)
         media = self._ledger.media.open(row.media)
-        cdl = Cdl.of(self._wishes.repairs.get(row.id, {}))
+        correction = self._correction(row)
         recipe = self._ledger.recipe(row.id) if self._wishes.with_recipe else None
         place = Path(tempfile.mkdtemp(dir=self._work))
         frames = numbering.of_folder(source) if source.is_dir() else []
@@ -166,7 +163,7 @@ class _Export:
             words = words_of(recipe, media.size, _carried(path)) if recipe else {}
             cleaned(path, place / f"media{tail}", words)
             pieces.append(Piece(tail=tail, path=place / f"media{tail}", source=path, frame=bool(frames)))
-        for tail, text in _grades(cdl, plain(row.shot)):
+        for tail, text in _grades(correction, plain(row.shot)):
             write_atomic(place / f"grade{tail}", text.encode())
             pieces.append(Piece(tail=tail, path=place / f"grade{tail}"))
         version = self._version(self._wishes.names, row.shot, pieces)
@@ -180,11 +177,17 @@ class _Export:
             rate=media.rate if isinstance(media, Clip) and not frames else self._wishes.rate,
             digits=digits,
             suffix=suffix,
-            cdl=cdl,
+            cdl=correction.cdl if correction else None,
         )
         handed = self._moved(row.shot, name, pieces)
         shutil.rmtree(place, ignore_errors=True)
         return cut, handed
+
+    def _correction(self, row: CandidateRow) -> Correction | None:
+        """What the grade of the kept media was corrected by; None where they are as they were rendered."""
+        made = [one for one in self._ledger.attempts(row.id) if 0 < one.attempt <= row.attempt and not one.declined]
+        grades = [one.settings for one in made if "slope" in one.settings]
+        return Correction.of(grades[-1]) if grades else None
 
     def _timeline(self, cuts: Sequence[Cut]) -> Handed:
         names = replace(self._wishes.names, template="{show}_v{version:03d}")
@@ -245,12 +248,12 @@ class _Export:
         return list(told.values())
 
 
-def _grades(cdl: Cdl | None, name: str) -> Iterator[tuple[str, str]]:
-    """Suffix and text of the files of a correction."""
-    if cdl is not None:
-        yield ".cc", cc(cdl, name)
-        if cdl.is_display_referred:
-            yield ".cube", cube(cdl, name)
+def _grades(correction: Correction | None, name: str) -> Iterator[tuple[str, str]]:
+    """Suffix and text of the files of a correction. The media have it already: it says what was done to the render."""
+    if correction is not None:
+        said = f"{name}, applied already"
+        yield ".cc", cc_text(correction.cdl, name=said, space=correction.space)
+        yield ".cube", cube_text(correction.of_colours, name=said, space=correction.space)
 
 
 def _carried(source: Path) -> Mapping[str, str]:

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 from continuity.errors import MissingDependency
-from continuity.exporting.grading import Cdl
 from continuity.exporting.names import FIRST_FRAME
+from continuity.vision.cdl import CDL
 
 EXTRA = "continuity-gate[editorial]"
 NAMESPACE, FORMAT = "continuity", 1
@@ -35,7 +35,7 @@ class Cut:
     rate: Fraction
     digits: int | None = None
     suffix: str = ""
-    cdl: Cdl | None = None
+    cdl: CDL | None = None
 
 
 def library() -> Any:
@@ -77,7 +77,9 @@ def _clip(otio: Any, cut: Cut) -> Any:
         NAMESPACE: {"format": FORMAT, "shot": cut.shot, "version": cut.version, "standing": cut.standing}
     }
     if cut.cdl is not None:
-        metadata["cdl"] = cut.cdl.metadata
+        said = cut.cdl.to_json()
+        metadata["cdl"] = {"asc_sop": {n: said[n] for n in ("slope", "offset", "power")}, "asc_sat": said["saturation"]}
+        metadata[NAMESPACE]["cdl_applied"] = True  # to the media that are handed over: not to be applied once more
     return otio.schema.Clip(
         name=PurePosixPath(cut.path).name, media_reference=_reference(otio, cut, whole, rate), source_range=whole,
         metadata=metadata,
