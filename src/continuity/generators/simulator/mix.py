@@ -76,8 +76,8 @@ class Mix:
         self, random: np.random.Generator, chance: float, able: Sequence[str], severity: tuple[float, float]
     ) -> dict[str, float]:
         """How far each of the aspects is off, in the order of a real picture. Without a mark it has no faults."""
-        draws = random.random(5)
-        sizes = random.random((len(ORDER), 2))  # the same draws whichever aspects there are
+        draws = random.random(5).tolist()
+        sizes = random.random((len(ORDER), 2)).tolist()  # the same draws whichever aspects there are
         faults: set[str] = set()
         if draws[0] >= chance:
             hopeless = [a for a in able if a not in (*REPAIRABLE, "mark")]
