@@ -335,11 +335,15 @@ class LearningProposer(Proposer, Protocol):
 
 @runtime_checkable
 class Repair(Protocol):
-    """Mends what has a closed form."""
+    """Mends what has a closed form. Tried only where every failing finding of a candidate has one."""
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """The metric keys that it mends, such as ``grade``; the ledger says that what it made was fitted to them."""
 
     @property
     def settings(self) -> Mapping[str, Json]:
         """Its part of the stream."""
 
     def repair(self, media: Media, report: Report, identity: Identity) -> Repaired | Declined:
-        """New media, or why not; never changes the given media."""
+        """New media, or why not; never changes the given media. Whatever it gives is judged by the whole gate again."""

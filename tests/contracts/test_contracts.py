@@ -221,11 +221,12 @@ class TestWatch(WatchContract):
 
 
 class TestRepair(RepairContract):
-    """No repair ships yet; the contract itself is held to a small one."""
+    """The contract itself, held to a small one; those that ship are in tests/repairs."""
 
     @pytest.fixture
     def repair(self) -> Repair:
         class Darken:
+            keys: Sequence[str] = ("bright",)
             settings: Mapping[str, Json] = {}
 
             def repair(self, media: Media, report: ct.Report, identity: ct.Identity) -> Repaired | Declined:

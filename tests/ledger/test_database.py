@@ -102,7 +102,7 @@ def test_a_database_of_another_program_is_not_touched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "said"), [("3", "newer format 3: update"), ("x", "damaged"), ("0", "damaged"), (None, "damaged")]
+    ("written", "said"), [("4", "newer format 4: update"), ("x", "damaged"), ("0", "damaged"), (None, "damaged")]
 )
 def test_formats_that_cannot_be_read_are_named(tmp_path: Path, written: str | None, said: str) -> None:
     path = tmp_path / "show.db"
@@ -126,14 +126,15 @@ def test_an_older_format_is_brought_forward(ledger: Ledger) -> None:
         schema.migrate(
             connection,
             1,
-            3,
+            4,
             {
                 1: step("ALTER TABLE shots ADD COLUMN note TEXT"),
-                2: step("ALTER TABLE shots RENAME COLUMN note TO remark"),
+                2: step("SELECT 1"),
+                3: step("ALTER TABLE shots RENAME COLUMN note TO remark"),
             },
         )
         assert connection.exec_driver_sql("SELECT remark FROM shots").all() == []
-        with pytest.raises(FormatError, match="newer format 3"):
+        with pytest.raises(FormatError, match="newer format 4"):
             schema.found_format(connection, "show.db")
 
 
@@ -172,7 +173,8 @@ def test_damage_inside_is_a_sentence_wherever_it_is_met(loop: Loop, tmp_path: Pa
                 sum(1 for _ in ledger.export())
         except ContinuityError as error:
             met += 1
-            assert damaged.name in str(error) or "damaged" in str(error)
+            # a row that is listed may no longer be found by its number
+            assert any(word in str(error) for word in (damaged.name, "damaged", "in this ledger"))
     assert met > 5
 
 

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from continuity.errors import UsageError
-from continuity.ledger import Ledger, previews
+from continuity.ledger import previews
 from continuity.ledger.previews import _PAST
 from continuity.ledger.seeds import preview_coin
 from continuity.records import Cost, Preview, Previews, Report, State, Verdict
@@ -107,16 +106,6 @@ def test_the_coin_is_even_and_belongs_to_the_candidate() -> None:
     assert sum(c < 0.1 for c in coins) == pytest.approx(400, abs=4 * 19)
     assert preview_coin("sc042_010", 1, 0) == 0.8234464836383952
     assert preview_coin("sc042_010", 2, 0) != preview_coin("sc042_010", 1, 0)
-
-
-def test_an_older_ledger_takes_previews_once_it_is_brought_forward(tmp_path: Path) -> None:
-    path = tmp_path / "old.db"
-    with Ledger.open(path) as new, new._database.writing() as connection:
-        connection.exec_driver_sql("DROP TABLE previews")
-        connection.exec_driver_sql("UPDATE meta SET value = '1' WHERE key = 'format'")
-    with Ledger.open(path) as opened:
-        assert opened.watched() == ()
-        assert opened.past_previews("p") == ()
 
 
 def test_only_the_latest_are_read(loop: Loop, tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:

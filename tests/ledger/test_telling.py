@@ -30,9 +30,7 @@ def test_everything_told_is_found_again(loop: Loop, reported: Reported) -> None:
     cost = Cost(render=1.5, score=0.25, device="cuda:0", steps_run=12, steps_planned=30)
     recipe = replace(ticket.recipe, details={"model": "m"}, inputs={"pose": "b2-1"})
     media = StoredMedia("thumbnails/ab/b2-ab.jpg", "full/ab/b2-ab.png", "b2-ab")
-    assert loop.ledger.tell(
-        ticket, State.REJECTED, recipe=recipe, cost=cost, report=report, media=media, attempt="Grade/1"
-    )
+    assert loop.ledger.tell(ticket, State.REJECTED, recipe=recipe, cost=cost, report=report, media=media)
     row = loop.ledger.candidate(ticket.candidate)
     assert (row.state, row.verdict, row.worst_key, row.cost) == (State.REJECTED, Verdict.FAIL, "face", cost)
     assert row.worst_excess == pytest.approx(2.5)
@@ -47,7 +45,7 @@ def test_everything_told_is_found_again(loop: Loop, reported: Reported) -> None:
     assert (found["face"]["limit"], found["face"]["scale"], found["hands"]["value"]) == (0.5, 0.1, None)
     assert found["face"]["instrument"] == report["face"].measurement.instrument.digest  # type: ignore[union-attr]
     attempt = next(r for r in loop.ledger.export() if r["table"] == "attempts")
-    assert (attempt["attempt"], attempt["repair"], attempt["report"]["verdict"]) == (0, "Grade/1", "fail")
+    assert (attempt["attempt"], attempt["repair"], attempt["report"]["verdict"]) == (0, "", "fail")
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.ABORTED])

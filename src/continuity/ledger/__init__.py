@@ -6,12 +6,15 @@ from continuity.ledger.courses import Course, Standing
 from continuity.ledger.leases import Machine
 from continuity.ledger.ledger import Ledger
 from continuity.ledger.previews import Watched
-from continuity.ledger.rows import CandidateRow, Nearest, ShotRow
+from continuity.ledger.rows import AttemptRow, CandidateRow, Nearest, ShotRow
 from continuity.ledger.store import MediaStore, StoredMedia
+from continuity.ledger.telling import Attempt
 
 __all__ = [
     "NOTHING",
     "STATUSES",
+    "Attempt",
+    "AttemptRow",
     "Bill",
     "CandidateRow",
     "Column",

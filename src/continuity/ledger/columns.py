@@ -43,7 +43,7 @@ class Columns:
 
     Attributes:
         shot: the revision.
-        stream: digest of the stream.
+        stream: digest of the stream; what a repair has made is of another one than what it was made of.
         ids: int64, candidates; ``indices`` their places in the shot.
         states: as they stood when it was read.
         measure_fully: bool, the coin that was thrown when the candidate was asked for.
@@ -81,14 +81,14 @@ def columns(connection: Connection, shots: Sequence[ShotRow]) -> tuple[Columns, 
         select(
             candidates.c.id,
             candidates.c.shot,
-            candidates.c.stream,
+            func.coalesce(attempts.c.stream, candidates.c.stream),
             candidates.c.index,
             candidates.c.state,
             candidates.c.measure_fully,
             attempts.c.digest,
             attempts.c.media,
         )
-        .outerjoin(attempts, (attempts.c.candidate == candidates.c.id) & (attempts.c.attempt == 0))
+        .outerjoin(attempts, (attempts.c.candidate == candidates.c.id) & (attempts.c.attempt == candidates.c.attempt))
         .where(candidates.c.shot.between(*ends))
         .order_by(candidates.c.shot, candidates.c.index)
     )
@@ -113,7 +113,8 @@ def _last_words(connection: Connection) -> dict[int, bool]:
 def _cells(connection: Connection, places: Mapping[int, tuple[tuple[int, str], int]], *, whole: bool) -> dict[Any, Any]:
     """Rows of measurements by group, then by metric and instrument: (place, status, value, limit, scale)."""
     m = measurements.c
-    found = select(m.candidate, m.key, m.instrument, m.status, m.value, m.limit, m.scale).where(m.attempt == 0)
+    decides = (candidates.c.id == m.candidate) & (candidates.c.attempt == m.attempt)
+    found = select(m.candidate, m.key, m.instrument, m.status, m.value, m.limit, m.scale).join(candidates, decides)
     if not whole:
         found = found.where(m.candidate.between(min(places, default=0), max(places, default=-1)))
     codes = {str(status): code for code, status in enumerate(STATUSES)}

@@ -20,9 +20,10 @@ from continuity.ledger.database import Database
 from continuity.ledger.history import History
 from continuity.ledger.leases import Machine, stamp
 from continuity.ledger.previews import Watched
-from continuity.ledger.rows import CandidateRow, Nearest, ShotRow
+from continuity.ledger.rows import AttemptRow, CandidateRow, Nearest, ShotRow
 from continuity.ledger.schema import streams
 from continuity.ledger.store import FLOOR, MediaStore, StoredMedia
+from continuity.ledger.telling import Attempt
 from continuity.records import (
     Budget,
     Cost,
@@ -210,13 +211,14 @@ class Ledger:
         report: Report | None = None,
         error: str = "",
         media: StoredMedia | None = None,
-        attempt: str = "",
+        attempts: Sequence[Attempt] = (),
         previews: Previews | None = None,
     ) -> bool:
         """Records how a candidate ended. Only the first word counts: a second one changes nothing and returns False.
 
-        A candidate that was given up as lost is taken all the same. ``attempt`` names the repair that made the media,
-        ``previews`` is what a watch saw of the render.
+        A candidate that was given up as lost is taken all the same. ``report`` and ``media`` are of the render,
+        ``attempts`` what repairs made of it: where the last one passes, its report decides. ``cost`` has the seconds
+        of all of them. ``previews`` is what a watch saw of the render.
 
         Raises:
             UsageError: a state that is not an end, or that does not follow from the verdict of the report.
@@ -229,7 +231,7 @@ class Ledger:
             report=report,
             error=error,
             media=media,
-            repair=attempt,
+            attempts=attempts,
             previews=previews,
         )
         with self._database.writing() as connection:
@@ -327,14 +329,23 @@ class Ledger:
         with self._database.snapshot() as connection:
             return columns(connection, queries.every_shot(connection) if shots is None else shots)
 
-    def report(self, candidate: int) -> Report | None:
-        """The whole report on a candidate; None where nothing was judged.
+    def report(self, candidate: int, attempt: int | None = None) -> Report | None:
+        """The whole report on a candidate, of the attempt that decides or of another; None where nothing was judged.
 
         Raises:
             UsageError: no number that a candidate can have.
         """
         with self._database.reading() as connection:
-            return queries.report(connection, _number(candidate))
+            return queries.report(connection, _number(candidate), attempt)
+
+    def attempts(self, candidate: int) -> Sequence[AttemptRow]:
+        """What was made of a candidate: the render, then what repairs made of it or why they declined.
+
+        Raises:
+            UsageError: no number that a candidate can have.
+        """
+        with self._database.reading() as connection:
+            return queries.every_attempt(connection, _number(candidate))
 
     def judged_under(self) -> Mapping[int, frozenset[tuple[str, float | None, str | None]]]:
         """Under which limits each candidate was judged: (key, limit, digest of the instrument) of every metric."""

@@ -18,9 +18,9 @@ from continuity.records import Decision, Recipe, Report, State, Status, Verdict
 Reading: TypeAlias = Callable[[], AbstractContextManager[Connection]]
 
 PAGE = 500
-JSON = {"spec", "description", "cost", "recipe", "evidence"}  # columns that hold JSON
+JSON = {"spec", "description", "cost", "recipe", "evidence", "fitted", "settings"}  # columns that hold JSON
 
-_IN_ROW = ("id", "index", "seed", "state", "origin", "stream", "measure_fully", "verdict", "worst_excess", "worst_key")
+_IN_ROW = ("id", "index", "seed", "state", "origin", "measure_fully", "verdict", "worst_excess", "worst_key", "attempt")
 _IN_ROW_TOO = ("cost", "error", "asked_at", "told_at", "host", "device")
 _CANDIDATES = (
     select(
@@ -28,12 +28,15 @@ _CANDIDATES = (
         shots.c.name.label("shot"),
         shots.c.revision,
         (shots.c.kept == candidates.c.id).label("kept"),
+        func.coalesce(attempts.c.stream, candidates.c.stream).label("stream"),
+        attempts.c.repair,
+        attempts.c.fitted,
         attempts.c.digest,
         attempts.c.thumbnail,
         attempts.c.media,
     )
     .select_from(candidates.join(shots, shots.c.id == candidates.c.shot))
-    .outerjoin(attempts, (attempts.c.candidate == candidates.c.id) & (attempts.c.attempt == 0))
+    .outerjoin(attempts, (attempts.c.candidate == candidates.c.id) & (attempts.c.attempt == candidates.c.attempt))
 )
 _ONE = _CANDIDATES.where(candidates.c.id == bindparam("of"))
 _KEPT = _CANDIDATES.where(shots.c.id == bindparam("of"), candidates.c.id == shots.c.kept)
@@ -61,9 +64,16 @@ _SHOT = select(shots).where(shots.c.id == bindparam("of"))
 _TOTALS = select(schema.totals).where(schema.totals.c.shot == bindparam("of"))
 _REPORT = (
     select(attempts.c.report)
+    .join(candidates, candidates.c.id == attempts.c.candidate)
+    .where(
+        attempts.c.candidate == bindparam("of"),
+        attempts.c.attempt == func.coalesce(bindparam("at"), candidates.c.attempt),
+    )
+)
+_ATTEMPTS = (
+    select(*(c for c in attempts.c if c.name not in ("candidate", "report")))
     .where(attempts.c.candidate == bindparam("of"))
-    .order_by(attempts.c.attempt.desc())
-    .limit(1)
+    .order_by(attempts.c.attempt)
 )
 _LAST_WORD = (  # of a person
     select(decisions.c.accept)
@@ -146,10 +156,15 @@ def every_candidate(reading: Reading, shot_id: int | None) -> Iterator[rows.Cand
         after = page[-1].id if shot_id is None else page[-1].index
 
 
-def report(connection: Connection, number: int) -> Report | None:
-    """The report on the last attempt of a candidate."""
-    packed = connection.execute(_REPORT, {"of": number}).scalar()
+def report(connection: Connection, number: int, attempt: int | None) -> Report | None:
+    """The report on one attempt of a candidate; None is the one that decides."""
+    packed = connection.execute(_REPORT, {"of": number, "at": attempt}).scalar()
     return None if packed is None else rows.report(packed)
+
+
+def every_attempt(connection: Connection, number: int) -> tuple[rows.AttemptRow, ...]:
+    """What was made of a candidate, in order."""
+    return tuple(rows.attempt_row(row) for row in connection.execute(_ATTEMPTS, {"of": number}))
 
 
 def recipe(connection: Connection, number: int) -> Recipe | None:
@@ -168,7 +183,8 @@ def judged_under(connection: Connection) -> dict[int, frozenset[tuple[str, float
     """(key, limit, digest of the instrument) of each metric, by candidate; candidates judged alike share one set."""
     found = connection.execute(
         select(measurements.c.candidate, measurements.c.key, measurements.c.limit, measurements.c.instrument)
-        .where(measurements.c.attempt == 0)
+        .join(candidates, candidates.c.id == measurements.c.candidate)
+        .where(measurements.c.attempt == candidates.c.attempt)
         .order_by(measurements.c.candidate)
     )
     alike: dict[frozenset[tuple[str, float | None, str | None]], frozenset[tuple[str, float | None, str | None]]] = {}
@@ -189,7 +205,11 @@ def failures(connection: Connection, shot_id: int) -> dict[str, rows.Nearest]:
     found = connection.execute(
         select(measurements.c.key, number.label("count"), nearest, *_bare("value", "limit", "unit"))
         .join(candidates, candidates.c.id == measurements.c.candidate)
-        .where(candidates.c.shot == shot_id, measurements.c.verdict == str(Verdict.FAIL), measurements.c.attempt == 0)
+        .where(
+            candidates.c.shot == shot_id,
+            measurements.c.verdict == str(Verdict.FAIL),
+            measurements.c.attempt == candidates.c.attempt,
+        )
         .group_by(measurements.c.key)
         .order_by(number.desc(), measurements.c.key)
     )
@@ -206,7 +226,7 @@ def inconclusive(connection: Connection) -> dict[str, dict[str, int]]:
         .where(
             measurements.c.verdict == str(Verdict.INCONCLUSIVE),
             measurements.c.status != str(Status.SKIPPED),
-            measurements.c.attempt == 0,
+            measurements.c.attempt == candidates.c.attempt,
         )
         .group_by(shots.c.name, measurements.c.key)
     )

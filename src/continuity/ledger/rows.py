@@ -34,6 +34,9 @@ class CandidateRow:
 
     ``worst_excess`` (normalised) and ``worst_key`` are of the finding that decides; the excess is None where that
     finding has no value. ``thumbnail`` and ``media`` are paths in the media store, empty where nothing is stored.
+
+    Where a repair made an accepted picture of a rejected one, verdict, excess, digest, media and stream are of that
+    attempt; ``repair`` names who made it, ``fitted`` the metrics that it was fitted to.
     """
 
     id: int
@@ -58,6 +61,30 @@ class CandidateRow:
     host: str
     device: str
     kept: bool
+    attempt: int = 0  # the one that decides
+    repair: str = ""
+    fitted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRow:
+    """What was made of a candidate: attempt 0 is the render itself, the others are what repairs made or declined.
+
+    ``repair`` names the repairs that made it, in order; ``fitted`` the metrics that they were fitted to. ``declined``
+    is why there is nothing to judge. ``cost`` is of this attempt alone, None of the render.
+    """
+
+    attempt: int
+    repair: str
+    fitted: tuple[str, ...]
+    stream: str
+    verdict: Verdict | None
+    settings: Mapping[str, Json]
+    cost: Cost | None
+    declined: str
+    digest: str
+    thumbnail: str
+    media: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +104,28 @@ def candidate_row(row: Any) -> CandidateRow:
     values["origin"] = Origin(values["origin"])
     values["verdict"] = Verdict(values["verdict"]) if values["verdict"] else None
     values["cost"] = cost(values["cost"])
-    for name in ("digest", "thumbnail", "media"):
+    for name in ("digest", "thumbnail", "media", "repair"):
         values[name] = values[name] or ""
+    values["fitted"] = tuple(json.loads(values["fitted"] or "[]"))
     values["kept"] = bool(values["kept"])
     return CandidateRow(**values)
+
+
+def attempt_row(row: Any) -> AttemptRow:
+    """The record of one row of attempts."""
+    return AttemptRow(
+        attempt=row.attempt,
+        repair=row.repair,
+        fitted=tuple(json.loads(row.fitted or "[]")),
+        stream=row.stream or "",
+        verdict=Verdict(row.verdict) if row.verdict else None,
+        settings=json.loads(row.settings or "{}"),
+        cost=cost(row.cost) if row.cost else None,
+        declined=row.declined or "",
+        digest=row.digest,
+        thumbnail=row.thumbnail,
+        media=row.media,
+    )
 
 
 def dump(value: Any, what: str = "") -> str:

@@ -1,4 +1,4 @@
-"""The tables of a ledger, format 2. Released: a change needs the next format, a migration and a decision record."""
+"""The tables of a ledger, format 3. Released: a change needs the next format, a migration and a decision record."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from continuity.errors import FormatError
 
-FORMAT = 2
+FORMAT = 3
 APPLICATION_ID = 0x43544E59  # "CTNY" in the header of the file: an SQLite file of another program is never touched
 
 metadata = MetaData()
@@ -78,12 +78,13 @@ candidates = Table(
     Column("cost", Text),  # JSON
     Column("error", Text, nullable=False, default=""),
     Column("recipe", Text, nullable=False),  # JSON
+    Column("attempt", Integer, nullable=False, server_default="0"),  # the one that decides (format 3): 0, or a repair
     UniqueConstraint("shot", "index"),
     UniqueConstraint("shot", "seed"),
     Index("by_state", "shot", "state", "worst_excess"),
 )
 
-# Attempt 0 is the render itself; what a repair makes of it will be the next attempt of the same candidate.
+# Attempt 0 is the render itself; what a repair makes of it, or why it would not, is the next one of the candidate.
 attempts = Table(
     "attempts",
     metadata,
@@ -94,6 +95,13 @@ attempts = Table(
     Column("thumbnail", Text, nullable=False),  # paths in the media store, empty where nothing is stored
     Column("media", Text, nullable=False),
     Column("report", LargeBinary),  # zlib over JSON
+    # Of repairs (format 3), null in attempt 0:
+    Column("fitted", Text),  # JSON: the metric keys that it was fitted to
+    Column("stream", Text),
+    Column("verdict", Text),
+    Column("settings", Text),  # JSON
+    Column("cost", Text),  # JSON
+    Column("declined", Text),  # why there are no media
     sqlite_with_rowid=False,
 )
 
@@ -165,8 +173,14 @@ def _add_previews(connection: Connection) -> None:
     previews.create(connection)
 
 
+def _add_repairs(connection: Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE candidates ADD COLUMN attempt INTEGER DEFAULT '0' NOT NULL")
+    for name in ("fitted", "stream", "verdict", "settings", "cost", "declined"):
+        connection.exec_driver_sql(f"ALTER TABLE attempts ADD COLUMN {name} TEXT")
+
+
 # format n -> what makes it n + 1, inside the transaction that also writes the new number
-MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: _add_previews}
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: _add_previews, 2: _add_repairs}
 
 
 def create(connection: Connection) -> None:

@@ -5,7 +5,8 @@ Each function runs inside one immediate transaction of its caller.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -16,7 +17,7 @@ from continuity.ledger import accounting, previews, rows
 from continuity.ledger.leases import Machine, stamp
 from continuity.ledger.schema import attempts, candidates, decisions, measurements, shots, totals
 from continuity.ledger.store import StoredMedia
-from continuity.records import Cost, Decision, Finding, Previews, Recipe, Report, State, Ticket, Verdict
+from continuity.records import Cost, Decision, Finding, Json, Previews, Recipe, Report, State, Ticket, Verdict
 
 JUDGED = {State.ACCEPTED: Verdict.PASS, State.REJECTED: Verdict.FAIL, State.INCONCLUSIVE: Verdict.INCONCLUSIVE}
 SEEN = (State.ACCEPTED, State.REJECTED, State.INCONCLUSIVE)  # states with a picture that a person can decide on
@@ -24,7 +25,7 @@ SEEN = (State.ACCEPTED, State.REJECTED, State.INCONCLUSIVE)  # states with a pic
 _OPEN = select(candidates.c.shot, candidates.c.told_at).where(
     candidates.c.id == bindparam("of"), candidates.c.seed == bindparam("seeded")
 )
-_TOLD = ("state", "told_at", "verdict", "worst_excess", "worst_key", "device", "cost", "error", "recipe")
+_TOLD = ("state", "told_at", "verdict", "worst_excess", "worst_key", "device", "cost", "error", "recipe", "attempt")
 _TELL = update(candidates).where(candidates.c.id == bindparam("of")).values({n: bindparam(f"told_{n}") for n in _TOLD})
 _ADD = sqlite.insert(totals)
 _ADD = _ADD.on_conflict_do_update(
@@ -33,8 +34,22 @@ _ADD = _ADD.on_conflict_do_update(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What a repair made of a candidate, or why it declined. ``cost`` is of this attempt alone."""
+
+    repair: str  # the repairs that made it, in order
+    fitted: tuple[str, ...]  # the metric keys that they were fitted to
+    stream: str
+    cost: Cost
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    report: Report | None = None
+    media: StoredMedia | None = None
+    declined: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
-    """All that is told of a finished candidate."""
+    """All that is told of a finished candidate; ``report`` and ``media`` are of the render itself."""
 
     state: State
     recipe: Recipe
@@ -42,16 +57,27 @@ class Telling:
     report: Report | None
     error: str
     media: StoredMedia | None
-    repair: str
+    attempts: Sequence[Attempt] = ()
     previews: Previews | None = None
 
     def __post_init__(self) -> None:
         if self.state in (State.ASKED, State.LOST):
             raise UsageError(f"a candidate is told as finished, got state {self.state}: that is for the ledger to say")
         wanted = JUDGED.get(self.state)
-        got = self.report.verdict if self.report else None
+        got = self.decided.verdict if self.decided else None
         if wanted is not None and got is not wanted:
             raise UsageError(f"a candidate is {self.state} by a report with verdict {wanted}, got {got or 'no report'}")
+
+    @property
+    def attempt(self) -> int:
+        """The attempt that decides: the last repair where it passes, else 0, the render itself."""
+        last = self.attempts[-1].report if self.attempts else None
+        return len(self.attempts) if last is not None and last.verdict is Verdict.PASS else 0
+
+    @property
+    def decided(self) -> Report | None:
+        """The report on that attempt."""
+        return self.attempts[self.attempt - 1].report if self.attempt else self.report
 
 
 def tell(connection: Connection, machine: Machine, ticket: Ticket, told: Telling) -> bool:
@@ -65,7 +91,7 @@ def tell(connection: Connection, machine: Machine, ticket: Ticket, told: Telling
         raise LedgerError(f"candidate {ticket.index} of {ticket.shot!r} is not in this ledger: tell the one that asked")
     if found.told_at is not None:
         return False
-    report, media = told.report, told.media
+    report = told.decided
     worst = report.worst if report else None
     values = {
         "state": str(told.state),
@@ -77,22 +103,17 @@ def tell(connection: Connection, machine: Machine, ticket: Ticket, told: Telling
         "cost": rows.dump(told.cost.to_json()),
         "error": rows.text(told.error),
         "recipe": rows.dump(told.recipe.to_json()),
+        "attempt": told.attempt,
     }
     connection.execute(_TELL, {"of": ticket.candidate, **{f"told_{k}": v for k, v in values.items()}})
-    connection.execute(
-        insert(attempts),
-        {
-            "candidate": ticket.candidate,
-            "attempt": 0,
-            "repair": told.repair,
-            "digest": media.digest if media else report.measurements.media if report else "",
-            "thumbnail": media.thumbnail if media else "",
-            "media": (media.full or "") if media else "",
-            "report": rows.pack(report.to_json()) if report else None,
-        },
-    )
-    if report and report.findings:
-        connection.execute(insert(measurements), [_measurement(ticket.candidate, f) for f in report.findings])
+    connection.execute(insert(attempts), [_attempt(ticket.candidate, 0, told.report, told.media)])
+    repaired = [_attempt(ticket.candidate, n, a.report, a.media, a) for n, a in enumerate(told.attempts, 1)]
+    if repaired:
+        connection.execute(insert(attempts), repaired)
+    reports = enumerate((told.report, *(a.report for a in told.attempts)))
+    measured = [_measurement(ticket.candidate, n, f) for n, one in reports if one for f in one.findings]
+    if measured:
+        connection.execute(insert(measurements), measured)
     if told.previews is not None:
         previews.write(connection, ticket.candidate, told.previews, told.state, report)
     added = accounting.amounts(told.cost)
@@ -156,11 +177,36 @@ def _rejected(connection: Connection, candidate: int) -> bool:
     return connection.execute(last).scalar() is False
 
 
-def _measurement(candidate: int, finding: Finding) -> dict[str, Any]:
+def _attempt(
+    candidate: int, number: int, report: Report | None, media: StoredMedia | None, repaired: Attempt | None = None
+) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "candidate": candidate,
+        "attempt": number,
+        "repair": "",
+        "digest": media.digest if media else report.measurements.media if report else "",
+        "thumbnail": media.thumbnail if media else "",
+        "media": (media.full or "") if media else "",
+        "report": rows.pack(report.to_json()) if report else None,
+    }
+    if repaired is not None:
+        row |= {
+            "repair": rows.text(repaired.repair),
+            "fitted": rows.dump(list(repaired.fitted)),
+            "stream": repaired.stream,
+            "verdict": str(report.verdict) if report else None,
+            "settings": rows.dump(repaired.settings),
+            "cost": rows.dump(repaired.cost.to_json()),
+            "declined": rows.text(repaired.declined),
+        }
+    return row
+
+
+def _measurement(candidate: int, attempt: int, finding: Finding) -> dict[str, Any]:
     measured = finding.measurement
     return {
         "candidate": candidate,
-        "attempt": 0,
+        "attempt": attempt,
         "key": rows.text(finding.key),
         "status": str(finding.status),
         "value": finding.value,

@@ -56,15 +56,20 @@ class ArrayReel:
 
     def save(self, target: Path) -> None:
         """Encode the frames losslessly to ``target``."""
-        import av
+        encode(target, self._arrays, size=self.size, rate=self.rate)
 
-        with (
-            replacing(target) as file,
-            av.open(file, "w", format="matroska", container_options={"fflags": "+bitexact"}) as container,
-        ):
-            stream = container.add_stream("ffv1", rate=self.rate, options={"level": "3", "g": "1"})
-            stream.width, stream.height = self.size
-            stream.pix_fmt = "bgr0"
-            for array in self._arrays:
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
-            container.mux(stream.encode(None))
+
+def encode(target: Path, arrays: Iterable[NDArray[np.uint8]], *, size: tuple[int, int], rate: Fraction) -> None:
+    """Writes frames to ``target``, losslessly and one at a time."""
+    import av
+
+    with (
+        replacing(target) as file,
+        av.open(file, "w", format="matroska", container_options={"fflags": "+bitexact"}) as container,
+    ):
+        stream = container.add_stream("ffv1", rate=rate, options={"level": "3", "g": "1"})
+        stream.width, stream.height = size
+        stream.pix_fmt = "bgr0"
+        for array in arrays:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
+        container.mux(stream.encode(None))

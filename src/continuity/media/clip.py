@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -15,6 +15,7 @@ from continuity.errors import MediaError
 from continuity.media import stills
 from continuity.media.animation import Animation
 from continuity.media.arrays import ArrayReel
+from continuity.media.changed import ChangedReel
 from continuity.media.files import SourceFile, is_folder, shown
 from continuity.media.folder import FrameFolder
 from continuity.media.formats import require_suffix
@@ -97,6 +98,13 @@ class Clip:
             MediaError: no frame, frames of different sizes, another dtype or shape, or a rate that is not above 0.
         """
         return cls(ArrayReel(arrays, rate))
+
+    def changed(self, change: Callable[[Frame], NDArray[np.uint8]]) -> Clip:
+        """The clip with every frame as ``change`` gives it: HxWx3 uint8 sRGB of the same size, the same at every call.
+
+        Frames are changed when they are asked for. The source is FFV1 in Matroska, encoded when saved; without sound.
+        """
+        return Clip(ChangedReel(self._reel, change))
 
     @property
     def path(self) -> Path | None:

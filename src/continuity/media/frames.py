@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -110,7 +110,7 @@ def frozen(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return array
 
 
-def digest_of_pixels(arrays: Sequence[NDArray[np.uint8]], prefix: str = "") -> str:
+def digest_of_pixels(arrays: Iterable[NDArray[np.uint8]], prefix: str = "") -> str:
     """Return the digest of decoded pixels: 256 bits of BLAKE2b over shape, dtype and bytes as ``px-<hex>``."""
     sink = hashlib.blake2b(prefix.encode(), digest_size=32)
     for array in arrays:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from continuity.errors import Aborted, ContinuityError, MissingPiece, RenderError, StorageFull, UsageError
 from continuity.gate import Gate
-from continuity.interfaces import Generator, LearningProposer, Proposer, Watch
-from continuity.ledger import CandidateRow, Ledger
+from continuity.interfaces import Generator, LearningProposer, Proposer, Repair, Watch
+from continuity.ledger import CandidateRow, Ledger, StoredMedia
 from continuity.media import Media
 from continuity.proposers import Seeds
 from continuity.records import Budget, Cost, Json, Previews, Recipe, Report, State, Status, Ticket, Verdict
+from continuity.shot import mending
 from continuity.shot.alive import LEASE_SECONDS, Heartbeat
 from continuity.shot.outcome import Outcome, Told, recalled
 from continuity.shot.running import Run
@@ -34,6 +35,8 @@ class Shot:
         ledger: where everything is written down.
         prompt: goes into every recipe.
         proposer: what to change from candidate to candidate; new seeds by default.
+        repairs: what may be made of a candidate all of whose failing metrics have one, in order; the whole gate judges
+            what they make. A repair optimises the very metric that it is judged by: have another one watch.
         stop: when to stop.
         measure_fully: share of candidates, by a coin in the ledger, that are measured with every metric even after
             the first fail: without them nobody knows what discards most. All of them with a proposer that learns,
@@ -48,6 +51,7 @@ class Shot:
         ledger: Ledger,
         prompt: str = "",
         proposer: Proposer | None = None,
+        repairs: Sequence[Repair] = (),
         stop: StopRule | None = None,
         measure_fully: float = 0.1,
     ) -> None:
@@ -66,6 +70,7 @@ class Shot:
         if not isinstance(ledger, Ledger):
             raise UsageError(f"a ledger was wanted, got {ledger!r}: open it with ct.Ledger.open(path)")
         gate.check()
+        self.repairs = mending.checked(repairs, list(gate.instruments))
         self.row = ledger.shot(name, self._spec())
         self._beats = Heartbeat(ledger)
         self._generator: Mapping[str, Json] = {"class": "external"}  # until run() is given one
@@ -137,15 +142,27 @@ class Shot:
             said = str(error) or type(error).__name__
             return self._end(ticket, state, recipe=recipe, cost=cost, error=said, previews=previews)
         try:
-            report = self.gate.inspect(media, stop_early=not ticket.measure_fully, stream=known.stream)
+            report, seconds = self._inspected(media, ticket, known.stream)
         except MissingPiece:
             raise  # nothing is wrong with the candidate: the machine must be mended, then it can be told again
         except ContinuityError as cause:
             said = f"could not be inspected: {cause}"
             return self._end(ticket, State.FAILED, recipe=recipe, cost=cost, error=said, previews=previews)
-        cost = replace(cost, score=cost.score + report.measurements.seconds)
-        state = STATES[report.verdict]
-        told = self._end(ticket, state, recipe=recipe, cost=cost, report=report, media=media, previews=previews)
+        cost = replace(cost, score=cost.score + seconds)
+        repaired = self._repaired(media, report)
+        for one in repaired:
+            cost = cost + one.attempt.cost
+        passed = bool(repaired) and repaired[-1].passed
+        told = self._end(
+            ticket,
+            State.ACCEPTED if passed else STATES[report.verdict],
+            recipe=recipe,
+            cost=cost,
+            report=report,
+            media=media,
+            previews=previews,
+            repaired=repaired,
+        )
         if keep and told.row.state is State.ACCEPTED:
             self.keep(self.stop.wanted)
         return told
@@ -206,15 +223,20 @@ class Shot:
         media: Media | None = None,
         error: str = "",
         previews: Previews | None = None,
+        repaired: Sequence[mending.Tried] = (),
     ) -> Told:
         """Stores media first, then the row that names them; the row is written also where they cannot be stored."""
-        stored, failed = None, None
-        if media is not None:
+        failed: ContinuityError | None = None
+        stored: list[StoredMedia | None] = []
+        for made, judged in ((media, report), *((one.media, one.attempt.report) for one in repaired)):
+            stored.append(None)
             try:
-                stored = self.ledger.media.put(media, full=report is not None and worth_keeping(report))
+                if made is not None:
+                    stored[-1] = self.ledger.media.put(made, full=judged is not None and worth_keeping(judged))
             except ContinuityError as cause:
                 log.warning("the media of candidate %d could not be stored", ticket.index, exc_info=True)
                 failed = cause
+        attempts = [replace(one.attempt, media=kept) for one, kept in zip(repaired, stored[1:], strict=True)]
         recipe = recipe or ticket.recipe
         try:
             self.ledger.tell(
@@ -224,7 +246,8 @@ class Shot:
                 cost=cost or Cost(),
                 report=report,
                 error=error,
-                media=stored,
+                media=stored[0],
+                attempts=attempts,
                 previews=previews,
             )
         finally:
@@ -232,13 +255,36 @@ class Shot:
         if isinstance(failed, StorageFull):
             raise failed
         row = self.ledger.candidate(ticket.candidate)
+        if row.attempt:
+            report, media = repaired[row.attempt - 1].attempt.report, repaired[row.attempt - 1].media
         return Told(row=row, report=report, media=media)
+
+    def _inspected(self, media: Media, ticket: Ticket, stream: str) -> tuple[Report, float]:
+        """The report, and the seconds it took. What a repair may mend is measured with every metric: one that was
+        skipped may be failing, and then there is nothing to mend."""
+        report = self.gate.inspect(media, stop_early=not ticket.measure_fully, stream=stream)
+        seconds = report.measurements.seconds
+        if mending.mendable(report, self.repairs) and any(f.status is Status.SKIPPED for f in report):
+            report = self.gate.inspect(media, stream=stream)
+            seconds += report.measurements.seconds
+        return report, seconds
+
+    def _repaired(self, media: Media, report: Report) -> list[mending.Tried]:
+        return mending.tried(
+            media,
+            report,
+            repairs=self.repairs,
+            identity=self.gate.identity,
+            inspect=lambda made, stream: self.gate.inspect(made, stream=stream),
+            stream=self._stream,
+        )
 
     def pool(self, generator: Generator) -> dict[str, Json]:
         """What acceptable candidates are drawn from, whichever shot asks: all but name and prompt."""
         spec = self._spec()
         del spec["prompt"]
-        return {**spec, "generator": part_of(generator), "proposer": part_of(self.proposer)}
+        pool = {**spec, "generator": part_of(generator), "proposer": part_of(self.proposer)}
+        return {**pool, "repairs": [part_of(one) for one in self.repairs]} if self.repairs else pool
 
     def _spec(self) -> dict[str, Json]:
         """What makes this shot another one: prompt, identity, metrics, limits. Not the generator: it may be mended."""
@@ -249,13 +295,16 @@ class Shot:
             "limits": sorted([t.key, t.limit, t.scale] for t in self.gate.tolerances),
         }
 
-    def _stream(self) -> str:
-        description = {
+    def _stream(self, repairs: Sequence[Repair] = ()) -> str:
+        """The stream of what is rendered, or of what these repairs make of it."""
+        description: dict[str, Json] = {
             **self._generator,
             "proposer": part_of(self.proposer),
             "instruments": sorted(i.digest for i in self.gate.instruments.values()),
             "identity": self.gate.identity.digest,
         }
+        if repairs:
+            description["repairs"] = [part_of(one) for one in repairs]
         text = repr(description)
         if text not in self._streams:
             self._streams[text] = self.ledger.stream(description)

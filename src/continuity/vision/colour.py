@@ -16,12 +16,12 @@ from continuity.errors import UsageError
 BINS = 256
 SIDE = 256
 
-_TO_XYZ = np.array(
+TO_XYZ = np.array(
     [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]], np.float64
 )
-_FROM_XYZ = np.linalg.inv(_TO_XYZ).T
-_WHITE = np.array([0.95047, 1.0, 1.08883], np.float64)  # D65, 2 degree observer
-_TO_RELATIVE_XYZ = (_TO_XYZ / _WHITE[:, None]).astype(np.float32)
+_FROM_XYZ = np.linalg.inv(TO_XYZ).T
+WHITE = np.array([0.95047, 1.0, 1.08883], np.float64)  # D65, 2 degree observer
+_TO_RELATIVE_XYZ = (TO_XYZ / WHITE[:, None]).astype(np.float32)
 _DARK = np.float32(216 / 24389)  # below it CIELAB is a straight line
 _SLOPE = np.float32(24389 / 27 / 116)
 _OFFSET = np.float32(16 / 116)
@@ -74,7 +74,7 @@ def xyz_of(lab: ArrayLike) -> NDArray[np.float64]:
     middle = (np.maximum(light, 0) + 16) / 116
     f = np.stack([middle + a / 500, middle, middle - b / 200], axis=-1)
     relative = np.where(f > 6 / 29, f**3, (f - _OFFSET) / _SLOPE)
-    return np.asarray(np.maximum(relative, 0) * _WHITE)
+    return np.asarray(np.maximum(relative, 0) * WHITE)
 
 
 def srgb_of(lab: ArrayLike) -> NDArray[np.float64]:

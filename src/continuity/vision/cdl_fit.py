@@ -1,0 +1,123 @@
+"""A colour decision list fitted to pairs of colours: what takes a picture back to the grade of its references."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from continuity.vision.cdl import CDL
+from continuity.vision.colour import TO_XYZ, WHITE, srgb_of
+from continuity.vision.regions import Floats, Pairs
+from continuity.vision.regrade import CALM, NEAREST, fitted
+
+Doubles = NDArray[np.float64]
+
+MOST = 400  # pairs that are fitted: those that count most
+EVIDENCE = 200.0  # pairs that the whole of the evidence counts as, against what is held
+NEUTRAL = 8.0  # chroma at which a neutral counts as an ordinary colour: a cast shows on neutrals, content does not
+ANCHOR = 0.25  # share of all that regions say that one anchor, such as skin, says
+HOLD = np.array([0.5] * 3 + [0.1] * 3 + [0.5] * 3 + [0.5])  # log slope, offset, log power, log saturation: loosely
+ROUNDS = 3
+_TO_RELATIVE = (TO_XYZ / WHITE[:, None]).astype(np.float64)
+_DARK, _SLOPE = 216 / 24389, 24389 / 27 / 116
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A colour that must come back, such as skin: CIELAB (3) as it is and as it shall be."""
+
+    found: ArrayLike
+    wanted: ArrayLike
+
+
+@dataclass(frozen=True, slots=True)
+class FittedCDL:
+    """A fit, with the root mean square distance (CIELAB) of the pairs that it agrees with, before and after."""
+
+    cdl: CDL
+    before: float
+    after: float
+
+
+def fit_cdl(pairs: Sequence[Pairs], anchors: Sequence[Anchor] = ()) -> FittedCDL | None:
+    """The CDL that takes ``after`` (what a picture shows) to ``before`` (what its references show) of most pairs.
+
+    Least squares in CIELAB over log slope, offset, log power and log saturation, by Levenberg and Marquardt's method
+    as scipy has it. Pairs count as :func:`continuity.vision.regrade.fitted` trusts them, neutrals more, and by
+    Geman-McClure's function of what is left: regions whose content changed disagree with one another and drop out.
+    What no colour supports stays as it is (a ridge about no change). None where there is no evidence at all.
+    """
+    from scipy.optimize import least_squares
+
+    seen, wanted, weights = _evidence(pairs)
+    for one in anchors:
+        seen = np.vstack([seen, np.asarray(one.found, np.float64)])
+        wanted = np.vstack([wanted, np.asarray(one.wanted, np.float64)])
+        weights = np.append(weights, ANCHOR * max(weights.sum(), 1.0))
+    if not weights.sum() > 0:
+        return None
+    held = np.zeros(len(weights), bool)
+    held[len(weights) - len(anchors) :] = True  # anchors are never outliers
+    colours = srgb_of(seen)
+    total = min(EVIDENCE, weights.sum())
+    p = np.zeros(10)
+    counted = weights
+    for _ in range(ROUNDS):
+        root = np.sqrt(counted / counted.sum() * total) / CALM
+
+        def residuals(q: Doubles, root: Doubles = root) -> Doubles:
+            return np.concatenate([(root[:, None] * (_graded(q, colours) - wanted)).ravel(), q / HOLD])
+
+        p = least_squares(residuals, p, method="trf", x_scale=HOLD, max_nfev=30).x
+        apart = np.sqrt(np.square(_graded(p, colours) - wanted).sum(axis=1))
+        scale = CALM * max(1.0, _quantile(apart, weights, NEAREST))
+        counted = np.where(held, weights, weights / np.square(1 + np.square(apart / scale)))
+    share = counted / counted.sum()
+    before = np.sqrt(share @ np.square(seen - wanted).sum(axis=1))
+    return FittedCDL(_cdl(p), float(before), float(np.sqrt(share @ np.square(apart))))
+
+
+def _evidence(pairs: Sequence[Pairs]) -> tuple[Doubles, Doubles, Doubles]:
+    """Colours as they are, as they shall be, and weights: the pairs that their own fit agrees with."""
+    seen, wanted, weights = [np.zeros((0, 3))], [np.zeros((0, 3))], [np.zeros(0)]
+    for one in pairs:
+        apart = np.sqrt(np.square(one.after - one.before - fitted(one).regrade.step(one.before)).sum(axis=1))
+        own = one.weights.astype(np.float64)
+        if own.sum() <= 0:
+            continue
+        scale = CALM * max(1.0, _quantile(apart, own, NEAREST))
+        chroma = np.hypot(one.before[:, 1], one.before[:, 2])
+        seen.append(one.after.astype(np.float64))
+        wanted.append(one.before.astype(np.float64))
+        weights.append(own / np.square(1 + np.square(apart / scale)) * (1 + np.exp(-np.square(chroma / NEUTRAL))))
+    every = np.concatenate(weights)
+    best = np.argsort(-every, kind="stable")[:MOST]
+    return np.concatenate(seen)[best], np.concatenate(wanted)[best], every[best]
+
+
+def _cdl(p: Doubles) -> CDL:
+    slope, power = np.exp(p[:3]), np.exp(p[6:9])
+    return CDL(
+        slope=(float(slope[0]), float(slope[1]), float(slope[2])),
+        offset=(float(p[3]), float(p[4]), float(p[5])),
+        power=(float(power[0]), float(power[1]), float(power[2])),
+        saturation=float(np.exp(p[9])),
+    )
+
+
+def _graded(p: Doubles, colours: Doubles) -> Doubles:
+    """CIELAB of colours after a CDL, in doubles and not clipped: its derivatives are taken by differences."""
+    coded = _cdl(p).of_colours(colours)
+    linear = np.where(coded > 0.04045, ((np.maximum(coded, 0) + 0.055) / 1.055) ** 2.4, coded / 12.92)
+    relative = linear @ _TO_RELATIVE.T
+    x, y, z = np.moveaxis(np.where(relative > _DARK, np.cbrt(relative), relative * _SLOPE + 16 / 116), -1, 0)
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+
+
+def _quantile(values: Doubles, weights: Doubles | Floats, share: float) -> float:
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order])
+    return float(values[order[np.searchsorted(reached, share * reached[-1])]])

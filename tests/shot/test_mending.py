@@ -1,0 +1,206 @@
+"""Repairs in the loop: when they are tried, what is recorded, what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import continuity as ct
+from continuity.errors import MissingWeights
+from continuity.media import Media
+from continuity.records import Declined, Json, Repaired
+from continuity.testing import FakeBackends, FakeMetric
+
+Flat = Callable[[int], ct.Image]
+
+
+@dataclass
+class Level:
+    """Sets one channel of a picture to a level."""
+
+    key: str
+    channel: int
+    level: int
+    declines: str = ""
+    raises: Exception | None = None
+    calls: list[str] = field(default_factory=list)
+
+    @property
+    def keys(self) -> Sequence[str]:
+        return (self.key,)
+
+    @property
+    def settings(self) -> Mapping[str, Json]:
+        return {"level": self.level}
+
+    def repair(self, media: Media, report: ct.Report, identity: ct.Identity) -> Repaired | Declined:
+        self.calls.append(report.summary())
+        if self.raises:
+            raise self.raises
+        if self.declines:
+            return Declined(reason=self.declines)
+        pixels = next(iter(media.frames())).pixels.copy()
+        pixels[..., self.channel] = self.level
+        return Repaired(media=ct.Image.from_array(pixels), cost=ct.Cost(repair=0.5), settings={"was": "set"})
+
+
+def channel(key: str, number: int, cost: float) -> FakeMetric:
+    return FakeMetric(key, measures=lambda seen: float(seen.pixels[..., number].mean()), cost=cost)
+
+
+@pytest.fixture
+def gate(nobody: ct.Identity) -> ct.Gate:
+    metrics = [channel("red", 0, 1), channel("green", 1, 2), channel("blue", 2, 3)]
+    limits = dict.fromkeys(("red", "green", "blue"), 100.0)
+    return ct.Gate(metrics, identity=nobody, tolerances=limits, backends=FakeBackends())
+
+
+@pytest.fixture
+def shot(gate: ct.Gate, tmp_path: Path) -> Callable[..., ct.Shot]:
+    ledger = ct.Ledger.open(tmp_path / "show.db")
+    return lambda *repairs: ct.Shot("s", gate=gate, ledger=ledger, repairs=repairs, measure_fully=0)
+
+
+def picture(red: int, green: int, blue: int) -> ct.Image:
+    return ct.Image.from_array(np.full((32, 32, 3), (red, green, blue), np.uint8))
+
+
+def test_what_one_repair_mends_is_accepted_as_an_attempt_of_the_same_candidate(shot: Callable[..., ct.Shot]) -> None:
+    one = shot(Level("red", 0, 50))
+    told = one.tell(one.ask(), picture(200, 10, 10), ct.Cost(render=2))
+    row = told.row
+    assert (row.state, row.attempt, row.repair, row.fitted) == ("accepted", 1, "Level", ("red",))
+    assert told.media is not None and told.report is not None
+    assert next(iter(told.media.frames())).pixels[0, 0].tolist() == [50, 10, 10]
+    assert told.report["red"].value == 50
+    assert repr(one.ledger.report(row.id)) == repr(told.report)
+    first, second = one.ledger.attempts(row.id)
+    assert (first.attempt, first.repair, first.cost) == (0, "", None)
+    before = one.ledger.report(row.id, 0)
+    assert before is not None and before.verdict == "fail" and before["red"].value == 200
+    assert all(finding.status == "measured" for finding in before)
+    assert second.settings == {"level": 50, "was": "set"}
+    assert second.verdict == "pass" and second.cost is not None and second.cost.repair == 0.5 and second.cost.score > 0
+    assert row.cost.repair == 0.5 and row.cost.render == 2 and row.cost.score > second.cost.score
+    assert one.ledger.totals(one.row).by_kind["repair"] == 0.5
+    assert one.ledger.media.open(first.media).digest != one.ledger.media.open(second.media).digest  # a near miss
+    assert row.digest == second.digest
+
+
+def test_an_attempt_has_a_stream_of_its_own(shot: Callable[..., ct.Shot]) -> None:
+    one = shot(Level("red", 0, 50))
+    ticket = one.ask()
+    asked = one.ledger.candidate(ticket.candidate).stream
+    row = one.tell(ticket, picture(200, 10, 10)).row
+    described = one.ledger.description(row.stream)
+    assert row.stream != asked
+    assert described["repairs"][0]["settings"] == {"level": 50}  # type: ignore[index,call-overload]
+    assert "repairs" not in one.ledger.description(asked)
+    assert one.tell(one.ask(), picture(10, 10, 10)).row.stream == asked
+    assert {columns.stream: list(columns.ids) for columns in one.ledger.columns()} == {row.stream: [1], asked: [2]}
+
+
+def test_all_that_fails_has_to_have_a_repair(shot: Callable[..., ct.Shot]) -> None:
+    red = Level("red", 0, 50)
+    one = shot(red)
+    told = one.tell(one.ask(), picture(200, 10, 200))  # blue is measured only since red could be mended
+    assert (told.row.state, red.calls, len(one.ledger.attempts(told.candidate))) == ("rejected", [], 1)
+    assert told.report is not None and {f.key for f in told.report.failing} == {"red", "blue"}
+    assert repr(one.ledger.report(told.candidate)) == repr(told.report)
+
+
+def test_nothing_is_mended_where_something_is_inconclusive(nobody: ct.Identity, tmp_path: Path) -> None:
+    unsure = FakeMetric("unsure", measures=ct.FrameMeasurement(status=ct.Status.NOT_MEASURABLE, note="dark"))
+    gate = ct.Gate(
+        [channel("red", 0, 2), unsure],
+        identity=nobody,
+        tolerances={"red": 100, "unsure": 1},
+        backends=FakeBackends(),
+    )
+    red = Level("red", 0, 50)
+    shot = ct.Shot("s", gate=gate, ledger=ct.Ledger.open(tmp_path / "show.db"), repairs=[red])
+    assert shot.tell(shot.ask(), picture(200, 10, 10)).row.state == "rejected"
+    assert red.calls == []
+
+
+def test_one_repair_goes_on_with_what_the_other_made(shot: Callable[..., ct.Shot]) -> None:
+    red, blue = Level("red", 0, 50), Level("blue", 2, 60)
+    one = shot(red, blue)
+    told = one.tell(one.ask(), picture(200, 10, 210))
+    assert (told.row.state, told.row.attempt, told.row.repair) == ("accepted", 2, "Level, Level")
+    assert told.row.fitted == ("red", "blue")
+    assert told.media is not None and next(iter(told.media.frames())).pixels[0, 0].tolist() == [50, 10, 60]
+    assert [a.verdict for a in one.ledger.attempts(told.candidate)] == [None, "fail", "pass"]
+    assert len(red.calls) == len(blue.calls) == 1
+
+
+def test_a_repair_that_breaks_something_else_is_not_accepted(shot: Callable[..., ct.Shot]) -> None:
+    breaks = Level("red", 1, 250)
+    one = shot(breaks)
+    told = one.tell(one.ask(), picture(200, 10, 10))
+    assert (told.row.state, told.row.attempt, told.row.worst_key) == ("rejected", 0, "red")
+    assert told.media is not None and next(iter(told.media.frames())).pixels[0, 0].tolist() == [200, 10, 10]
+    again = one.ledger.report(told.candidate, 1)
+    assert again is not None and {f.key for f in again.failing} == {"red", "green"}
+    assert one.ledger.failures(one.row) == {"red": 1}
+
+
+@pytest.mark.parametrize(
+    ("repair", "said"),
+    [
+        (Level("red", 0, 50, declines="too red"), "too red"),
+        (Level("red", 0, 50, raises=ValueError("no")), "it failed: ValueError: no"),
+    ],
+)
+def test_what_declines_or_fails_leaves_its_reason(shot: Callable[..., ct.Shot], repair: Level, said: str) -> None:
+    one = shot(repair)
+    told = one.tell(one.ask(), picture(200, 10, 10))
+    attempt = one.ledger.attempts(told.candidate)[1]
+    assert (told.row.state, attempt.declined, attempt.verdict, attempt.media) == ("rejected", said, None, "")
+    assert attempt.cost is not None and attempt.cost.repair > 0
+    assert told.row.cost.repair == pytest.approx(attempt.cost.repair)
+
+
+def test_the_next_repair_of_the_same_metric_is_tried_where_one_declines(shot: Callable[..., ct.Shot]) -> None:
+    one = shot(Level("red", 0, 50, declines="no"), Level("red", 0, 60))
+    told = one.tell(one.ask(), picture(200, 10, 10))
+    assert (told.row.attempt, told.row.repair, told.report and told.report["red"].value) == (2, "Level", 60)
+
+
+def test_missing_weights_are_raised_and_the_candidate_stays_open(shot: Callable[..., ct.Shot]) -> None:
+    one = shot(Level("red", 0, 50, raises=MissingWeights("pull them")))
+    ticket = one.ask()
+    with pytest.raises(MissingWeights):
+        one.tell(ticket, picture(200, 10, 10))
+    assert one.ledger.candidate(ticket.candidate).told_at is None
+
+
+def test_what_passes_or_has_no_repair_costs_nothing(shot: Callable[..., ct.Shot]) -> None:
+    red = Level("red", 0, 50)
+    one = shot(red)
+    assert one.tell(one.ask(), picture(10, 10, 10)).row.cost.repair == 0
+    assert one.tell(one.ask(), picture(10, 200, 10)).row.cost.repair == 0
+    assert red.calls == []
+
+
+def test_a_run_keeps_what_was_repaired(shot: Callable[..., ct.Shot]) -> None:
+    one = shot(Level("red", 0, 50))
+    generator = ct.FunctionGenerator(lambda seed: np.full((32, 32, 3), (200, 10, 10), np.uint8))
+    outcome = one.run(generator, budget=ct.Budget(candidates=3))
+    assert outcome.kept is not None and outcome.kept.media is not None and outcome.rendered == 1
+    assert next(iter(outcome.kept.media.frames())).pixels[0, 0].tolist() == [50, 10, 10]
+    assert outcome.kept.row.repair == "Level"
+    assert outcome.cost.repair == 0.5
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [("GradeRepair", "repairs of a shot were wanted"), (Level("tie", 0, 1), "mends tie, and the gate")],
+)
+def test_what_is_no_repair_of_this_gate_is_refused(shot: Callable[..., ct.Shot], wrong: object, said: str) -> None:
+    with pytest.raises(ct.UsageError, match=said):
+        shot(wrong)
