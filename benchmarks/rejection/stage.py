@@ -112,7 +112,7 @@ class SimulatorStage:
 
     def repairs(self) -> tuple[Repair, ...]:
         """What has a closed form here."""
-        return ct.GradeRepair(), ct.LogoRepair(LOGO)
+        return (ct.GradeRepair(),)
 
     def good(self, cell: Cell, seed: int, changes: Mapping[str, Json], media: Media) -> bool:
         """Whether a candidate is acceptable by its recipe, repaired or not; see docs/decisions/0026."""
@@ -124,9 +124,7 @@ class SimulatorStage:
         if as_rendered or any(fault not in REPAIRABLE for fault in faults):
             return not faults
         without = _pixels(simulator.render(Recipe(seed=seed, changes={**changes, **dict.fromkeys(REPAIRABLE, 0)})).media)
-        whole, mark = _apart(pixels, without)
-        bounds = self._harmless
-        return whole <= bounds[0] and mark <= bounds[1]
+        return all(off <= bound for off, bound in zip(_apart(pixels, without), self._harmless, strict=True))
 
     def _simulator(self, share: float, mix: Mix) -> Simulator:
         if (share, mix) not in self._made:
@@ -177,18 +175,18 @@ class SimulatorStage:
 
     @cached_property
     def _harmless(self) -> tuple[float, float]:
-        """How far a harmless amount of grade moves the picture, and one of the mark its box, at most."""
-        sure = self._simulator(1.0, Mix())
-        whole, mark = 0.0, 0.0
+        """How far harmless amounts of grade and light move the picture, and one of the mark its box, at most."""
+        sure, even = self._simulator(1.0, Mix()), {"grade": 0, "light": 0, "mark": 0}
+        tone, mark = [], []
         for index in range(BOUND_FROM):
             seed = draw("limits", 1, index)[0]
             base, graded, bent = (
-                _pixels(sure.render(Recipe(seed=seed, changes={"grade": grade, "mark": bend})).media)
-                for grade, bend in ((0, 0), (HARMLESS, 0), (0, HARMLESS))
+                _pixels(sure.render(Recipe(seed=seed, changes={**even, **changed})).media)
+                for changed in ({}, {"grade": HARMLESS, "light": HARMLESS}, {"mark": HARMLESS})
             )
-            whole = max(whole, _apart(graded, base)[0])
-            mark = max(mark, _apart(bent, base)[1])
-        return whole, max(whole, mark)
+            tone.append(_apart(graded, base)[0])
+            mark.append(_apart(bent, base)[1])
+        return max(tone), max(mark)
 
 
 def _pixels(media: Media) -> NDArray[np.uint8]:
@@ -197,11 +195,13 @@ def _pixels(media: Media) -> NDArray[np.uint8]:
 
 
 def _apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> tuple[float, float]:
-    """Root mean square CIELAB difference (dE of 1976) over the picture, and over the box of the mark."""
+    """Root mean square CIELAB difference (dE of 1976) around the box of the mark, and in it."""
     squares = ((lab_of(one / np.float32(255)) - lab_of(other / np.float32(255))) ** 2).sum(axis=-1)
     scale = SIZE / (CROP[0].stop - CROP[0].start)
     left, top, right, bottom = (round(edge * scale) for edge in MARK_AT)
-    return float(np.sqrt(squares.mean())), float(np.sqrt(squares[top:bottom, left:right].mean()))
+    inside = np.zeros(squares.shape, dtype=bool)
+    inside[top:bottom, left:right] = True
+    return float(np.sqrt(squares[~inside].mean())), float(np.sqrt(squares[inside].mean()))
 
 
 def drawn_mark() -> Pillow.Image:

@@ -16,6 +16,8 @@ from continuity.records import Cost, Declined, Json, Repaired, Report, Status, V
 
 log = logging.getLogger(__name__)
 
+MOVED = ("look", "look_text")  # sees the whole frame: what is wrong with a grade or a mark may be wrong with it too
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
@@ -48,12 +50,27 @@ def checked(repairs: Sequence[Repair], keys: Sequence[str]) -> tuple[Repair, ...
 
 
 def mendable(report: Report, repairs: Sequence[Repair]) -> bool:
-    """Whether all that fails has a repair, and all else passes or was skipped."""
+    """Whether a repair may make it pass: all that is off is mended by one, or moved by it, and something is mended.
+
+    What could not be measured can be mended as well as what fails: a mark that is smeared beyond recognition is no
+    longer found. What was skipped may be off.
+    """
+    off = _off(report)
     mended = {key for one in repairs for key in one.keys}
-    return report.verdict is Verdict.FAIL and all(
-        f.key in mended if f.verdict is Verdict.FAIL else f.verdict is Verdict.PASS or f.status is Status.SKIPPED
-        for f in report
-    )
+    if not off or not all(key in mended or aspect(key) in MOVED for key in off):
+        return False
+    skipped = {f.key for f in report if f.status is Status.SKIPPED}
+    return bool(mended & {*off, *skipped})
+
+
+def _off(report: Report) -> list[str]:
+    """What fails or could not be judged, by metric key."""
+    return [f.key for f in report if f.verdict is not Verdict.PASS and f.status is not Status.SKIPPED]
+
+
+def aspect(key: str) -> str:
+    """``logo`` of ``logo:acme``."""
+    return key.split(":", 1)[0]
 
 
 def tried(
@@ -77,7 +94,7 @@ def tried(
     left, used = list(repairs), list[Repair]()
     fitted: dict[str, None] = {}
     while mendable(report, left):
-        failing = [f.key for f in report.failing]
+        failing = _off(report)
         repair = next(one for one in left if set(one.keys) & set(failing))
         left.remove(repair)
         began = time.perf_counter()
