@@ -80,6 +80,7 @@ from .regating import Regating as Regating
 from .regating import Rejudged as Rejudged
 from .regating import Source as Source
 from .regating import regate as regate
+from .repairs import Correction as Correction
 from .repairs import GradeRepair as GradeRepair
 from .replaying import Replay as Replay
 from .replaying import ReplayOutcome as ReplayOutcome

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +111,7 @@ def frozen(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return array
 
 
-def digest_of_pixels(arrays: Iterable[NDArray[np.uint8]], prefix: str = "") -> str:
+def digest_of_pixels(arrays: Iterable[NDArray[Any]], prefix: str = "") -> str:
     """Return the digest of decoded pixels: 256 bits of BLAKE2b over shape, dtype and bytes as ``px-<hex>``."""
     sink = hashlib.blake2b(prefix.encode(), digest_size=32)
     for array in arrays:

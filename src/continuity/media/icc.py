@@ -35,6 +35,11 @@ def to_srgb(picture: PilImage, profile: bytes | None) -> tuple[PilImage, tuple[s
     return picture.convert("RGB"), ()
 
 
+def needs_no_profile(profile: bytes | None, mode: str) -> bool:
+    """Whether the colours of a picture of that mode are sRGB as they are."""
+    return not profile or _transform(profile, mode) == (None, None)
+
+
 @lru_cache(maxsize=16)
 def _transform(profile: bytes, mode: str) -> tuple[Any, str | None]:
     """Return (transform, None), (None, None) for a profile that is sRGB in effect, or (None, why it cannot be used)."""

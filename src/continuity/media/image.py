@@ -15,6 +15,7 @@ from continuity.media import stills
 from continuity.media.files import SourceFile, shown, write_atomic
 from continuity.media.formats import Format, require_suffix, suffix_of
 from continuity.media.frames import Frame, Sampling, checked, digest_of_pixels
+from continuity.media.sixteen import png, rounded
 
 
 class Image:
@@ -33,6 +34,7 @@ class Image:
         self._source = source
         self._pixels = pixels
         self._notes = notes
+        self._deep: NDArray[np.uint16] | None = None
         self._png: bytes | None = None
         self._digest: str | None = None
 
@@ -58,6 +60,31 @@ class Image:
         """
         return cls(None, checked(array), tuple(notes))
 
+    @classmethod
+    def from_deep(cls, array: NDArray[np.uint16]) -> Image:
+        """Make a picture from HxWx3 uint16 sRGB. The array is copied; the source is a PNG of 16 bits a channel.
+
+        Raises:
+            MediaError: another type or shape, or no pixels.
+        """
+        if array.dtype != np.uint16:
+            raise MediaError(f"a picture of 16 bits a channel has to be uint16, not {array.dtype}")
+        image = cls.from_array(rounded(array), notes=("16 bits a channel, reduced to 8 for measuring",))
+        image._deep = array.copy()
+        return image
+
+    @property
+    def deep(self) -> NDArray[np.uint16] | None:
+        """The 16 bits of a picture that has so many and is sRGB as it is: HxWx3, oriented; None for any other.
+
+        Raises:
+            MediaError: the file is damaged, cut short or changed.
+        """
+        if self._source:
+            source, kind = self._source
+            return stills.deep(source.read(), kind, source.path)
+        return self._deep
+
     @property
     def path(self) -> Path | None:
         """The source file, or None for an array."""
@@ -74,7 +101,7 @@ class Image:
         if self._source:
             return self._source[0].digest
         if self._digest is None:
-            self._digest = digest_of_pixels([self.pixels])
+            self._digest = digest_of_pixels([self.pixels if self._deep is None else self._deep])
         return self._digest
 
     @property
@@ -122,6 +149,8 @@ class Image:
         """
         if self._source:
             return self._source[0].read()
+        if self._png is None and self._deep is not None:
+            self._png = png(self._deep)
         if self._png is None:
             from PIL import Image as Pillow
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,8 +27,8 @@ _GREY_ALPHA = "LA;16B"  # a PNG of grey and alpha, two bytes each: taken as the 
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
 
-def sixteen_bits(image: ImageFile, reopen: Callable[[], ImageFile]) -> NDArray[np.uint8] | None:
-    """Return a picture of 16 bits a channel as HxWxC uint8, rounded by v / 257, alpha last; None for any other.
+def sixteen_bits(image: ImageFile, reopen: Callable[[], ImageFile]) -> NDArray[np.uint16] | None:
+    """Return a picture of 16 bits a channel as HxWxC uint16, alpha last; None for any other.
 
     Args:
         image: opened and not yet loaded; loaded on return if it has 16 bits.
@@ -53,14 +54,25 @@ def sixteen_bits(image: ImageFile, reopen: Callable[[], ImageFile]) -> NDArray[n
     if hidden is not None and deep.shape[2] in (1, 3):  # the one colour that a PNG calls transparent, in 16 bits
         seen = (deep != np.asarray(hidden)).any(axis=2, keepdims=True)
         deep = np.concatenate([deep, seen * np.uint16(65535)], axis=2)
-    return _rounded(deep)
+    return deep
 
 
-def _rounded(deep: NDArray[np.uint16]) -> NDArray[np.uint8]:
+def rounded(deep: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """Return v / 257 rounded to the nearest, by v = 256 high + low = 257 high + (low - high)."""
     high = (deep >> 8).astype(np.int16)
     rest = (deep & 255).astype(np.int16) - high
     return (high + (rest > 128) - (rest < -128)).astype(np.uint8)
+
+
+def png(deep: NDArray[np.uint16]) -> bytes:
+    """Return HxWx3 uint16 as a PNG of 16 bits a channel, which Pillow does not write."""
+    import av
+
+    codec = av.CodecContext.create("png", "w")
+    codec.height, codec.width = deep.shape[:2]
+    codec.pix_fmt, codec.time_base = "rgb48be", Fraction(1, 1)
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(deep), format="rgb48le").reformat(format="rgb48be")
+    return b"".join(bytes(packet) for one in (frame, None) for packet in codec.encode(one))
 
 
 def _relabelled(image: ImageFile, layouts: Mapping[str, str]) -> list[_Tile]:

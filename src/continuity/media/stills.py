@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from io import BytesIO
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,9 @@ from continuity.errors import MediaError
 from continuity.media.files import SourceFile, shown, translated
 from continuity.media.formats import Format, sniff
 from continuity.media.frames import frozen, over_matte
-from continuity.media.icc import to_srgb
+from continuity.media.icc import needs_no_profile, to_srgb
 from continuity.media.pillow import open_pillow, strict_pillow
-from continuity.media.sixteen import sixteen_bits
+from continuity.media.sixteen import rounded, sixteen_bits
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -76,10 +76,29 @@ def decode(content: bytes, kind: Format, path: str | os.PathLike[str]) -> tuple[
             pixels, said = convert(image, path)
         else:
             notes.append("16 bits a channel, reduced to 8 for measuring")
-            pixels, said = _from_eight_bits(deep, image, path)
+            pixels, said = _from_eight_bits(rounded(deep), image, path)
         # Pillow turns TIFF itself while loading; the others are turned here.
         orientation = 1 if kind is Format.TIFF else image.getexif().get(_ORIENTATION, 1)
         return frozen(oriented(pixels, orientation)), (*notes, *said)
+
+
+def deep(content: bytes, kind: Format, path: str | os.PathLike[str]) -> NDArray[np.uint16] | None:
+    """Return the 16 bits of a picture that is sRGB as it is, HxWx3 and oriented; None for any other.
+
+    That is one of 8 bits, with transparency, of inks, or with an ICC profile that its colours have to go through.
+
+    Raises:
+        MediaError: as ``decode``.
+    """
+    with translated("read", path, AGAIN), strict_pillow():
+        image = open_pillow(BytesIO(content), kind, path)
+        found = sixteen_bits(image, lambda: open_pillow(BytesIO(content), kind, path))
+        if found is None or image.mode == "CMYK" or found.shape[2] not in (1, 3):
+            return None
+        if not needs_no_profile(image.info.get("icc_profile"), "RGB" if found.shape[2] == 3 else "L"):
+            return None
+        orientation = 1 if kind is Format.TIFF else image.getexif().get(_ORIENTATION, 1)
+        return np.ascontiguousarray(oriented(np.broadcast_to(found, (*found.shape[:2], 3)), orientation))
 
 
 def convert(image: ImageFile, path: str | os.PathLike[str]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
@@ -127,7 +146,7 @@ def _from_eight_bits(
     return rgb, notes
 
 
-def oriented(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def oriented(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Turn and mirror pixels as EXIF orientation 1 to 8 says (Exif 2.32, tag 0x0112); anything else is 1."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)

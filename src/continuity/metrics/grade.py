@@ -73,6 +73,18 @@ class _View:
 
 
 @dataclass(frozen=True, slots=True)
+class _Skin:
+    """The skin of an actor (CIELAB, 3) in a reference and in a frame."""
+
+    drift: float
+    reference: Floats
+    found: Floats
+
+    def colours(self) -> dict[str, Json]:
+        return {name: [round(float(v), 2) for v in getattr(self, name)] for name in ("reference", "found")}
+
+
+@dataclass(frozen=True, slots=True)
 class GradeDrift:
     """Drift of the grade from the references that show what the frame shows, in CIELAB units; 0 is an enrolled picture.
 
@@ -141,12 +153,12 @@ class GradeDrift:
         most = max(view.pairs.trust for view in views)
         rivals = [n for n, view in enumerate(views) if view.pairs.trust >= ALIKE * most]
         skins = _skins(seen, identity, known) if any(views[n].doubt for n in rivals) else {}
-        actor = min(skins, key=lambda name: skins[name][0], default="")
-        skin = SKIN_WEIGHT * skins[actor][0] if actor else np.inf
+        actor = min(skins, key=lambda name: skins[name].drift, default="")
+        skin = SKIN_WEIGHT * skins[actor].drift if actor else np.inf
         nearest = min(rivals, key=lambda n: views[n].drift(skin))
         view, reference = views[nearest], known[QUANTILES][nearest]
         if view.drift(skin) < view.apart:
-            rule, regrade = f"skin:{actor}", skins[actor][1]
+            rule, regrade = f"skin:{actor}", Regrade.of_colours(skins[actor].reference, skins[actor].found)
         elif view.share >= 0.5:
             rule, regrade = "regions", view.fit.regrade
         else:
@@ -161,7 +173,8 @@ class GradeDrift:
             "regions": _rounded({"drift": view.fit.drift, "scatter": view.fit.scatter, "trust": view.pairs.trust}),
             "histogram": round(view.histogram, DIGITS),
             "histogram_channels": _rounded(dict(zip("Lab", view.channels, strict=True))),
-            "skin": _rounded({name: drift for name, (drift, _) in skins.items()}),
+            "skin": _rounded({name: one.drift for name, one in skins.items()}),
+            "skin_colours": {name: one.colours() for name, one in skins.items()},
         }
         return FrameMeasurement(
             status=Status.MEASURED,
@@ -238,8 +251,8 @@ def _rounded(numbers: Mapping[str, float]) -> dict[str, Json]:
     return {name: round(float(number), DIGITS) for name, number in numbers.items()}
 
 
-def _skins(seen: Observed, identity: Identity, known: Mapping[str, Floats]) -> dict[str, tuple[float, Regrade]]:
-    """Drift of each actor's skin from the nearest reference, and the change, where both show the skin."""
+def _skins(seen: Observed, identity: Identity, known: Mapping[str, Floats]) -> dict[str, _Skin]:
+    """Each actor's skin beside that of the nearest reference, where both show it."""
     found = {}
     for actor in identity.actors:
         enrolled = known.get(f"{SKIN}{actor}")
@@ -247,5 +260,5 @@ def _skins(seen: Observed, identity: Identity, known: Mapping[str, Floats]) -> d
         if enrolled is not None and patch is not None:
             apart = skin_distance(enrolled, patch)
             nearest = int(apart.argmin())
-            found[actor] = float(apart[nearest]), Regrade.of_colours(enrolled[nearest], patch)
+            found[actor] = _Skin(float(apart[nearest]), enrolled[nearest], patch)
     return found

@@ -4,6 +4,6 @@ A repair optimises the very metric that it is judged by: the whole gate judges w
 under a stream of its own, and every report says which metric it was fitted to.
 """
 
-from continuity.repairs.grade import GradeRepair
+from continuity.repairs.grade import Correction, GradeRepair
 
-__all__ = ["GradeRepair"]
+__all__ = ["Correction", "GradeRepair"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +15,7 @@ from continuity.vision.regions import Floats, Pairs
 from continuity.vision.regrade import CALM, NEAREST, fitted
 
 Doubles = NDArray[np.float64]
+Colours: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
 
 MOST = 400  # pairs that are fitted: those that count most
 EVIDENCE = 200.0  # pairs that the whole of the evidence counts as, against what is held
@@ -21,6 +23,8 @@ NEUTRAL = 8.0  # chroma at which a neutral counts as an ordinary colour: a cast 
 ANCHOR = 0.25  # share of all that regions say that one anchor, such as skin, says
 HOLD = np.array([0.5] * 3 + [0.1] * 3 + [0.5] * 3 + [0.5])  # log slope, offset, log power, log saturation: loosely
 ROUNDS = 3
+WALL = 100.0  # residuals that the whole range beyond its end costs
+STEP = 2e-3  # of differences
 _TO_RELATIVE = (TO_XYZ / WHITE[:, None]).astype(np.float64)
 _DARK, _SLOPE = 216 / 24389, 24389 / 27 / 116
 
@@ -42,13 +46,28 @@ class FittedCDL:
     after: float
 
 
-def fit_cdl(pairs: Sequence[Pairs], anchors: Sequence[Anchor] = ()) -> FittedCDL | None:
+def same(colours: NDArray[Any]) -> NDArray[Any]:
+    """Colours as they are: the display-referred space itself."""
+    return colours
+
+
+def fit_cdl(
+    pairs: Sequence[Pairs],
+    anchors: Sequence[Anchor] = (),
+    *,
+    ends: NDArray[np.float64] | None = None,
+    into: Colours = same,
+    out_of: Colours = same,
+) -> FittedCDL | None:
     """The CDL that takes ``after`` (what a picture shows) to ``before`` (what its references show) of most pairs.
 
     Least squares in CIELAB over log slope, offset, log power and log saturation, by Levenberg and Marquardt's method
     as scipy has it. Pairs count as :func:`continuity.vision.regrade.fitted` trusts them, neutrals more, and by
     Geman-McClure's function of what is left: regions whose content changed disagree with one another and drop out.
     What no colour supports stays as it is (a ridge about no change). None where there is no evidence at all.
+
+    ``ends`` are colours (n x 3, display-referred sRGB) that shall not be clipped; ``into`` takes display-referred sRGB
+    to the space that the CDL works in, ``out_of`` takes it back.
     """
     from scipy.optimize import least_squares
 
@@ -61,7 +80,8 @@ def fit_cdl(pairs: Sequence[Pairs], anchors: Sequence[Anchor] = ()) -> FittedCDL
         return None
     held = np.zeros(len(weights), bool)
     held[len(weights) - len(anchors) :] = True  # anchors are never outliers
-    colours = srgb_of(seen)
+    colours = into(srgb_of(seen))
+    near = into(ends if ends is not None else np.zeros((0, 3)))
     total = min(EVIDENCE, weights.sum())
     p = np.zeros(10)
     counted = weights
@@ -69,10 +89,12 @@ def fit_cdl(pairs: Sequence[Pairs], anchors: Sequence[Anchor] = ()) -> FittedCDL
         root = np.sqrt(counted / counted.sum() * total) / CALM
 
         def residuals(q: Doubles, root: Doubles = root) -> Doubles:
-            return np.concatenate([(root[:, None] * (_graded(q, colours) - wanted)).ravel(), q / HOLD])
+            apart = root[:, None] * (_graded(q, colours, out_of) - wanted)
+            over = np.asarray(out_of(_cdl(q).of_colours(near)), np.float64)
+            return np.concatenate([apart.ravel(), (over - np.clip(over, 0, 1)).ravel() * WALL, q / HOLD])
 
-        p = least_squares(residuals, p, method="trf", x_scale=HOLD, max_nfev=30).x
-        apart = np.sqrt(np.square(_graded(p, colours) - wanted).sum(axis=1))
+        p = least_squares(residuals, p, jac=_slopes(residuals), x_scale=HOLD, max_nfev=30).x
+        apart = np.sqrt(np.square(_graded(p, colours, out_of) - wanted).sum(axis=1))
         scale = CALM * max(1.0, _quantile(apart, weights, NEAREST))
         counted = np.where(held, weights, weights / np.square(1 + np.square(apart / scale)))
     share = counted / counted.sum()
@@ -108,9 +130,19 @@ def _cdl(p: Doubles) -> CDL:
     )
 
 
-def _graded(p: Doubles, colours: Doubles) -> Doubles:
-    """CIELAB of colours after a CDL, in doubles and not clipped: its derivatives are taken by differences."""
-    coded = _cdl(p).of_colours(colours)
+def _slopes(residuals: Callable[[Doubles], Doubles]) -> Callable[[Doubles], Doubles]:
+    """Derivatives by differences of a step that suits what is computed in single precision, too."""
+    steps = np.eye(10) * STEP
+
+    def jacobian(q: Doubles) -> Doubles:
+        return np.stack([(residuals(q + one) - residuals(q - one)) / (2 * STEP) for one in steps], axis=1)
+
+    return jacobian
+
+
+def _graded(p: Doubles, colours: Doubles, out_of: Colours) -> Doubles:
+    """CIELAB of colours after a CDL, not clipped."""
+    coded = np.asarray(out_of(_cdl(p).of_colours(colours)), np.float64)
     linear = np.where(coded > 0.04045, ((np.maximum(coded, 0) + 0.055) / 1.055) ** 2.4, coded / 12.92)
     relative = linear @ _TO_RELATIVE.T
     x, y, z = np.moveaxis(np.where(relative > _DARK, np.cbrt(relative), relative * _SLOPE + 16 / 116), -1, 0)

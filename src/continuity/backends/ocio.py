@@ -1,0 +1,86 @@
+"""Colour spaces of an OpenColorIO config: the only place that meets PyOpenColorIO."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from continuity.backends.installs import require
+from continuity.errors import UsageError
+
+DISPLAY = (  # what display-referred sRGB is called in the configs in use, by name or alias
+    "sRGB - Texture",
+    "srgb_texture",
+    "srgb_tx",
+    "sRGB Encoded Rec.709 (sRGB)",
+    "Utility - sRGB - Texture",
+    "sRGB",
+)
+LOG = ("ACEScct", "ACES - ACEScct")
+
+
+class GradingSpace:
+    """From display-referred sRGB to ACEScct and back, as an OCIO config has them.
+
+    Args:
+        config: a ``.ocio`` file, or the name of a config that OpenColorIO brings along, such as ``ocio://default``.
+        space: what the config calls display-referred sRGB; left out, its usual names are tried.
+
+    Raises:
+        MissingDependency: OpenColorIO is not installed.
+        UsageError: no such config, or a space that it does not have.
+    """
+
+    def __init__(self, config: str | os.PathLike[str], space: str = "") -> None:
+        ocio = require("PyOpenColorIO", "opencolorio")
+        name = os.fspath(config)
+        if not name.startswith("ocio://") and not Path(name).is_file():
+            raise UsageError(
+                f"an OCIO config was wanted, there is no file {name!r}: give a .ocio file or ocio://default"
+            )
+        try:
+            opened = ocio.Config.CreateFromFile(name)
+            opened.validate()
+        except ocio.Exception as cause:
+            raise UsageError(f"an OCIO config was wanted, {name!r} cannot be read: {cause}") from cause
+        shown, graded = _named(opened, (space,) if space else DISPLAY), _named(opened, LOG)
+        if not shown or not graded:
+            what = "ACEScct" if shown else f"the space {space!r}" if space else "a space of display-referred sRGB"
+            raise UsageError(
+                f"{what} was wanted in the OCIO config {name!r}, it has none: give another config or space"
+            )
+        self.display, self.name = shown, graded
+        self._to = opened.getProcessor(shown, graded).getDefaultCPUProcessor()
+        self._back = opened.getProcessor(graded, shown).getDefaultCPUProcessor()
+
+    def graded(self, coded: NDArray[Any]) -> NDArray[np.float32]:
+        """Display-referred sRGB (..., 3), floating in [0, 1], in ACEScct."""
+        return _applied(self._to, coded)
+
+    def shown(self, coded: NDArray[Any]) -> NDArray[np.float32]:
+        """ACEScct (..., 3) as display-referred sRGB, not clipped."""
+        return _applied(self._back, coded)
+
+
+@lru_cache(maxsize=4)
+def grading_space(config: str, space: str = "") -> GradingSpace:
+    """A :class:`GradingSpace`, opened once."""
+    return GradingSpace(config, space)
+
+
+def _named(config: Any, names: tuple[str, ...]) -> str:
+    for name in names:
+        if (found := config.getColorSpace(name)) is not None:
+            return str(found.getName())
+    return ""
+
+
+def _applied(processor: Any, coded: NDArray[Any]) -> NDArray[np.float32]:
+    out = np.array(coded, np.float32, order="C")  # a copy: OpenColorIO works in place
+    processor.applyRGB(out)
+    return out

@@ -1,0 +1,186 @@
+"""Grade repair: one ASC CDL that takes a picture or a clip back to the grade of its references."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from continuity.backends.ocio import grading_space
+from continuity.enrolment.grade import PATCHES, references
+from continuity.identity import Identity
+from continuity.interfaces import Pixels
+from continuity.media import Media, Sampling
+from continuity.records import Cost, Declined, Finding, Json, Repaired, Report, Verdict
+from continuity.repairs.grade.correction import Correction
+from continuity.vision.cdl import CDL
+from continuity.vision.cdl_fit import Anchor, fit_cdl, same
+from continuity.vision.colour import reduced_lab
+from continuity.vision.regions import Pairs, frame_patches, paired
+
+KEY = "grade"
+SEEN_AGAIN = 0.12  # trust in pairs below which nothing of a reference is seen again
+LIMITS = {"slope": (0.5, 2.0), "offset": (-0.2, 0.2), "power": (0.5, 2.0), "saturation": (0.5, 2.0)}
+CLIPPED = 0.01  # share of the values that the repair may press over an end of the range
+PRESSED = 2 / 255  # how far beyond an end counts
+STEP = 3.0  # levels of 8 bits between what were neighbours: more is a band that shows
+ENDS = (0.005, 0.02, 0.98, 0.995)  # shares of the values of a channel
+MOST_ENDS = 200
+COLOURLESS = 1.5  # CIELAB: how far a* and b* spread beside lightness in what has no colours
+BANDED = 0.01  # share of the values that may be farther apart than that
+
+
+@dataclass(frozen=True, slots=True)
+class GradeRepair:
+    """Takes the grade back to the enrolled references by one ASC CDL, constant over a clip.
+
+    It is fitted to the regions of the references that are seen again (:mod:`continuity.vision.regions`), to neutrals
+    more than to other colours, and to the skin of enrolled actors where the report has measured it: what the
+    references do not show bends nothing. Never to the previous shot. Fitted and applied in floating point, on
+    display-referred code values, or in ACEScct where an OCIO config is given. The settings of the attempt in the ledger
+    are the CDL and its space; :meth:`CDL.of` makes one of them, which :meth:`Correction.save` writes as ``.cc`` or
+    ``.cube``.
+
+    Declines where nothing of the references is seen again, where the picture is black and white and the references are
+    not, where a slope, power or saturation beyond 0.5 to 2 or an offset beyond 0.2 would be needed, where more than 1 %
+    of the values would be clipped, and where more than 1 % of them would be drawn more than 3 levels of 8 bits apart,
+    which shows as bands.
+
+    Args:
+        config: an OCIO config (a ``.ocio`` file, or ``ocio://default``): the CDL works in its ACEScct then.
+        display: what the config calls display-referred sRGB; left out, its usual names are tried.
+
+    Raises:
+        MissingDependency: a config is given and OpenColorIO is not installed.
+        UsageError: no such config, or it lacks one of the two spaces.
+    """
+
+    version: ClassVar[int] = 1
+    keys: ClassVar[tuple[str, ...]] = (KEY,)
+
+    config: str = ""
+    display: str = ""
+
+    def __post_init__(self) -> None:
+        if self.config:
+            grading_space(self.config, self.display)
+
+    @property
+    def settings(self) -> Mapping[str, Json]:
+        """The space that it works in."""
+        where = Correction(cdl=CDL(), config=self.config, display=self.display).to_json()
+        return {name: where[name] for name in ("space", "config", "display") if name in where}
+
+    def repair(self, media: Media, report: Report, identity: Identity) -> Repaired | Declined:
+        """The media under one CDL, or why not."""
+        began = time.perf_counter()
+        finding = next((f for f in report if f.key == KEY), None)
+        if finding is None or finding.verdict is not Verdict.FAIL:
+            return Declined(reason="the grade was not found to be off: there is nothing to mend")
+        frames = [frame.pixels for frame in media.frames(Sampling())]
+        pairs = _pairs(frames, identity)
+        space = grading_space(self.config, self.display) if self.config else None
+        into, out_of = (space.graded, space.shown) if space else (same, same)
+        fit = fit_cdl(pairs, _anchors(finding), ends=_ends(frames), into=into, out_of=out_of)
+        if fit is None:
+            return Declined(reason="nothing of the enrolled references is seen again, so no grade can be fitted")
+        correction = Correction(cdl=fit.cdl, config=self.config, display=self.display)
+        if said := colourless(pairs) or beyond(fit.cdl) or harm(correction, frames):
+            return Declined(reason=said)
+        repaired = correction.of_media(media)
+        settings: dict[str, Json] = {
+            **correction.to_json(),
+            "apart": {"before": round(fit.before, 3), "after": round(fit.after, 3)},
+        }
+        return Repaired(media=repaired, cost=Cost(repair=time.perf_counter() - began), settings=settings)
+
+
+def beyond(cdl: CDL) -> str:
+    """Why a CDL is more than a repair may do, in words; empty where it is not."""
+    for name, (low, high) in LIMITS.items():
+        values = np.atleast_1d(getattr(cdl, name))
+        worst = float(values[np.abs(values - (low + high) / 2).argmax()])
+        if not low <= worst <= high:
+            return f"a {name} of {worst:.2f} would be needed, {low:g} to {high:g} is allowed: render it again"
+    return ""
+
+
+def harm(correction: Correction, frames: Sequence[Pixels]) -> str:
+    """What a correction would do to a picture, in words, where that is more than stated; empty where it is not."""
+    clipped = apart = values = 0.0
+    for pixels in frames:
+        some = pixels[:: max(1, pixels.shape[0] // 256), :: max(1, pixels.shape[1] // 256)].reshape(-1, 3)
+        out = correction.of_colours(some / 255)
+        outside = (out < -PRESSED) | (out > 1 + PRESSED)
+        clipped += float((outside & (some > 0) & (some < 255)).sum())  # what is at an end was gone before
+        near = correction.of_colours(np.minimum(some + 1.0, 255) / 255)
+        apart += float((np.abs(near - out) * 255 > STEP).sum())
+        values += some.size
+    if clipped > CLIPPED * values:
+        return f"{clipped / values:.1%} of the values would be clipped, {CLIPPED:.0%} is allowed: render it again"
+    if apart > BANDED * values:
+        return (
+            f"{apart / values:.1%} of the values would be drawn more than {STEP:g} levels apart, which shows as bands, "
+            f"{BANDED:.0%} is allowed: render it again"
+        )
+    return ""
+
+
+def colourless(pairs: Sequence[Pairs]) -> str:
+    """That what is seen has one hue at each lightness and its references have not, in words: no CDL brings it back."""
+    if not pairs:
+        return ""
+    weights = np.concatenate([one.weights for one in pairs])
+    before, after = (np.concatenate([getattr(one, n) for one in pairs]) for n in ("before", "after"))
+    seen, wanted = _hues(after, weights), _hues(before, weights)
+    if seen < COLOURLESS and wanted > 2 * COLOURLESS:
+        return "it is black and white, or toned in one colour, and the references are not: render it again"
+    return ""
+
+
+def _hues(lab: NDArray[Any], weights: NDArray[Any]) -> float:
+    """How far a* and b* spread (CIELAB, root mean square) beyond what a parabola of L* explains."""
+    light = lab[:, 0] / 100
+    design = np.stack([np.ones_like(light), light, light**2], axis=1) * np.sqrt(weights)[:, None]
+    chroma = lab[:, 1:] * np.sqrt(weights)[:, None]
+    rest = chroma - design @ np.linalg.lstsq(design, chroma, rcond=None)[0]
+    return float(np.sqrt(np.square(rest).sum() / weights.sum()))
+
+
+def _pairs(frames: Sequence[Pixels], identity: Identity) -> list[Pairs]:
+    """Each frame with the reference that it shows most of, where it shows any."""
+    known = references(identity)[PATCHES]
+    found = []
+    for pixels in frames:
+        patches = frame_patches(reduced_lab(pixels))
+        best = max((paired(one, patches) for one in known), key=lambda pairs: pairs.trust)
+        if best.trust >= SEEN_AGAIN:
+            found.append(best)
+    return found
+
+
+def _ends(frames: Sequence[Pixels]) -> NDArray[np.float64]:
+    """Colours (n x 3, sRGB in [0, 1]) near the ends of the range, that a CDL would clip first."""
+    found = []
+    for pixels in frames:
+        some = pixels[:: max(1, pixels.shape[0] // 64), :: max(1, pixels.shape[1] // 64)].reshape(-1, 3)
+        some = some[((some > 0) & (some < 255)).all(axis=1)]
+        order = np.argsort(some, axis=0)
+        places = np.unique((len(some) * np.array(ENDS)).astype(np.intp)) if len(some) else np.zeros(0, np.intp)
+        found.append(some[order[places].ravel()] / 255)
+    return np.concatenate(found)[:MOST_ENDS]
+
+
+def _anchors(finding: Finding) -> list[Anchor]:
+    """The skin of enrolled actors where the report had to look at it: medians over the frames."""
+    evidence = [f.evidence for f in finding.measurement.frames] or [finding.measurement.evidence]
+    skins: dict[str, list[tuple[Any, Any]]] = {}
+    for one in evidence:
+        colours: Any = one.get("skin_colours") or {}
+        for actor, pair in colours.items():
+            skins.setdefault(actor, []).append((pair["found"], pair["reference"]))
+    return [Anchor(*np.median(np.array(pairs, np.float64), axis=0)) for pairs in skins.values()]
