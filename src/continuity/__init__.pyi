@@ -82,6 +82,7 @@ from .regating import Source as Source
 from .regating import regate as regate
 from .repairs import Correction as Correction
 from .repairs import GradeRepair as GradeRepair
+from .repairs import LogoRepair as LogoRepair
 from .replaying import Replay as Replay
 from .replaying import ReplayOutcome as ReplayOutcome
 from .replaying import replay as replay

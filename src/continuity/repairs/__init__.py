@@ -5,5 +5,6 @@ under a stream of its own, and every report says which metric it was fitted to.
 """
 
 from continuity.repairs.grade import Correction, GradeRepair
+from continuity.repairs.logo import LogoRepair
 
-__all__ = ["Correction", "GradeRepair"]
+__all__ = ["Correction", "GradeRepair", "LogoRepair"]

@@ -33,3 +33,27 @@ def plausible(start: Matrix, pose: Matrix) -> bool:
     ratio = scale_of(pose) / scale_of(start)
     wide, narrow = np.linalg.svd(pose[:2, :2], compute_uv=False)
     return 0.5 < ratio < 2 and wide < 2 * narrow and np.abs(pose[2, :2]).max() < 0.5
+
+
+def of_points(source: NDArray[np.float64], target: NDArray[np.float64]) -> Matrix:
+    """The homography that takes four points (4 x 2), no three of them on a line, to four others."""
+    rows = []
+    for (x, y), (u, v) in zip(source, target, strict=True):
+        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
+    solved = np.linalg.solve(np.array(rows, np.float64), np.asarray(target, np.float64).ravel())
+    return np.append(solved, 1.0).reshape(3, 3)
+
+
+def axes_of(pose: Matrix) -> tuple[float, float]:
+    """How long the longest and the shortest unit vector at the middle become."""
+    long, short = np.linalg.svd(pose[:2, :2] - np.outer(pose[:2, 2], pose[2, :2]), compute_uv=False)
+    return float(long), float(max(short, 1e-9))
+
+
+def unstretched(pose: Matrix) -> Matrix:
+    """The pose with both axes of the same length, of the same area, turn, place and perspective."""
+    local = pose[:2, :2] - np.outer(pose[:2, 2], pose[2, :2])
+    left, axes, right = np.linalg.svd(local)
+    even = pose.copy()
+    even[:2, :2] = left @ right * np.sqrt(axes.prod()) + np.outer(pose[:2, 2], pose[2, :2])
+    return even

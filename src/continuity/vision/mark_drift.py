@@ -73,6 +73,7 @@ class Drift:
     torn: float  # by how much some edges fit worse than most, in correlation
     explained: float  # share of what is not one flat colour there that the model explains, at most 1
     visible: float  # the same without what is missing, altered and hidden
+    covered: NDArray[np.bool_]  # where in the patch something else lies over the mark
 
 
 def compare(pyramid: Pyramid, mark: Mark, found: Found) -> Drift:
@@ -111,7 +112,8 @@ def compare(pyramid: Pyramid, mark: Mark, found: Found) -> Drift:
 
     inner = alpha > 0.9
     gone = _gone(off, model, patch, inner, plate)
-    missing, altered, hidden, wrong = _shares(gone, patch, ink, plate, alpha, smooth(alpha, max(blur, 0.3)), root)
+    missing, altered, covered, wrong = _shares(gone, patch, ink, plate, alpha, smooth(alpha, max(blur, 0.3)), root)
+    hidden = float(covered.astype(np.float32).ravel() @ alpha.ravel()) / max(float(alpha.sum()), 1e-6)
     weight = alpha * inner * ~ndimage.binary_dilation(gone | wrong, iterations=2)
     weight = weight * (ndimage.gaussian_gradient_magnitude(model[..., 0], 1.0) < 8)  # off the edges
     colour = float(np.sqrt((off**2 * weight).sum() / max(float(weight.sum()), 1e-6))) if weight.sum() > 4 else 0.0
@@ -137,7 +139,9 @@ def compare(pyramid: Pyramid, mark: Mark, found: Found) -> Drift:
     )
     grid = _grid(off, cover, mark, size)
     kinds = _named(kinds, min(1.0, max(0.0, torn - FRAYED * (1 + SMALL / (long * root / size))) / TORN))
-    return Drift(kinds, grid, bent, stretch, pixels, colour, missing, altered, hidden, torn, explained, visible)
+    return Drift(
+        kinds, grid, bent, stretch, pixels, colour, missing, altered, hidden, torn, explained, visible, covered
+    )
 
 
 def _explained(off: NDArray[np.float32], flat: NDArray[np.float32], weight: NDArray[np.float32]) -> float:
@@ -184,8 +188,8 @@ def _shares(
     alpha: NDArray[np.float32],
     soft: NDArray[np.float32],
     root: float,
-) -> tuple[float, float, float, NDArray[np.bool_]]:
-    """Shares of the mark that are missing, altered and hidden, and where it is missing or altered.
+) -> tuple[float, float, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Shares of the mark that are missing and altered, where it is hidden, and where it is missing or altered.
 
     How much ink a place shows is its projection on the line from the plate's colour to the ink's. Too little is
     missing, too much is ink where none should be; both near each other are another shape in the same ink. Inside, a
@@ -218,10 +222,9 @@ def _shares(
     parts = gone & ~like_plate & (nearest < OFF)
     swapped = float((parts * alpha).sum()) / total
     plain = float((gone & like_plate & (lacking < 0.3)) @ np.ones(gone.shape[1]) @ np.ones(gone.shape[0])) / total
-    hidden = float((gone & ~like_plate & (nearest >= OFF)).astype(np.float32).ravel() @ alpha.ravel()) / total
     both = min(missed + plain, 2 * grown)
     wrong = (away > 0.3) | (added > 0.3) | parts
-    return missed + plain - both, swapped + grown + both, hidden, wrong
+    return missed + plain - both, swapped + grown + both, gone & ~like_plate & (nearest >= OFF), wrong
 
 
 def _palette(ink: NDArray[np.float32], alpha: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -36,8 +36,22 @@ def lit(
 ) -> NDArray[np.float32]:
     """The artwork's CIELAB in the light of the place: a gain and an offset within what light does, found robustly.
 
-    Lightness: gain .5 to 1.4, offset -15 to 25. Colour: one gain .6 to 1.25, offsets up to 7: a mild tint. A mark that
-    is mostly hidden or of another colour keeps the rest as residual.
+    A mark that is mostly hidden or of another colour keeps the rest as residual.
+    """
+    gain, offset = light_of(colours, patch, alpha, inner, blur)
+    return np.asarray(colours * gain.astype(np.float32) + offset.astype(np.float32), np.float32)
+
+
+def light_of(
+    colours: NDArray[np.float32],
+    patch: NDArray[np.float32],
+    alpha: NDArray[np.float32],
+    inner: NDArray[np.floating],
+    blur: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Gain and offset of CIELAB (3 each) that take the artwork to what is seen.
+
+    Lightness: gain .5 to 1.4, offset -15 to 25. Colour: one gain .6 to 1.25, offsets up to 7: a mild tint.
     """
     weight = inner.astype(np.float32)
     if weight.sum() < 12:
@@ -63,7 +77,7 @@ def lit(
         robust = w / (1 + np.square(wrong / max(4.0, 1.5 * middle)))
         if float(robust.sum()) < 1e-3 * total:
             break
-    return np.asarray(colours * gain.astype(np.float32) + offset.astype(np.float32), np.float32)
+    return gain, offset
 
 
 def blurred(lab: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

@@ -1,0 +1,181 @@
+"""Logo repair: the enrolled artwork drawn over a drifted mark, in its place and its light."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from continuity.enrolment.logo import SPACE
+from continuity.errors import UsageError
+from continuity.identity import Identity
+from continuity.media import Clip, Frame, Image, Media, Sampling
+from continuity.records import Cost, Declined, Finding, FrameMeasurement, Json, Repaired, Report, Status, Verdict
+from continuity.vision.homography import Matrix, axes_of, of_points, unstretched
+from continuity.vision.mark_drift import compare
+from continuity.vision.mark_pose import Found, refined
+from continuity.vision.mark_redraw import Setting, redrawn, setting_of
+from continuity.vision.marks import Mark, Pyramid, corners, extent
+
+SMALLEST = 40.0  # px of the longer side
+OBLIQUE = 1.6  # ratio of the axes of the pose: a tilt of 51 degrees
+STRETCHED = 1.06  # ratio from which the pose itself is a fault, and is drawn without it
+COVERED = 0.2  # share of the mark
+CERTAIN = 0.45  # correlation of edges, coarse
+MOVED = 0.15  # residual
+SMOOTH = 1.5  # frames (sigma): what a mark moves by faster than that is the jitter of its finding
+SIDE, BLUR, STEPS = 72, 1.5, (2, 4, 6)  # of the patch in which a mark is followed, and parameters each step moves
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class LogoRepair:
+    """Draws the enrolled artwork in place of a mark that drifted: recoloured, bent, blurred, altered, missing a part.
+
+    Where the metric found the mark it is drawn anew, in the light, softness and grain found there, under what lies over
+    it, with the plate carried on over old ink beside it. A stretched mark is drawn without the stretch. In a clip
+    the mark is followed through every frame, its corners smoothed in time, its light and softness interpolated.
+
+    Declines where the mark is absent, was not found in every measured frame, is smaller than 40 px, seen at more than
+    about 50 degrees, covered by more than a fifth, or sound but elsewhere than the layout has it.
+
+    Args:
+        logo: name of an enrolled logo.
+    """
+
+    version: ClassVar[int] = 1
+
+    logo: str
+
+    def __post_init__(self) -> None:
+        if not self.logo.strip():
+            raise UsageError("LogoRepair needs the name of an enrolled logo, got an empty one")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """``logo:`` and the name."""
+        return (f"logo:{self.logo}",)
+
+    @property
+    def settings(self) -> Mapping[str, Json]:
+        """The logo."""
+        return {"logo": self.logo}
+
+    def repair(self, media: Media, report: Report, identity: Identity) -> Repaired | Declined:
+        """The media with the artwork in place of the mark, or why not."""
+        began = time.perf_counter()
+        finding = next((f for f in report if f.key == self.keys[0]), None)
+        if finding is None or finding.verdict is not Verdict.FAIL:
+            return Declined(reason=f"{self.logo} was not found to be off: there is nothing to mend")
+        measured = list(finding.measurement.frames) or [_only(finding)]
+        if said := self._unfit(measured):
+            return Declined(reason=said)
+        mark = Mark(identity.features(SPACE)[f"logo/{self.logo}"])
+        known = {f.index: np.array(f.evidence["corners"], np.float64) for f in measured}
+        redraw = _Redraw.over(media, mark, known)
+        if (tilt := redraw.tilt) > OBLIQUE:
+            return Declined(reason=f"{self.logo} is seen too obliquely ({tilt:.1f} : 1): render it again")
+        settings: dict[str, Json] = {**self.settings, "frames": len(redraw.corners)}
+        if isinstance(media, Clip):
+            made: Media = media.changed(lambda frame: redraw.pixels(frame, frame.pixels))
+        else:
+            (frame,), deep = media.frames(), media.deep
+            if deep is None:
+                made = Image.from_array(redraw.pixels(frame, frame.pixels))
+            else:
+                made = Image.from_deep(redraw.pixels(frame, deep))
+        return Repaired(media=made, cost=Cost(repair=time.perf_counter() - began), settings=settings)
+
+    def _unfit(self, measured: Sequence[FrameMeasurement]) -> str:
+        """Why what was measured is nothing to draw over, in words; empty where it is."""
+        unseen = sum(f.status is not Status.MEASURED or "corners" not in f.evidence for f in measured)
+        if unseen == len(measured):
+            return f"{self.logo} was not found, so there is no place to draw it: render it again"
+        if unseen:
+            return f"{self.logo} was not found in {unseen} of {len(measured)} frames: render it again"
+        kinds: list[Any] = [f.evidence["kinds"] for f in measured]
+        if max(k.get("moved", 0.0) for k in kinds) > MOVED:
+            return f"{self.logo} is elsewhere than the layout has it, and its old place is not known: render it again"
+        hidden = max(float(f.evidence["hidden"]) for f in measured)  # type: ignore[arg-type]
+        if hidden > COVERED:
+            return f"{hidden:.0%} of {self.logo} is covered, at most {COVERED:.0%} can be mended: render it again"
+        small = min(float(f.evidence["px"]) for f in measured)  # type: ignore[arg-type]
+        if small < SMALLEST:
+            return f"{self.logo} is {small:.0f} px, at least {SMALLEST:.0f} px can be mended: render it again"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Redraw:
+    """A mark in some media: its corners in every frame, and how it looks in those that were measured."""
+
+    mark: Mark
+    corners: Doubles  # frames x 4 x 2
+    looks: Mapping[int, Setting]
+    tilt: float  # the largest ratio of the axes
+
+    @classmethod
+    def over(cls, media: Media, mark: Mark, known: Mapping[int, Doubles]) -> _Redraw:
+        """Follows the mark through all frames from where it was measured, and takes its light and softness there."""
+        from scipy.ndimage import gaussian_filter1d
+
+        measured = sorted(known)
+        flat = np.stack([known[index].ravel() for index in measured])
+        count = media.frame_count
+        way = np.stack([np.interp(np.arange(count), measured, column) for column in flat.T], axis=1).reshape(-1, 4, 2)
+        looks, tilt = {}, 1.0
+        for frame in media.frames(Sampling(at_least=count)):
+            pose, pyramid = _pose(mark, way[frame.index]), Pyramid(frame.pixels)
+            if count > 1:
+                pose = _followed(pyramid, mark, pose)
+                way[frame.index] = corners(mark, pose)
+            if frame.index in known:
+                long, short = axes_of(pose)
+                tilt = max(tilt, long / short)
+                drift = compare(pyramid, mark, Found(pose, 1.0))
+                looks[frame.index] = setting_of(_floats(frame.pixels), mark, pose, drift)
+        if count > 1:
+            way = gaussian_filter1d(way, SMOOTH, axis=0, mode="nearest")
+        return cls(mark, way, looks, tilt)
+
+    def pixels(self, frame: Frame, source: NDArray[Any]) -> NDArray[Any]:
+        """The frame drawn anew, in the type of ``source``: what is not near the mark is untouched."""
+        pose = _pose(self.mark, self.corners[frame.index])
+        drift = compare(Pyramid(frame.pixels), self.mark, Found(pose, 1.0))
+        long, short = axes_of(pose)
+        if long > STRETCHED * short:
+            pose = unstretched(pose)
+        before = _floats(source)
+        after = redrawn(before, self.mark, pose, drift, self._look(frame.index), seed=frame.index)
+        changed = (after != before).any(axis=-1, keepdims=True)
+        return np.where(changed, np.rint(after * np.float32(np.iinfo(source.dtype).max)).astype(source.dtype), source)
+
+    def _look(self, index: int) -> Setting:
+        measured = sorted(self.looks)
+        rows = np.stack([self.looks[one].to_array() for one in measured])
+        return Setting.of_array(np.array([np.interp(index, measured, column) for column in rows.T]))
+
+
+def _followed(pyramid: Pyramid, mark: Mark, pose: Matrix) -> Matrix:
+    """The pose refined on the edges of a frame, where that finds it again."""
+    found = refined(pyramid, mark, [Found(pose, -1.0)], extent(mark, SIDE), BLUR, STEPS)[0]
+    return found.pose if found.correlation >= CERTAIN else pose
+
+
+def _pose(mark: Mark, box: Doubles) -> Matrix:
+    return of_points(corners(mark, np.eye(3)), box)
+
+
+def _floats(pixels: NDArray[Any]) -> NDArray[np.float32]:
+    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+
+
+def _only(finding: Finding) -> FrameMeasurement:
+    """What was measured of a still, as the one frame that it is."""
+    one = finding.measurement
+    return FrameMeasurement(status=one.status, value=one.value, note=one.note, evidence=one.evidence, index=0)
