@@ -34,6 +34,7 @@ from .pool import Pool, Pooled
 ACTOR, LOGO = "collins", "acme"
 CROP = (slice(0, 360), slice(40, 400))  # of the astronaut: the upper half of the body
 MARK_AT = (10, 280, 130, 340)  # in the crop: left, top, right, bottom
+PLACE = (10 / 360, 280 / 360, 120 / 360)  # the same as shares: left, top, width
 SIZE = 256
 STEPS, SECONDS_PER_STEP = 20, 0.55
 LIMITS_FROM = 200  # acceptable candidates of a stream of their own
@@ -112,7 +113,7 @@ class SimulatorStage:
 
     def repairs(self) -> tuple[Repair, ...]:
         """What has a closed form here."""
-        return (ct.GradeRepair(),)
+        return ct.GradeRepair(), ct.LogoRepair(LOGO, PLACE)
 
     def good(self, cell: Cell, seed: int, changes: Mapping[str, Json], media: Media) -> bool:
         """Whether a candidate is acceptable by its recipe, repaired or not; see docs/decisions/0026."""

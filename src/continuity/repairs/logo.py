@@ -18,7 +18,7 @@ from continuity.records import Cost, Declined, Finding, FrameMeasurement, Json, 
 from continuity.vision.homography import Matrix, axes_of, of_points, unstretched
 from continuity.vision.mark_drift import compare
 from continuity.vision.mark_pose import Found, refined
-from continuity.vision.mark_redraw import Setting, redrawn, setting_of
+from continuity.vision.mark_redraw import Setting, placed, redrawn, setting_of
 from continuity.vision.marks import Mark, Pyramid, corners, extent
 
 SMALLEST = 40.0  # px of the longer side
@@ -44,17 +44,28 @@ class LogoRepair:
     Declines where the mark is absent, was not found in every measured frame, is smaller than 40 px, seen at more than
     about 50 degrees, covered by more than a fifth, or sound but elsewhere than the layout has it.
 
+    With a ``place`` the artwork is laid over whatever is there where the mark cannot be drawn from what was found: it
+    was replaced, or is smeared beyond recognition.
+
     Args:
         logo: name of an enrolled logo.
+        place: where the layout has it, as :class:`~continuity.metrics.LogoDrift` takes it: left edge, top edge and
+            width as shares of the frame's width, height and width.
     """
 
     version: ClassVar[int] = 1
 
     logo: str
+    place: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
         if not self.logo.strip():
             raise UsageError("LogoRepair needs the name of an enrolled logo, got an empty one")
+        place = self.place
+        if place is not None and not (len(place) == 3 and all(0 <= one < 1 for one in place[:2]) and 0 < place[2] <= 1):
+            raise UsageError(
+                f"a place is left edge, top edge and width as shares of the frame from 0 to 1, got {place!r}"
+            )
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -63,19 +74,22 @@ class LogoRepair:
 
     @property
     def settings(self) -> Mapping[str, Json]:
-        """The logo."""
-        return {"logo": self.logo}
+        """The logo, and its place where it has one."""
+        return {"logo": self.logo, **({} if self.place is None else {"place": list(self.place)})}
 
     def repair(self, media: Media, report: Report, identity: Identity) -> Repaired | Declined:
         """The media with the artwork in place of the mark, or why not."""
         began = time.perf_counter()
         finding = next((f for f in report if f.key == self.keys[0]), None)
-        if finding is None or finding.verdict is not Verdict.FAIL:
+        if finding is None or finding.verdict is Verdict.PASS or finding.status is Status.SKIPPED:
             return Declined(reason=f"{self.logo} was not found to be off: there is nothing to mend")
         measured = list(finding.measurement.frames) or [_only(finding)]
-        if said := self._unfit(measured):
-            return Declined(reason=said)
         mark = Mark(identity.features(SPACE)[f"logo/{self.logo}"])
+        if said := self._unfit(measured):
+            if self.place is None or not isinstance(media, Image):
+                return Declined(reason=said)
+            laid = {**self.settings, "laid over": said}
+            return Repaired(media=self._laid(media, mark), cost=Cost(repair=time.perf_counter() - began), settings=laid)
         known = {f.index: np.array(f.evidence["corners"], np.float64) for f in measured}
         redraw = _Redraw.over(media, mark, known)
         if (tilt := redraw.tilt) > OBLIQUE:
@@ -90,6 +104,20 @@ class LogoRepair:
             else:
                 made = Image.from_deep(redraw.pixels(frame, deep))
         return Repaired(media=made, cost=Cost(repair=time.perf_counter() - began), settings=settings)
+
+    def _laid(self, media: Image, mark: Mark) -> Image:
+        """The picture with the artwork at its place, over whatever is there."""
+        assert self.place is not None  # noqa: S101 - repair() has looked
+        source = media.pixels if media.deep is None else media.deep
+        height, width = source.shape[:2]
+        left, top, wide = self.place[0] * width, self.place[1] * height, self.place[2] * width
+        right, bottom = left + wide, top + wide * mark.half[1] / mark.half[0]
+        pose = _pose(mark, np.array([[left, top], [right, top], [right, bottom], [left, bottom]]))
+        before = _floats(source)
+        after = placed(before, mark, pose)
+        most = np.iinfo(source.dtype).max
+        made = np.where(after != before, np.rint(after * np.float32(most)).astype(source.dtype), source)
+        return Image.from_array(made) if media.deep is None else Image.from_deep(made)
 
     def _unfit(self, measured: Sequence[FrameMeasurement]) -> str:
         """Why what was measured is nothing to draw over, in words; empty where it is."""

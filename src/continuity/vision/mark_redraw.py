@@ -91,6 +91,15 @@ def redrawn(picture: Floats, mark: Mark, pose: Matrix, drift: Drift, setting: Se
     return out
 
 
+def placed(picture: Floats, mark: Mark, pose: Matrix) -> Floats:
+    """A copy of the picture (H x W x 3, sRGB in [0, 1]) with the artwork laid over whatever is at a place."""
+    scene = _scene(picture, mark, pose)
+    drawn = blurred(scene.art, SHARP)
+    out = picture.copy()
+    out[scene.rows, scene.columns] = np.clip(scene.seen * (1 - drawn[..., 3:]) + drawn[..., :3], 0, 1)
+    return out
+
+
 def _scene(picture: Floats, mark: Mark, pose: Matrix) -> _Scene:
     box = corners(mark, pose)
     long = float(np.linalg.norm(box - np.roll(box, 1, axis=0), axis=1).max())
