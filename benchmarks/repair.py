@@ -11,7 +11,8 @@ not back); mean dE00 to the frame without the look, before and after (what decli
 moved. Content counts as different where the frame as it is lies more than 6 dE00 on the mean from the reference.
 Every other clip and every other look are for tuning, the rest, apart from both, for reporting.
 
-Marks: as in ``benchmarks/logo.py``; those that fail are repaired: ``residual`` before and after, ``back``, ``declined``.
+Marks: as in ``benchmarks/logo.py``; those that fail are repaired: ``residual`` before and after, ``back`` (of those
+repaired), ``declined``.
 
 The last row is the time that one frame of 1920 x 1080 takes under a CDL once it is fitted, on one core.
 """
@@ -186,7 +187,9 @@ def apart(a: Pixels, b: Pixels) -> float:
 def timed() -> Row:
     """A frame of 1920 x 1080 under a CDL that is fitted already; the middle of nine runs."""
     pixels = np.random.default_rng(0).integers(0, 256, (1080, 1920, 3), dtype=np.uint8)
-    correction = Correction(cdl=CDL(slope=(1.1, 0.95, 0.9), offset=(0.01, 0, -0.02), power=(1.1, 1, 0.9), saturation=0.9))
+    correction = Correction(
+        cdl=CDL(slope=(1.1, 0.95, 0.9), offset=(0.01, 0, -0.02), power=(1.1, 1, 0.9), saturation=0.9)
+    )
     seconds = []
     for _ in range(9):
         began = time.perf_counter()

@@ -50,6 +50,8 @@ def show(plan: Plan, *, as_json: bool) -> None:
     rows.add_row("proposer", plain(found["proposer"]))
     if found["aborts"] is not None:
         rows.add_row("aborts", plain(repr(plan.aborts())))
+    if found["repairs"]:
+        rows.add_row("repairs", plain(", ".join(map(repr, plan.repairs()))))
     rows.add_row("ledger", plain(found["ledger"]))
     rows.add_row(
         "", "there is none yet" if so_far is None else f"has {counted(so_far, 'candidate')} of this shot so far"
@@ -78,6 +80,7 @@ def described(plan: Plan, so_far: int | None) -> dict[str, Any]:
         "settings": dict(generator.settings),
         "proposer": repr(plan.proposer(generator) or Seeds()),
         "aborts": None if watch is None else dict(watch.settings),
+        "repairs": [{"class": type(one).__name__, **one.settings} for one in plan.repairs()],
         "stop": repr(plan.file.stop),
         "batch": plan.file.batch,
         "ledger": str(plan.ledger),

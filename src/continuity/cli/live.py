@@ -103,6 +103,8 @@ def line(told_one: Told) -> Text:
 
     row, report = told_one.row, told_one.report
     said = plain(row.error) if report is None else "; ".join(map(told, report.failing)) or told(report.worst)
+    if row.repair:
+        said = f"repaired by {plain(row.repair)}, fitted to {plain(', '.join(row.fitted))}; {said}"
     text = Text(f"#{row.id:<5}").append_text(word(row.state))
     return text.append(f"{'':<{max(1, 14 - len(row.state))}}{said}  ").append(
         f"({duration(row.cost.total)})", style="dim"

@@ -11,14 +11,16 @@ from continuity.cli.aborting import aborts_of
 from continuity.cli.gates import gate_for
 from continuity.cli.loading import Loader
 from continuity.cli.proposing import proposer_of
+from continuity.cli.repairing import repairs_of
 from continuity.cli.shot_file import ShotFile
 from continuity.cli.words import plain
 from continuity.errors import LedgerError, UsageError
 from continuity.gate import Gate
-from continuity.interfaces import Generator, Proposer, Watch
+from continuity.interfaces import Generator, Proposer, Repair, Watch
 from continuity.ledger import Ledger, MediaStore
 from continuity.records import Budget
 from continuity.shot import Shot
+from continuity.shot.mending import checked
 
 DEFAULT_CANDIDATES = 100  # where nobody sets a limit: a night must end
 
@@ -55,6 +57,10 @@ class Plan:
         """What looks into each render, where the file asks for it."""
         return aborts_of(self.file, self.gate)
 
+    def repairs(self) -> tuple[Repair, ...]:
+        """What may be made of a candidate that fails, where the file asks for it."""
+        return repairs_of(self.file)
+
     def shot(self, opened: Ledger, proposer: Proposer | None = None) -> Shot:
         """The shot in its open ledger."""
         return Shot(
@@ -63,6 +69,7 @@ class Plan:
             ledger=opened,
             prompt=self.file.prompt,
             proposer=proposer,
+            repairs=self.repairs(),
             stop=self.file.stop,
             measure_fully=self.file.measure_fully,
         )
@@ -115,6 +122,7 @@ class Planner:
         )
         proposer_of(file, self._loader.check(file, plan.gate.check()[0]))
         plan.aborts()
+        checked(plan.repairs(), list(plan.gate.instruments))
         return plan
 
     def _gate(self, file: ShotFile, identity: Path, tolerances: Path | None) -> Gate:

@@ -163,6 +163,8 @@ def _told_json(told: Told | None) -> dict[str, Any] | None:
     return {
         "candidate": told.candidate,
         "seed": told.row.seed,
+        "repair": told.row.repair,
+        "fitted": list(told.row.fitted),
         "media": _path(told),
         "report": told.report.to_json() if told.report else None,
     }
@@ -182,6 +184,10 @@ def _show(outcome: Outcome) -> None:
         head = Text("").append(f"kept candidate {outcome.kept.candidate}", style="bold green")
         out.print(head.append(f" (seed {outcome.kept.row.seed})", style="dim"))
         out.print(plain(_path(outcome.kept)), soft_wrap=True)
+        if outcome.kept.row.repair:
+            fitted = plain(", ".join(outcome.kept.row.fitted))
+            by = plain(outcome.kept.row.repair)
+            out.print(f"repaired by {by}: it was fitted to {fitted}, by which it is judged too", soft_wrap=True)
     else:
         head = Text("").append("nothing kept: ", style="bold yellow")
         out.print(head.append(plain(outcome.reason)), soft_wrap=True)

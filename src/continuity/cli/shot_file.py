@@ -40,6 +40,12 @@ confidence = 0.95
 let_through = 0.1                   # always rendered to the end
 learn = "acceptable"                # or "metric"
 
+[repairs]                           # tried where all that fails has one; the whole gate judges what they make
+grade = true                        # or { config = "show.ocio", display = "sRGB - Texture" }: in ACEScct
+logo = ["acme"]                     # enrolled artwork, drawn over a drifted mark
+function = ["mend:hands"]           # of one's own: module:name of a class, or of a function that makes one
+plugin = ["inpaint"]                # of installed packages
+
 [budget]                            # the first one reached stops; 100 candidates if nothing is given
 candidates = 100
 seconds = 3600
@@ -85,6 +91,7 @@ KEYS: Keys = {
     "generator": (dict,),
     "proposer": (dict,),
     "aborts": (dict,),
+    "repairs": (dict,),
     "budget": (dict,),
     "rates": (dict,),
     "stop": (dict,),
@@ -103,8 +110,8 @@ FUTILITY: Keys = {"chance": NUMBER, "past_shots": (int,)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShotFile:
-    """What the file says; None or empty where it says nothing. ``generator``, ``proposer`` and ``aborts`` are tables,
-    checked by what loads them."""
+    """What the file says; None or empty where it says nothing. ``generator``, ``proposer``, ``aborts`` and ``repairs``
+    are tables, checked by what loads them."""
 
     path: Path
     where: str  # what sentences call it
@@ -113,6 +120,7 @@ class ShotFile:
     folders: tuple[Path, ...] = ()  # where modules are looked for besides the folder of the file
     proposer: Mapping[str, Any] = field(default_factory=dict)
     aborts: Mapping[str, Any] | None = None
+    repairs: Mapping[str, Any] = field(default_factory=dict)
     prompt: str = ""
     identity: Path | None = None
     ledger: Path | None = None
@@ -164,6 +172,7 @@ def shot_of(table: Mapping[str, Any], path: Path, where: str, folders: tuple[Pat
         folders=folders,
         proposer=table.get("proposer", {}),
         aborts=table.get("aborts"),
+        repairs=table.get("repairs", {}),
         prompt=table.get("prompt", ""),
         measure_fully=float(table.get("measure_fully", 0.1)),
         batch=table.get("batch", 1),

@@ -49,7 +49,8 @@ def replay(
 
     Pixels are compared with the stored media, else by the digest in the ledger, else with the stored thumbnail, which
     can show no more than that two pictures look alike. One that was rendered in a batch is never called identical.
-    Nothing is written, neither to the ledger nor to its media store.
+    Nothing is written, neither to the ledger nor to its media store. Of a candidate that was repaired the render is
+    compared, not what the repair made of it.
 
     Args:
         ledger: where the candidate is.
@@ -65,13 +66,13 @@ def replay(
         LedgerError: the ledger cannot be read.
     """
     _check(ledger, generator, gate, tolerance)
-    row, recorded = ledger.candidate(candidate), ledger.recipe(candidate)
+    row, recorded = _as_rendered(ledger, ledger.candidate(candidate)), ledger.recipe(candidate)
     if gate is not None:
         gate.check()
     plain = Recipe(prompt=recorded.prompt, seed=recorded.seed, changes=recorded.changes)  # as the loop handed it over
     generator = _with_inputs(ledger, row, plain, recorded.inputs, generator)
     attempt = _rendered(generator, plain)
-    notes: list[str] = []
+    notes = [f"{row.repair} repaired it afterwards: what was rendered is compared"] if row.repair else list[str]()
     pixels: PixelDifference | None = None
     stored: Media | None = None
     report: Report | None = None
@@ -84,7 +85,7 @@ def replay(
         except ContinuityError as cause:  # what was rendered cannot be read: a shot calls that a failed candidate
             attempt = replace(attempt, media=None, error=f"{NOT_INSPECTED}{cause}")
             pixels = stored = None
-    then = ledger.report(candidate)
+    then = ledger.report(candidate, 0)
     environment, settings = _surroundings(ledger, row, recorded, generator, attempt, notes)
     outcome, reason = _outcome(row, attempt, pixels, tolerance, surroundings.batch_size(recorded))
     measurements = _measured(then, report)
@@ -107,6 +108,15 @@ def replay(
         recorded=stored,
         media=attempt.media,
     )
+
+
+def _as_rendered(ledger: Ledger, row: CandidateRow) -> CandidateRow:
+    """The row with picture and verdict of the render itself, whatever a repair made of it."""
+    if not row.attempt:
+        return row
+    first, report = ledger.attempts(row.id)[0], ledger.report(row.id, 0)
+    verdict = report.verdict if report else None
+    return replace(row, digest=first.digest, thumbnail=first.thumbnail, media=first.media, verdict=verdict)
 
 
 def _check(ledger: object, generator: object, gate: object, tolerance: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from continuity.ledger import CandidateRow
+from continuity.ledger import AttemptRow, CandidateRow
 from continuity.records import Finding, Report, State, Status, Verdict
 from continuity.report.accounts import Words
 from continuity.report.ink import number
@@ -87,8 +87,8 @@ class Card:
         return "none" if last is None else "accept" if last.accept else "reject"
 
 
-def card_of(row: CandidateRow, report: Report | None, words: Words) -> Card:
-    """The card of a candidate, without pictures."""
+def card_of(row: CandidateRow, report: Report | None, words: Words, attempts: Sequence[AttemptRow] = ()) -> Card:
+    """The card of a candidate, without pictures. ``attempts`` are what was made of it, where repairs were tried."""
     word, kind = MACHINE[row.state]
     deciding = {f.key for f in shown(report)}
     lines = [line_of(finding) for finding in report or ()]
@@ -98,12 +98,25 @@ def card_of(row: CandidateRow, report: Report | None, words: Words) -> Card:
         row=row,
         word=word,
         kind=kind,
-        note=row.error,
+        note=row.error or _repairs(row, attempts),
         lines=lines,
         deciding=sorted(first, key=lambda line: order[line.key]),
         clip=report is not None and report.measurements.frame_count > 1,
         words=words,
     )
+
+
+def _repairs(row: CandidateRow, attempts: Sequence[AttemptRow]) -> str:
+    """What repairs made of it: of an accepted one, that it was fitted to what it is judged by."""
+    if row.repair:
+        metrics = ", ".join(row.fitted)
+        return f"Repaired by {row.repair}: it was fitted to {metrics}, so that value proves little; the others are watching"
+    tried = [
+        f"{one.repair} declined: {one.declined}" if one.declined else f"{one.repair} was not enough"
+        for one in attempts
+        if one.attempt
+    ]
+    return "; ".join(tried)
 
 
 def line_of(finding: Finding) -> Line:

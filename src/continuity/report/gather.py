@@ -63,9 +63,14 @@ def told_tile(row: CandidateRow, report: Report | None, media: Media | None, *, 
         title=f"Kept: candidate {row.id}" if row.kept else f"#{row.id}",
         state=row.state,
         report=report,
-        note=f"seed {row.seed}" if report else row.error,
+        note="; ".join(filter(None, (f"seed {row.seed}", repaired(row)))) if report else row.error,
         boxed=boxed and isinstance(media, Image),  # in a clip each metric has boxes on its own worst frame
     )
+
+
+def repaired(row: CandidateRow) -> str:
+    """That a candidate was repaired, and fitted to what it is judged by, in words; empty where it was not."""
+    return f"repaired by {row.repair}, fitted to {', '.join(row.fitted)}" if row.repair else ""
 
 
 def stored_tile(ledger: Ledger, row: CandidateRow) -> Tile:

@@ -143,7 +143,8 @@ class _Site:
                 words = self._words.get(row.id, Words())
                 account.add(row, report, words)
                 known.add(report)
-                cards.append(self._card(card_of(row, report, words)))
+                attempts = self._ledger.attempts(row.id) if row.cost.repair else ()
+                cards.append(self._card(card_of(row, report, words, attempts)))
         kept = next((card for card in reversed(cards) if card.row.kept), None)
         newest = cards[-1].row.revision if cards else 1
         others = [card for card in cards if card is not kept]

@@ -24,8 +24,11 @@ Floats = NDArray[np.float32]
 AROUND = 0.25  # of the mark's longer side: how far around it is looked at, and old ink is looked for
 INK = 9.0  # CIELAB units from the plate at which a place shows old ink
 SHARP = 0.5  # px: the least blur of what a camera or a renderer draws
+UNSURE = 1.0  # px: the most that is believed of a mark whose shape is wrong, which looks soft for that
 TINTS = (0.85, 1.15), (-3.0, 3.0)  # gain and offset of colour that a recoloured mark may be taken to be lit by
-FINEST = 1e-3  # sRGB: less grain is none
+FINEST, COARSEST = 2e-3, 0.03  # sRGB: less grain is none, and more is texture
+ENOUGH = 12  # pixels
+CELL = 10.0  # CIELAB units within which a colour is one of the mark's
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,14 @@ def setting_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> Setti
     scene = _scene(picture, mark, pose)
     alpha = scene.art[..., 3]
     lab = lab_of(np.clip(scene.seen, 0, 1))
-    inner = (ndimage.grey_erosion(alpha, size=3) > 0.9).astype(np.float32)
-    gain, offset = light_of(_straight(scene.art), lab, alpha, inner, max(drift.blur, 0.3))
+    inner = (smooth(alpha, max(drift.blur, 0.3)) > 0.97).astype(np.float32) * (1 - _covered(mark, pose, drift, scene))
+    gain, offset = np.ones(3), np.zeros(3)  # strokes so thin that the plate shines through tell nothing of the light
+    if inner.sum() >= ENOUGH:
+        gain, offset = light_of(_straight(scene.art), lab, alpha, inner, max(drift.blur, 0.3))
     if drift.kinds.recoloured > 0.15:  # what is wrong with its colour is no light
         gain[1:], offset[1:] = np.clip(gain[1:], *TINTS[0]), np.clip(offset[1:], *TINTS[1])
-    blur = drift.blur if drift.kinds.blurred < 0.15 else SHARP
-    return Setting(gain, offset, float(np.clip(blur, SHARP, 3.0)), _grain(scene))
+    blur = min(drift.blur, SHARP if drift.kinds.blurred > 0.15 else UNSURE if _reaches_out(drift) else 3.0)
+    return Setting(gain, offset, max(SHARP, blur), _grain(scene))
 
 
 def redrawn(picture: Floats, mark: Mark, pose: Matrix, drift: Drift, setting: Setting, seed: int) -> Floats:
@@ -77,13 +82,14 @@ def redrawn(picture: Floats, mark: Mark, pose: Matrix, drift: Drift, setting: Se
     alpha = scene.art[..., 3]
     lab = lab_of(np.clip(scene.seen, 0, 1))
     covered = _covered(mark, pose, drift, scene)
-    old = _old_ink(lab, alpha, covered, scene.long)
-    plate = plate_of(scene.seen, np.maximum(alpha, old), round(scene.long))
+    old = _old_ink(lab, alpha, covered, scene.long) if _reaches_out(drift) else np.zeros_like(alpha)
+    rim = ndimage.grey_dilation(alpha, size=2 * round(1 + setting.blur) + 1)
+    plate = _filled(scene.seen, np.maximum(rim, old), round(scene.long))
     ink = srgb_of(_straight(scene.art) * setting.gain + setting.offset).astype(np.float32)
     grain = np.random.default_rng(seed).normal(0, setting.grain, ink.shape[:2]).astype(np.float32)[..., None]
     drawn = blurred(np.concatenate([ink * alpha[..., None], alpha[..., None]], axis=-1), setting.blur)
     own = drawn[..., 3:] * (1 - covered)[..., None]
-    fill = np.clip(smooth(np.maximum(old, alpha), 0.7), 0, 1)[..., None] * (1 - covered)[..., None]
+    fill = np.clip(smooth(np.maximum(old, rim), 0.7), 0, 1)[..., None] * (1 - covered)[..., None]
     ground = scene.seen * (1 - fill) + (plate + grain) * fill
     colour = drawn[..., :3] / np.maximum(drawn[..., 3:], 1e-3) + grain
     out = picture.copy()
@@ -121,15 +127,41 @@ def _straight(art: Floats) -> Floats:
     return np.asarray(lab_of(np.clip(rgb, 0, 1)), np.float32)
 
 
+def _reaches_out(drift: Drift) -> bool:
+    """Whether old ink may lie where the artwork has none: only then is it looked for there."""
+    kinds = drift.kinds
+    return max(kinds.deformed, kinds.altered, kinds.missing, kinds.blurred) > 0.15
+
+
 def _old_ink(lab: Floats, alpha: Floats, covered: Floats, long: float) -> Floats:
-    """Where the drifted mark shows beyond the artwork, in [0, 1]: near it, and unlike the plate farther out."""
+    """Where the drifted mark shows beyond the artwork, 0 or 1: near it, unlike the plate, and in a colour of the mark
+    as it is seen inside."""
     near = np.clip(smooth(alpha, AROUND * long / 3) * 4, 0, 1)
     plate = plate_of(lab, near, round(long))
-    ink = (apart(lab, plate) > INK) & (near > 0.35) & (covered < 0.5)
-    touching = ndimage.binary_propagation(alpha > 0.5, mask=ink | (alpha > 0.5))  # what hangs together with the mark
-    islands = ink & (smooth(alpha, long / 16) > 0.05)
-    spread = max(1, round(long / 60))
-    return np.asarray(ndimage.binary_dilation((touching & ink) | islands, iterations=spread), np.float32)
+    unlike = (apart(lab, plate) > INK) & (covered < 0.5)
+    inside = lab[(alpha > 0.9) & unlike]
+    if len(inside) < ENOUGH:
+        return np.zeros_like(alpha)
+    cells, count = np.unique((inside / CELL).round().astype(np.int64), axis=0, return_counts=True)
+    palette = (cells[count >= 0.05 * len(inside)] * CELL).astype(np.float32)
+    alike = np.zeros(alpha.shape, bool)
+    for colour in palette:
+        alike |= apart(np.broadcast_to(colour, lab.shape).astype(np.float32), lab) < CELL
+    ink = unlike & alike & (near > 0.35)
+    hanging = ndimage.binary_propagation((alpha > 0.5) & (ink | (alpha > 0.9)), mask=ink | (alpha > 0.5)) & ink
+    found = ndimage.binary_opening(hanging | (ink & (smooth(alpha, long / 16) > 0.05)))
+    return np.asarray(ndimage.binary_dilation(found, iterations=max(2, round(long / 60))), np.float32)
+
+
+def _filled(seen: Floats, mask: Floats, size: int) -> Floats:
+    """The plate carried on under the mask: at its edge from the nearest place, farther in from all around."""
+    hole = mask > 0.02
+    if not hole.any() or hole.all():
+        return seen
+    deep, nearest = ndimage.distance_transform_edt(hole, return_indices=True)
+    close = blurred(seen[tuple(nearest)], 0.8)
+    share = np.clip(deep / max(4.0, size / 20), 0, 1)[..., None].astype(np.float32)
+    return np.asarray(close * (1 - share) + plate_of(seen, mask, size) * share, np.float32)
 
 
 def _covered(mark: Mark, pose: Matrix, drift: Drift, scene: _Scene) -> Floats:
@@ -142,7 +174,11 @@ def _covered(mark: Mark, pose: Matrix, drift: Drift, scene: _Scene) -> Floats:
     into = plane_to_patch(mark, size) @ np.linalg.inv(pose)
     ys, xs = np.mgrid[scene.rows, scene.columns]
     at = projected(into, np.stack([xs.ravel() + 0.5, ys.ravel() + 0.5], axis=1).astype(np.float64)) - 0.5
-    grown = ndimage.binary_dilation(drift.covered, iterations=2).astype(np.float32)
+    solid = ndimage.binary_opening(drift.covered, iterations=2)  # a thin rim is a mixture of colours, and no cover
+    parts, _ = ndimage.label(solid)
+    outside = ndimage.binary_dilation(mark.patch(size)[..., 3] < 0.05, iterations=3)
+    solid &= np.isin(parts, parts[outside])  # what covers a mark comes from outside; what lies within it is its fault
+    grown = ndimage.binary_dilation(solid, iterations=2).astype(np.float32)
     found = ndimage.map_coordinates(grown, at.T[::-1], order=1, mode="constant").reshape(shape)
     return np.asarray(np.clip(found, 0, 1), np.float32)
 
@@ -152,13 +188,12 @@ def _fits(mark: Mark, size: int, shape: tuple[int, int]) -> bool:
 
 
 def _grain(scene: _Scene) -> float:
-    """Sigma of the finest detail in the calmest part of the plate."""
+    """Sigma of the finest detail inside the mark, where the artwork is flat."""
     light = scene.seen.mean(axis=-1)
     rest = light - ndimage.gaussian_filter(light, 1.0, mode="nearest")
-    clear = smooth(scene.art[..., 3], 3.0) < 0.01
-    size = max(5, round(scene.long / 8))
-    power = ndimage.uniform_filter(np.square(rest), size, mode="nearest")[clear]
-    if len(power) < 16:
+    flat = ndimage.gaussian_gradient_magnitude(scene.art[..., :3].mean(axis=-1), 1.5) < 0.01
+    inside = (ndimage.grey_erosion(scene.art[..., 3], size=5) > 0.95) & flat
+    if inside.sum() < 4 * ENOUGH:
         return 0.0
-    sigma = float(np.sqrt(np.quantile(power, 0.2)) / 0.75)  # what a Gaussian of one pixel leaves of white noise
-    return sigma if sigma > FINEST else 0.0
+    sigma = 1.48 * float(np.median(np.abs(rest[inside]))) / 0.75  # a Gaussian of one pixel leaves so much of noise
+    return min(sigma, COARSEST) if sigma > FINEST else 0.0
