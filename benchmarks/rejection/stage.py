@@ -36,6 +36,7 @@ CROP = (slice(0, 360), slice(40, 400))  # of the astronaut: the upper half of th
 MARK_AT = (10, 280, 130, 340)  # in the crop: left, top, right, bottom
 PLACE = (10 / 360, 280 / 360, 120 / 360)  # the same as shares: left, top, width
 SIZE = 256
+RIM = 8  # px around the box of the mark: as far as a harmless framing moves it, or smearing reaches
 STEPS, SECONDS_PER_STEP = 20, 0.55
 LIMITS_FROM = 200  # acceptable candidates of a stream of their own
 BOUND_FROM = 40
@@ -196,12 +197,12 @@ def _pixels(media: Media) -> NDArray[np.uint8]:
 
 
 def _apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> tuple[float, float]:
-    """Root mean square CIELAB difference (dE of 1976) around the box of the mark, and in it."""
+    """Root mean square CIELAB difference (dE of 1976) around the box of the mark, and in it with a rim."""
     squares = ((lab_of(one / np.float32(255)) - lab_of(other / np.float32(255))) ** 2).sum(axis=-1)
     scale = SIZE / (CROP[0].stop - CROP[0].start)
     left, top, right, bottom = (round(edge * scale) for edge in MARK_AT)
     inside = np.zeros(squares.shape, dtype=bool)
-    inside[top:bottom, left:right] = True
+    inside[max(0, top - RIM) : bottom + RIM, max(0, left - RIM) : right + RIM] = True
     return float(np.sqrt(squares[~inside].mean())), float(np.sqrt(squares[inside].mean()))
 
 
