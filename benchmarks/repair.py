@@ -24,12 +24,12 @@ import logging
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 from rich.progress import track
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 from skimage.exposure import match_histograms
@@ -88,7 +88,9 @@ def part(paths: Sequence[Path], name: str) -> list[Path]:
 # -- grades --------------------------------------------------------------------------------------------------------
 
 
-def grades(paths: Sequence[Path], looks: dict[str, object], frames: int, backends: Backends) -> list[Row]:
+def grades(
+    paths: Sequence[Path], looks: Mapping[str, ImageFilter.Color3DLUT], frames: int, backends: Backends
+) -> list[Row]:
     found: list[dict[str, float | str]] = []
     with tempfile.TemporaryDirectory() as work:
         for number, path in enumerate(track(paths, "clips", disable=not sys.stderr.isatty())):
@@ -130,7 +132,7 @@ def row_of(name: str, method: str, some: Sequence[dict[str, float | str]]) -> Ro
 
 
 def repaired(
-    frames: Sequence[Pixels], looks: dict[str, object], folder: Path, backends: Backends
+    frames: Sequence[Pixels], looks: Mapping[str, ImageFilter.Color3DLUT], folder: Path, backends: Backends
 ) -> Iterator[dict[str, float | str]]:
     """What each method makes of every frame but the first under every look that fails."""
     picture = folder.with_suffix(".png")
@@ -145,7 +147,7 @@ def repaired(
         plain = gate.inspect(ct.Image.from_array(true))
         content = apart(true, frames[0])
         for name, look in looks.items():
-            media = ct.Image.from_array(np.asarray(Image.fromarray(true).filter(look)))  # type: ignore[arg-type]
+            media = ct.Image.from_array(np.asarray(Image.fromarray(true).filter(look)))
             report = gate.inspect(media)
             if report["grade"].verdict is not ct.Verdict.FAIL:
                 continue
@@ -156,7 +158,7 @@ def repaired(
             }  # fmt: skip
             made = ct.GradeRepair().repair(media, report, identity)
             results = {
-                "repair": made.media.pixels if isinstance(made, Repaired) else media.pixels,  # type: ignore[union-attr]
+                "repair": next(iter(made.media.frames())).pixels if isinstance(made, Repaired) else media.pixels,
                 "histograms": match_histograms(media.pixels, frames[0], channel_axis=-1).round().astype(np.uint8),
                 "reinhard": reinhard(media.pixels, frames[0]),
             }
@@ -181,7 +183,7 @@ def reinhard(pixels: Pixels, reference: Pixels) -> Pixels:
 
 def apart(a: Pixels, b: Pixels) -> float:
     """Mean dE00 of every fourth pixel of every fourth row."""
-    return float(deltaE_ciede2000(rgb2lab(a[::4, ::4]), rgb2lab(b[::4, ::4])).mean())
+    return float(deltaE_ciede2000(rgb2lab(a[::4, ::4]), rgb2lab(b[::4, ::4])).mean())  # type: ignore[no-untyped-call]
 
 
 def timed() -> Row:
@@ -231,7 +233,9 @@ def logos(
             value = after["logo"].value
             pairs.append((float(report["logo"].value), np.inf if value is None else value, after.verdict == "pass"))
             if folder is not None:
-                side_by_side(folder, f"{kind}-{len(pairs)}", frame, made.media, report, after)
+                side_by_side(
+                    folder, f"{kind}-{len(pairs)}", frame, next(iter(made.media.frames())).pixels, report, after
+                )
         every += pairs
         rows.append(mark_row(kind, tries, declined, pairs))
     return [*rows, mark_row("all marks", sum(int(r["n"] or 0) for r in rows), 0, every)]
@@ -252,13 +256,13 @@ def mark_row(kind: str, tries: int, declined: int, pairs: Sequence[tuple[float, 
     }
 
 
-def side_by_side(folder: Path, name: str, before: Pixels, media: ct.Image, old: ct.Report, new: ct.Report) -> None:
+def side_by_side(folder: Path, name: str, before: Pixels, made: Pixels, old: ct.Report, new: ct.Report) -> None:
     """The place of the mark before and after, enlarged."""
     box = np.array(old["logo"].measurement.evidence["corners"], float)
     reach = 0.4 * float(np.ptp(box, axis=0).max())
     left, top = np.maximum(box.min(axis=0) - reach, 0).astype(int)
     right, bottom = (box.max(axis=0) + reach).astype(int)
-    pair: list[NDArray[np.uint8]] = [p[top:bottom, left:right] for p in (before, media.pixels)]
+    pair: list[NDArray[np.uint8]] = [p[top:bottom, left:right] for p in (before, made)]
     both = Image.fromarray(np.concatenate(pair, axis=1))
     scale = max(1, round(600 / max(both.size)))
     folder.mkdir(parents=True, exist_ok=True)

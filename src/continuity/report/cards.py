@@ -110,7 +110,7 @@ def _repairs(row: CandidateRow, attempts: Sequence[AttemptRow]) -> str:
     """What repairs made of it: of an accepted one, that it was fitted to what it is judged by."""
     if row.repair:
         metrics = ", ".join(row.fitted)
-        return f"Repaired by {row.repair}: it was fitted to {metrics}, so that value proves little; the others are watching"
+        return f"Repaired by {row.repair}, fitted to {metrics}: that value proves little, the others are watching"
     tried = [
         f"{one.repair} declined: {one.declined}" if one.declined else f"{one.repair} was not enough"
         for one in attempts

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from continuity.vision.cdl import CDL
 
 POINTS = 33
-PROBES = 65  # colours across the range along each axis at which the cube is compared with what it stands for
+# Levels of 8 bits, along each axis, at which the cube is compared with what it stands for: all of the darkest, where a
+# power below 1 is steepest, and every fourth.
+PROBES = np.array([*range(16), *range(16, 255, 4), 255]) / 255
 XMLNS = "urn:ASC:CDL:v1.2"
 
 Colours = Callable[[NDArray[Any]], NDArray[Any]]
@@ -37,7 +39,7 @@ def cube_text(colours: Colours, *, name: str, space: str) -> str:
     Its first lines say by how much at most it differs from what it stands for, in levels of 8 bits, under trilinear
     interpolation.
     """
-    table = colours(_grid(POINTS)).astype(np.float64)
+    table = colours(_grid(np.linspace(0, 1, POINTS))).astype(np.float64)
     worst = _worst(table, colours) * 255
     head = [
         f"# {_printable(name)}",
@@ -51,15 +53,14 @@ def cube_text(colours: Colours, *, name: str, space: str) -> str:
     return "\n".join([*head, *(" ".join(f"{v:.6f}" for v in row) for row in table)]) + "\n"
 
 
-def _grid(points: int) -> NDArray[np.float64]:
+def _grid(axis: NDArray[np.float64]) -> NDArray[np.float64]:
     """Colours n^3 x 3, red fastest."""
-    axis = np.linspace(0, 1, points)
     blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")
     return np.stack([red, green, blue], axis=-1).reshape(-1, 3)
 
 
 def _worst(table: NDArray[np.float64], colours: Colours) -> float:
-    """The largest difference of a shown value, both clipped to [0, 1], at and halfway between the points."""
+    """The largest difference of a shown value, both clipped to [0, 1]."""
     from scipy.interpolate import RegularGridInterpolator
 
     axis = np.linspace(0, 1, POINTS)

@@ -30,6 +30,7 @@ UNSURE = 1.0  # px: the most that is believed of a mark whose shape is wrong, wh
 TINTS = (0.85, 1.15), (-3.0, 3.0)  # gain and offset of colour that a recoloured mark may be taken to be lit by
 FINEST, COARSEST = 2e-3, 0.03  # sRGB: less grain is none, and more is texture
 ENOUGH = 12  # pixels
+STRANGE = 14.0  # CIELAB units from the colour that a part of the mark has there
 CELL = 10.0  # CIELAB units within which a colour is one of the mark's
 
 
@@ -68,7 +69,8 @@ def setting_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> Setti
     scene = _scene(picture, mark, pose)
     alpha = scene.art[..., 3]
     lab = lab_of(np.clip(scene.seen, 0, 1))
-    inner = (smooth(alpha, max(drift.blur, 0.3)) > 0.97).astype(np.float32) * (1 - _covered(mark, pose, drift, scene))
+    inner = (smooth(alpha, max(drift.blur, 0.3)) > 0.97).astype(np.float32)
+    inner *= 1 - np.maximum(_covered(mark, pose, drift, scene), _crossing(scene, lab))
     gain, offset = np.ones(3), np.zeros(3)  # strokes so thin that the plate shines through tell nothing of the light
     if inner.sum() >= ENOUGH:
         gain, offset = light_of(_straight(scene.art), lab, alpha, inner, max(drift.blur, 0.3))
@@ -83,7 +85,7 @@ def redrawn(picture: Floats, mark: Mark, pose: Matrix, drift: Drift, setting: Se
     scene = _scene(picture, mark, pose)
     alpha = scene.art[..., 3]
     lab = lab_of(np.clip(scene.seen, 0, 1))
-    covered = _covered(mark, pose, drift, scene)
+    covered = np.maximum(_covered(mark, pose, drift, scene), _crossing(scene, lab))
     old = _old_ink(lab, alpha, covered, scene.long) if _reaches_out(drift) else np.zeros_like(alpha)
     rim = ndimage.grey_dilation(alpha, size=2 * round(1 + setting.blur) + 1)
     plate = _filled(scene.seen, np.maximum(rim, old), round(scene.long))
@@ -200,6 +202,44 @@ def _covered(mark: Mark, pose: Matrix, drift: Drift, scene: _Scene) -> Floats:
     grown = ndimage.binary_dilation(solid, iterations=2).astype(np.float32)
     found = ndimage.map_coordinates(grown, at.T[::-1], order=1, mode="constant").reshape(shape)
     return np.asarray(np.clip(found, 0, 1), np.float32)
+
+
+def _crossing(scene: _Scene, lab: Floats) -> Floats:
+    """What reaches from outside over the mark, in [0, 1], whatever colours the mark itself has come to have.
+
+    Within one colour of the artwork the picture has one colour as well, right or wrong. Connected places of another
+    colour that go on beyond the outline, in a colour that the surroundings elsewhere do not have, lie over the mark.
+    """
+    alpha = scene.art[..., 3]
+    inner, outer = alpha > 0.9, alpha < 0.05
+    art = _straight(scene.art)
+    cells, count = np.unique((art[inner] / CELL).round().astype(np.int64), axis=0, return_counts=True)
+    palette = (cells[count >= 0.03 * count.sum()] * CELL).astype(np.float32)
+    if not len(palette) or not outer.any():
+        return np.zeros_like(alpha)
+    near = np.stack([apart(np.broadcast_to(one, art.shape).astype(np.float32), art) for one in palette]).argmin(axis=0)
+    strange = np.zeros(alpha.shape, bool)
+    for number in range(len(palette)):
+        part = inner & (near == number)
+        if part.sum() >= ENOUGH:
+            own = np.broadcast_to(np.median(lab[part], axis=0), lab.shape).astype(np.float32)
+            strange |= part & (apart(own, lab) > STRANGE)
+    strange = ndimage.binary_opening(strange, iterations=max(1, round(scene.long / 60)))
+    around = outer & ndimage.binary_dilation(~outer, iterations=max(4, round(scene.long / 12)))
+    ground = np.median(lab[around], axis=0) if around.any() else np.zeros(3)
+    parts, total = ndimage.label(ndimage.binary_dilation(strange, iterations=2))
+    found = np.zeros(alpha.shape, bool)
+    for number in range(1, total + 1):
+        part = parts == number
+        beside = ndimage.binary_dilation(part, iterations=max(4, round(scene.long / 20))) & outer
+        if beside.sum() < ENOUGH:
+            continue
+        inside = np.median(lab[part & inner], axis=0) if (part & inner).any() else ground
+        same = apart(np.broadcast_to(inside, lab.shape).astype(np.float32), lab) < STRANGE
+        goes_on = (same & beside).sum() >= max(ENOUGH, 0.15 * beside.sum())
+        if goes_on and float(np.hypot(*(inside - ground)[1:]) + abs(inside[0] - ground[0]) / 2) > STRANGE:
+            found |= part
+    return np.asarray(found, np.float32)
 
 
 def _fits(mark: Mark, size: int, shape: tuple[int, int]) -> bool:
