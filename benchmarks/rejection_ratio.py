@@ -47,10 +47,11 @@ SHARES, REPAIRABLE, LEARNABLE = (0.2, 0.05, 0.02, 0.01), (0.0, 0.1, 0.3), 1.0
 SHOTS, FIXED_SHOTS, BLOCK = 400, 60, 20
 
 
-def quick_tasks(shots: int) -> list[work.Task]:
-    """All of `all` first, then `first` and `fixed` shot by shot."""
-    pairs = [work.Task(QUICK, strategy, number, 1) for number in range(shots) for strategy in ("first", "fixed")]
-    return [work.Task(QUICK, "all", 0, shots), *pairs]
+def quick_tasks(shots: int, workers: int) -> list[work.Task]:
+    """All of `all` first, one campaign a worker, each of which learns by itself; then `first` and `fixed` by shot."""
+    size = -(-shots // workers)
+    campaigns = [work.Task(QUICK, "all", k, min(size, shots - k)) for k in range(0, shots, size)]
+    return campaigns + [work.Task(QUICK, name, k, 1) for k in range(shots) for name in ("first", "fixed")]
 
 
 def full_tasks(generators: Sequence[str], strategies: Sequence[str], shots: int) -> list[work.Task]:
@@ -105,7 +106,7 @@ def main() -> int:
     given = parser.parse_args()
     began = time.time()
     if given.quick:
-        tasks: list[work.Task] = quick_tasks(given.shots or QUICK_SHOTS)
+        tasks: list[work.Task] = quick_tasks(given.shots or QUICK_SHOTS, given.workers)
     else:
         names = list(STRATEGIES) if given.strategies == "all" else given.strategies.split(",")
         unknown = [name for name in names if name not in STRATEGIES]

@@ -20,7 +20,7 @@ from .stage import Cell, Stage
 
 KEPT_SHARE = 0.95  # of shots, by rendering a fixed number
 HOPELESS = 1e-4  # chance of a shot to hold nothing acceptable in its whole budget
-ABORT_AT = (0.3, 0.6)
+ABORT_AT = (0.3, 0.45)  # of the steps; later looks save little of a render
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +88,9 @@ def campaign(
     patience = {"failures": 10**6, "inconclusive": 10**6}  # a candidate that cannot be judged costs a render, no more
     stop = ct.BestOf(budget.candidates or 1, futility=None, **patience) if strategy.fixed else ct.FirstAccepted(**patience)
     aborts = ct.PreviewAbort(
-        gate.metrics, identity=gate.identity, backends=stage.backends, at=ABORT_AT, learn="metric"
+        gate.metrics, identity=gate.identity, backends=stage.backends, at=ABORT_AT
     ) if strategy.aborts else None  # fmt: skip
+    learning = strategy.learning and (cell.learnable or not strategy.early)  # `all` learns where there is something
     with ct.Ledger.open(ledger) as rows:
         used: set[int] = set()
         for number in shots:
@@ -98,8 +99,8 @@ def campaign(
             name = f"s{number:04}"
             shot = ct.Shot(
                 name, gate=gate, ledger=rows, prompt=stage.prompt, stop=stop,
-                proposer=ct.OptunaProposer(stage.vary) if strategy.learning else None,
-                **({"repairs":stage.repairs()} if strategy.repair else {}),
+                proposer=ct.OptunaProposer(stage.vary) if learning else None,
+                repairs=stage.repairs() if strategy.repair else (),
                 measure_fully=0.1 if strategy.early else 1.0,
             )  # fmt: skip
             charged, told = pool.charged, []
@@ -138,7 +139,7 @@ def _shot(
         recipe = ledger.recipe(kept.candidate)
         media = kept.media
         assert media is not None  # noqa: S101 - full media of what is kept are stored
-        repaired = bool(getattr(kept.row, "repair", ""))
+        repaired = bool(kept.row.repair)
         bad = not stage.good(cell, recipe.seed, recipe.changes, media)
     return Shot(
         shot=name,

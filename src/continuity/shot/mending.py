@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from continuity.errors import ContinuityError, MissingPiece, UsageError
@@ -49,18 +49,21 @@ def checked(repairs: Sequence[Repair], keys: Sequence[str]) -> tuple[Repair, ...
     return tuple(repairs)
 
 
+def touched(keys: Iterable[str], repairs: Sequence[Repair]) -> frozenset[str]:
+    """Of these metric keys those that a repair mends or moves: a fail of one of them settles nothing."""
+    mended = {key for one in repairs for key in one.keys}
+    return frozenset(key for key in keys if repairs and (key in mended or aspect(key) in MOVED))
+
+
 def mendable(report: Report, repairs: Sequence[Repair]) -> bool:
     """Whether a repair may make it pass: all that is off is mended by one, or moved by it, and something is mended.
 
     What could not be measured can be mended as well as what fails: a mark that is smeared beyond recognition is no
-    longer found. What was skipped may be off.
+    longer found.
     """
     off = _off(report)
     mended = {key for one in repairs for key in one.keys}
-    if not off or not all(key in mended or aspect(key) in MOVED for key in off):
-        return False
-    skipped = {f.key for f in report if f.status is Status.SKIPPED}
-    return bool(mended & {*off, *skipped})
+    return bool(mended & set(off)) and set(off) <= touched(off, repairs)
 
 
 def _off(report: Report) -> list[str]:

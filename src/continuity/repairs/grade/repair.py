@@ -25,6 +25,7 @@ from continuity.vision.regions import Pairs, frame_patches, paired
 KEY = "grade"
 SEEN_AGAIN = 0.12  # trust in pairs below which nothing of a reference is seen again
 LIMITS = {"slope": (0.5, 2.0), "offset": (-0.2, 0.2), "power": (0.5, 2.0), "saturation": (0.5, 2.0)}
+RESIDUE = 1.25  # CIELAB units: what was clipped or crushed stays apart by more under the best CDL
 CLIPPED = 0.01  # share of the values that the repair may press over an end of the range
 PRESSED = 2 / 255  # how far beyond an end counts
 STEP = 3.0  # levels of 8 bits between what were neighbours: more is a band that shows
@@ -88,6 +89,8 @@ class GradeRepair:
         fit = fit_cdl(pairs, _anchors(finding), ends=_ends(frames), into=into, out_of=out_of)
         if fit is None:
             return Declined(reason="nothing of the enrolled references is seen again, so no grade can be fitted")
+        if fit.after > RESIDUE:
+            return Declined(reason=f"no CDL takes it back: {fit.after:.2f} CIELAB units stay apart, {RESIDUE:g} may")
         correction = Correction(cdl=fit.cdl, config=self.config, display=self.display)
         if said := colourless(pairs) or beyond(fit.cdl) or harm(correction, frames):
             return Declined(reason=said)
