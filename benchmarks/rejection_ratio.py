@@ -3,27 +3,24 @@
     python benchmarks/rejection_ratio.py --quick                      ten minutes on two cores
     python benchmarks/rejection_ratio.py --folder ratio --json ratio.json    everything; goes on where it stopped
 
-`--quick` runs the simulator at 1:50 with 10 % of failures repairable: `all` over 240 shots, and `first` and `fixed` over
-as many of the same shots as the time allows. The full run has the simulator at 1:5, 1:20, 1:50 and 1:100, 0, 10 and 30 %
-repairable, nothing learnable, and `learning` and `all` again with a learnable part; 400 shots a row, `fixed` 60.
+`--quick` runs the simulator at 1:50 with 10 % of failures repairable: `all` over 240 shots, then `first` and `fixed`
+over as many of the same shots as the time allows. The full run has the simulator at 1:5, 1:20, 1:50 and 1:100, 0, 10
+and 30 % repairable, nothing learnable, and `learning` and `all` again with a learnable part; 400 shots a row, `fixed`
+60. Without a learnable part `all` leaves learning out.
 
-Every strategy calls the same loop, gate and ledger of the library on the same seeds, and one pool of measurements serves
-all of them: what was measured once is looked up, and its seconds are charged again. What the stream is made of, what
-truth is and where limits come from stands in docs/decisions/0026. A render is said to take 20 steps of 0.55 s; scoring
-seconds are measured.
+Every strategy calls the same loop, gate and ledger of the library on the same seeds, and one pool of measurements
+serves all of them: what was measured once is looked up, and its seconds are charged again. What the stream is made of,
+what truth is and where limits come from stands in docs/decisions/0026. A render is said to take 20 steps of 0.55 s;
+scoring seconds are measured.
 
 `--json` has a list of rows; it is written at the end, and when the run is stopped.
 """
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")  # two workers, one core each
-
 import argparse
 import json
+import os
 import platform
 import signal
 import sys
@@ -113,6 +110,8 @@ def main() -> int:
         if unknown:
             parser.error(f"there is no strategy {', '.join(unknown)}; there are {', '.join(STRATEGIES)}")
         tasks = full_tasks(given.generators.split(","), names, given.shots or SHOTS)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")  # of the workers, which start anew: one core each
     signal.signal(signal.SIGTERM, _interrupted)
     with tempfile.TemporaryDirectory() as made:
         folder = given.folder or Path(made)
@@ -128,7 +127,9 @@ def main() -> int:
             rows = rows_of(results_of(folder, tasks))
             if given.json:
                 said = {**environment(), "wall_seconds": round(time.time() - began, 1), "complete": code == 0}
-                given.json.write_text(json.dumps([row.to_json(said) for row in rows], indent=1) + "\n", encoding="utf-8")
+                given.json.write_text(
+                    json.dumps([row.to_json(said) for row in rows], indent=1) + "\n", encoding="utf-8"
+                )
             if given.chart:
                 given.chart.write_text(chart(rows), encoding="utf-8")
             print(table(rows))
@@ -143,7 +144,7 @@ def prepare(folder: Path, workers: int) -> None:
     with Pool(folder / "pool.db") as pool:
         stage = SimulatorStage(folder, pool)  # enrols
         work.run_all(folder, [work.Limits("simulator", k, workers) for k in range(workers)], workers, None)
-        assert stage.gate  # noqa: S101 - judges under limits that it writes now
+        assert stage.gate
 
 
 def _interrupted(number: int, frame: object) -> NoReturn:

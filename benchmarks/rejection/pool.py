@@ -14,8 +14,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from continuity.identity import Identity
 from continuity.interfaces import Backends, EnrolledMetric, Metric, Observed
@@ -55,7 +54,12 @@ class Pool:
     def add(self, key: str, found: FrameMeasurement, seconds: float) -> None:
         """Remembers a measurement and charges it. Of two workers the first is remembered."""
         self.charged += seconds
-        said = {"status": str(found.status), "value": found.value, "note": found.note, "evidence": plain(found.evidence)}
+        said = {
+            "status": str(found.status),
+            "value": found.value,
+            "note": found.note,
+            "evidence": plain(found.evidence),
+        }
         packed = zlib.compress(json.dumps(said).encode(), 1)
         self._rows.execute("INSERT OR IGNORE INTO frames VALUES (?, ?, ?)", (key, seconds, packed))
 
@@ -74,42 +78,49 @@ class Pooled:
 
     @property
     def key(self) -> str:
+        """Of the metric."""
         return self.metric.key
 
     @property
     def unit(self) -> str:
+        """Of the metric."""
         return self.metric.unit
 
     @property
     def cost(self) -> float:
+        """Of the metric."""
         return self.metric.cost
 
     @property
     def expect(self) -> Expect:
+        """Of the metric."""
         return self.metric.expect
 
     @property
     def previewable(self) -> bool:
+        """Of the metric."""
         return self.metric.previewable
 
     def instrument(self, backends: Backends) -> Instrument:
+        """Of the metric."""
         return self.metric.instrument(backends)
 
     def ready(self, identity: Identity, backends: Backends) -> None:
+        """As the metric; what is remembered belongs to this instrument and identity."""
         self._space = f"{self.metric.key} {self.metric.instrument(backends).digest} {identity.digest}"
         if isinstance(self.metric, EnrolledMetric):
             self.metric.ready(identity, backends)
 
     def frame(self, seen: Observed, identity: Identity) -> FrameMeasurement:
+        """What is remembered of these pixels; else measured, remembered and given as it will be remembered."""
         key = hashlib.blake2b(seen.pixels.tobytes() + self._space.encode(), digest_size=16).hexdigest()
         if (known := self.pool.find(key)) is not None:
             return known
         began = time.perf_counter()
         found = self.metric.frame(seen, identity)
         self.pool.add(key, found, time.perf_counter() - began)
-        return FrameMeasurement(
-            status=found.status, value=found.value, note=found.note, evidence=plain(found.evidence)
-        )  # as it will be remembered
+        return FrameMeasurement(status=found.status, value=found.value, note=found.note, evidence=plain(found.evidence))
 
     def join(self, frames: Sequence[FrameMeasurement]) -> Measurement:
+        """As the metric."""
         return self.metric.join(frames)

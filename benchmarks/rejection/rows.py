@@ -30,14 +30,17 @@ class Row:
 
     @property
     def kept(self) -> int:
+        """Shots that kept one."""
         return sum(shot.kept for shot in self.shots)
 
     @property
     def bad(self) -> int:
+        """Shots that kept a bad one."""
         return sum(bool(shot.bad) for shot in self.shots)
 
     @property
     def candidates(self) -> int:
+        """Of all shots."""
         return sum(shot.candidates for shot in self.shots)
 
     def per_kept(self, amount: float) -> float | None:
@@ -46,6 +49,7 @@ class Row:
 
     @property
     def renders_per_kept(self) -> float | None:
+        """Full-render-equivalents."""
         return self.per_kept(sum(shot.renders for shot in self.shots))
 
     def to_json(self, environment: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +76,8 @@ def rows_of(results: Results) -> list[Row]:
     found = [Row(cell, strategy, shots) for (cell, strategy), shots in results.items() if shots]
     order = list(STRATEGIES)
     return sorted(
-        found, key=lambda r: (r.cell.generator, -r.cell.share, r.cell.repairable, r.cell.learnable, order.index(r.strategy))
+        found,
+        key=lambda r: (r.cell.generator, -r.cell.share, r.cell.repairable, r.cell.learnable, order.index(r.strategy)),
     )
 
 
@@ -90,13 +95,14 @@ def table(rows: Sequence[Row]) -> str:
         ]
         for name, row in here.items():
             said = row.to_json({})
+            gained = f"{saving(row, here.get('fixed')):>7} {saving(row, here.get('first')):>7}"
             aborted = sum(s.aborted for s in row.shots) / max(1, row.candidates)
             lines.append(
                 f"{name:9} {len(row.shots):5} {row.kept:5} {_number(said['candidates_per_kept']):>7} "
                 f"{_number(said['render_equivalents_per_kept']):>8} {_number(said['seconds_per_kept']):>8} "
                 f"{_number(row.per_kept(sum(s.scoring for s in row.shots))):>8} {aborted:7.1%} "
                 f"{sum(s.repaired for s in row.shots):8} {said['inconclusive_share'] or 0:8.1%} {row.bad:4} "
-                f"{said['bad_share_upper95']:7.2%} {saving(row, here.get('fixed')):>7} {saving(row, here.get('first')):>7}"
+                f"{said['bad_share_upper95']:7.2%} {gained}"
             )
     return "\n".join(lines).lstrip("\n")
 
@@ -139,7 +145,9 @@ def chart(rows: Sequence[Row]) -> str:
             words = f"{value:.1f}   (≤ {bound:.1%}, n = {row.kept})"
             parts.append(_text(LEFT + width + 6, y + HIGH - 5, words, MUTED, 11))
             y += HIGH + GAP
-        parts.append(f'<line x1="{LEFT}" x2="{LEFT}" y1="{y - len(here) * (HIGH + GAP) - 3:.1f}" y2="{y:.1f}" stroke="{GRID}"/>')
+        parts.append(
+            f'<line x1="{LEFT}" x2="{LEFT}" y1="{y - len(here) * (HIGH + GAP) - 3:.1f}" y2="{y:.1f}" stroke="{GRID}"/>'
+        )
         y += 18
     width = LEFT + WIDE + 170
     return (

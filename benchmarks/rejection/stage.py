@@ -61,14 +61,26 @@ class Cell:
 class Stage(Protocol):
     """Everything that a strategy needs, and the truth, which none of them is told."""
 
-    gate: ct.Gate
     prompt: str
     vary: Mapping[str, Any]  # what a proposer may learn
     step_seconds: float
+    backends: LocalBackends
 
-    def generator(self, cell: Cell) -> Generator: ...
-    def repairs(self) -> tuple[Repair, ...]: ...
-    def good(self, cell: Cell, seed: int, changes: Mapping[str, Json], media: Media) -> bool: ...
+    @property
+    def gate(self) -> ct.Gate:
+        """What judges."""
+
+    def measure_for_limits(self, part: slice) -> None:
+        """Measures some of the candidates that limits come from, so that workers can share them."""
+
+    def generator(self, cell: Cell) -> Generator:
+        """What renders a stream."""
+
+    def repairs(self) -> tuple[Repair, ...]:
+        """What has a closed form here."""
+
+    def good(self, cell: Cell, seed: int, changes: Mapping[str, Json], media: Media) -> bool:
+        """The truth about a candidate, repaired or not."""
 
 
 class SimulatorStage:
@@ -125,7 +137,9 @@ class SimulatorStage:
         as_rendered = np.array_equal(pixels, _pixels(simulator.render(Recipe(seed=seed, changes=changes)).media))
         if as_rendered or any(fault not in REPAIRABLE for fault in faults):
             return not faults
-        without = _pixels(simulator.render(Recipe(seed=seed, changes={**changes, **dict.fromkeys(REPAIRABLE, 0)})).media)
+        without = _pixels(
+            simulator.render(Recipe(seed=seed, changes={**changes, **dict.fromkeys(REPAIRABLE, 0)})).media
+        )
         return all(off <= bound for off, bound in zip(_apart(pixels, without), self._harmless, strict=True))
 
     def _simulator(self, share: float, mix: Mix) -> Simulator:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import continuity as ct
-from continuity.media import Media
 from continuity.records import State
 from continuity.shot import StoppedBy, Told
 
@@ -85,8 +82,13 @@ def campaign(
     """The shots of a campaign in order, each as it ends; a new ledger is written at ``ledger``."""
     generator, gate = stage.generator(cell), stage.gate
     budget = ct.Budget(candidates=budget_of(strategy, cell.share))
-    patience = {"failures": 10**6, "inconclusive": 10**6}  # a candidate that cannot be judged costs a render, no more
-    stop = ct.BestOf(budget.candidates or 1, futility=None, **patience) if strategy.fixed else ct.FirstAccepted(**patience)
+    patience: dict[str, Any] = {
+        "failures": 10**6,
+        "inconclusive": 10**6,
+    }  # a candidate that cannot be judged costs a render, no more
+    stop = (
+        ct.BestOf(budget.candidates or 1, futility=None, **patience) if strategy.fixed else ct.FirstAccepted(**patience)
+    )
     aborts = ct.PreviewAbort(
         gate.metrics, identity=gate.identity, backends=stage.backends, at=ABORT_AT
     ) if strategy.aborts else None  # fmt: skip
@@ -103,7 +105,7 @@ def campaign(
                 repairs=stage.repairs() if strategy.repair else (),
                 measure_fully=0.1 if strategy.early else 1.0,
             )  # fmt: skip
-            charged, told = pool.charged, []
+            charged, told = pool.charged, list[Told]()
             kept = _from_before(shot, rows, used) if strategy.regate else None
             outcome = None
             if kept is None:
@@ -121,7 +123,12 @@ def _from_before(shot: ct.Shot, ledger: ct.Ledger, used: set[int]) -> Told | Non
             continue
         used.add(one.candidate)
         ticket = shot.ask()
-        told = shot.tell(ticket, ledger.media.open(one.media), ct.Cost(steps_run=0, steps_planned=1), recipe=ledger.recipe(one.candidate))
+        told = shot.tell(
+            ticket,
+            ledger.media.open(one.media),
+            ct.Cost(steps_run=0, steps_planned=1),
+            recipe=ledger.recipe(one.candidate),
+        )
         if told.row.state is State.ACCEPTED:
             return told
     return None
@@ -138,7 +145,7 @@ def _shot(
     if kept is not None:
         recipe = ledger.recipe(kept.candidate)
         media = kept.media
-        assert media is not None  # noqa: S101 - full media of what is kept are stored
+        assert media is not None
         repaired = bool(kept.row.repair)
         bad = not stage.good(cell, recipe.seed, recipe.changes, media)
     return Shot(

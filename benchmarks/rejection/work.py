@@ -30,6 +30,7 @@ class Task:
 
     @property
     def name(self) -> str:
+        """For files."""
         return f"{self.cell.name}/{self.strategy}-{self.first:04}-{self.count:04}"
 
 
@@ -58,9 +59,7 @@ class Worker:
 
     def measure(self, part: Limits) -> None:
         """Measures a part of what limits come from, into the pool."""
-        stage = self.stage(part.generator)
-        if isinstance(stage, SimulatorStage):
-            stage.measure_for_limits(slice(part.first, None, part.step))
+        self.stage(part.generator).measure_for_limits(slice(part.first, None, part.step))
 
     def run(self, task: Task) -> None:
         """Writes ``NAME.part`` shot by shot, and renames it to ``NAME.jsonl`` at the end."""

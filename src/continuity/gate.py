@@ -157,8 +157,8 @@ class Gate:
         """Measures and judges. ``stream`` is the digest of what the media come out of: a promise belongs to one.
 
         ``stop_early=True`` ends at the first certain fail of a still; the metrics not yet run are ``skipped``. The
-        verdict is the same either way. A fail of the metrics ``beyond`` ends nothing: it may be mended. A clip is always measured whole: its frames are shared by all metrics, and no
-        fail is certain before the last frame.
+        verdict is the same either way. A fail of a metric in ``beyond`` ends nothing: it may be mended. A clip is
+        always measured whole: its frames are shared by all metrics, and no fail is certain before the last frame.
         """
         tolerances = self.check()[2]
         early = tolerances if stop_early and isinstance(media, Image) else None

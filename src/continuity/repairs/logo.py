@@ -93,7 +93,9 @@ class LogoRepair:
                 return Declined(reason=said)
             laid = self._laid(media, mark)
             if laid is None:
-                return Declined(reason=f"{said}; what is at its place has another outline: the artwork would not cover it")
+                return Declined(
+                    reason=f"{said}; what is at its place has another outline: the artwork would not cover it"
+                )
             took = Cost(repair=time.perf_counter() - began)
             return Repaired(media=laid, cost=took, settings={**self.settings, "laid over": said})
         known = {f.index: np.array(f.evidence["corners"], np.float64) for f in measured}

@@ -118,7 +118,7 @@ def placed(picture: Floats, mark: Mark, pose: Matrix) -> Floats:
 
 
 def hanging(picture: Floats, mark: Mark, pose: Matrix) -> float:
-    """Share of a ring around artwork at a place that is unlike what is farther out: what would hang out from under it."""
+    """Share of a ring around artwork at a place that is unlike what is farther out: it would hang out from under."""
     scene = _scene(picture, mark, pose)
     rim, ring, far = (ndimage.grey_dilation(scene.art[..., 3], size=2 * px + 1) for px in (RIM, RING, RING + RIM))
     lab = lab_of(np.clip(scene.seen, 0, 1))

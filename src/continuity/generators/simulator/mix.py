@@ -33,8 +33,8 @@ class Mix:
 
     A repairable failure has faults of ``grade``, ``smear`` (the mark drawn out) and ``swap`` (another artwork in its
     place) alone. Any other starts with one of ``face``, ``frame``, ``light``, ``blur``, ``swirl``, ``garment``,
-    ``intruder``, ``ghost``, ``mosaic``, ``tear`` and ``grain``, all alike. In a quarter of both there is a second fault:
-    of the same group where it can be repaired, else of any kind.
+    ``intruder``, ``ghost``, ``mosaic``, ``tear`` and ``grain``, all alike. In a quarter of both there is a second
+    fault: of the same group where it can be repaired, else of any kind.
 
     Args:
         repairable: share of failures that can be repaired, in [0, 1].

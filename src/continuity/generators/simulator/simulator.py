@@ -94,7 +94,9 @@ class Simulator:
         missing = {*(("face",) if face is None else ()), *(("mark", "smear", "swap") if mark is None else ())}
         able = [a for a in (FAULTS if mix is None else ORDER) if a not in missing]
         if mix is not None and (aspects is not None or not isinstance(mix, Mix)):
-            raise UsageError(f"mix= is a Mix, and it draws the faults itself, without aspects=; got {mix!r}, {aspects!r}")
+            raise UsageError(
+                f"mix= is a Mix, and it draws the faults itself, without aspects=; got {mix!r}, {aspects!r}"
+            )
         _check(acceptable, severity, size, steps, salt)
         if seconds_per_render is not None and not (_is_number(seconds_per_render, 0, math.inf) and seconds_per_render):
             raise UsageError(f"seconds_per_render is a number of seconds above 0, got {seconds_per_render!r}")
