@@ -89,11 +89,11 @@ class GradeRepair:
         fit = fit_cdl(pairs, _anchors(finding), ends=_ends(frames), into=into, out_of=out_of)
         if fit is None:
             return Declined(reason="nothing of the enrolled references is seen again, so no grade can be fitted")
-        if fit.after > RESIDUE:
-            return Declined(reason=f"no CDL takes it back: {fit.after:.2f} CIELAB units stay apart, {RESIDUE:g} may")
         correction = Correction(cdl=fit.cdl, config=self.config, display=self.display)
         if said := colourless(pairs) or beyond(fit.cdl) or harm(correction, frames):
             return Declined(reason=said)
+        if fit.after > RESIDUE:
+            return Declined(reason=f"no CDL takes it back: {fit.after:.2f} CIELAB units stay apart, {RESIDUE:g} may")
         repaired = correction.of_media(media)
         settings: dict[str, Json] = {
             **correction.to_json(),
