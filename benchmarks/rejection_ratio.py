@@ -51,7 +51,7 @@ def quick_tasks(shots: int, workers: int) -> list[work.Task]:
     return campaigns + [work.Task(QUICK, name, k, 1) for k in range(shots) for name in ("first", "fixed")]
 
 
-def full_tasks(generators: Sequence[str], strategies: Sequence[str], shots: int) -> list[work.Task]:
+def full_tasks(strategies: Sequence[str], shots: int) -> list[work.Task]:
     """Every stream by every strategy; in blocks where no shot depends on another."""
     tasks: list[work.Task] = []
     for share in SHARES:
@@ -65,7 +65,7 @@ def full_tasks(generators: Sequence[str], strategies: Sequence[str], shots: int)
                     count = min(shots, FIXED_SHOTS) if strategy.fixed else shots
                     size = count if strategy.in_order else BLOCK
                     tasks += [work.Task(cell, name, k, min(size, count - k)) for k in range(0, count, size)]
-    return [task for task in tasks if task.cell.generator in generators]
+    return tasks
 
 
 def results_of(folder: Path, tasks: Sequence[work.Task]) -> Results:
@@ -94,7 +94,6 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="one stream, in ten minutes")
     parser.add_argument("--seconds", type=float, default=QUICK_SECONDS, help="of --quick, after which nothing is begun")
     parser.add_argument("--folder", type=Path, help="where pool and results stand; needed to go on after a stop")
-    parser.add_argument("--generators", default="simulator,presenter", help="comma-separated")
     parser.add_argument("--strategies", default="all", help=f"comma-separated: {', '.join(STRATEGIES)}; all runs each")
     parser.add_argument("--shots", type=int, help=f"a row; {SHOTS}, {QUICK_SHOTS} with --quick")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
@@ -109,7 +108,7 @@ def main() -> int:
         unknown = [name for name in names if name not in STRATEGIES]
         if unknown:
             parser.error(f"there is no strategy {', '.join(unknown)}; there are {', '.join(STRATEGIES)}")
-        tasks = full_tasks(given.generators.split(","), names, given.shots or SHOTS)
+        tasks = full_tasks(names, given.shots or SHOTS)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")  # of the workers, which start anew: one core each
     signal.signal(signal.SIGTERM, _interrupted)
