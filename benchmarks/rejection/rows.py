@@ -108,10 +108,14 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def saving(row: Row, other: Row | None) -> str:
-    """How many times fewer render-equivalents a kept shot takes; empty where that cannot be said."""
+    """How many times fewer render-equivalents a kept shot takes, on shots that both have; empty where none is kept."""
     if other is None or row.strategy == other.strategy:
         return ""
-    mine, theirs = row.renders_per_kept, other.renders_per_kept
+    both = {shot.shot for shot in row.shots} & {shot.shot for shot in other.shots}
+    mine, theirs = (
+        Row(one.cell, one.strategy, [shot for shot in one.shots if shot.shot in both]).renders_per_kept
+        for one in (row, other)
+    )
     return f"{theirs / mine:.1f}" if mine and theirs else ""
 
 
