@@ -30,7 +30,7 @@ MOVED = 0.15  # residual
 SMOOTH = 1.5  # frames (sigma): what a mark moves by faster than that is the jitter of its finding
 GREY = 128.0
 SHIFTED, GROWN = (-0.05, 0.0, 0.05), (1.0, 1.05)  # of the layout's place: where a replaced mark may lie instead
-TRACED, HANGING = 0.66, 0.29  # of 60 smeared and 60 replaced marks all that reach both were wholly covered
+TRACED, HANGING = 0.66, 0.29  # of 40 smeared and 40 replaced marks none and 19 reach both, all wholly covered
 SIDE, BLUR, STEPS = 72, 1.5, (2, 4, 6)  # of the patch in which a mark is followed, and parameters each step moves
 
 Doubles = NDArray[np.float64]
