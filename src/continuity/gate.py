@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from continuity.errors import (
@@ -179,18 +179,20 @@ class Gate:
         """
         return self._measure(media, None)
 
-    def inspect(self, media: Media, *, stop_early: bool = False, stream: str = "") -> Report:
+    def inspect(
+        self, media: Media, *, stop_early: bool = False, stream: str = "", beyond: Collection[str] = ()
+    ) -> Report:
         """Measures and judges. ``stream`` is the digest of what the media come out of: a promise belongs to one.
 
         ``stop_early=True`` ends at the first certain fail of a still; the metrics not yet run are ``skipped``. The
-        verdict is the same either way. A clip is always measured whole: its frames are shared by all metrics, and no
-        fail is certain before the last frame.
+        verdict is the same either way. A fail of a metric in ``beyond`` ends nothing: it may be mended. A clip is
+        always measured whole: its frames are shared by all metrics, and no fail is certain before the last frame.
         """
         tolerances = self.check()[2]
         early = tolerances if stop_early and isinstance(media, Image) else None
-        return judge(self._measure(media, early), tolerances, stream=stream)
+        return judge(self._measure(media, early, beyond), tolerances, stream=stream)
 
-    def _measure(self, media: Media, stop_at: Tolerances | None) -> Measurements:
+    def _measure(self, media: Media, stop_at: Tolerances | None, beyond: Collection[str] = ()) -> Measurements:
         if not isinstance(media, Image | Clip):
             raise UsageError(f"a picture or a clip was wanted, got {media!r}: open it with ct.open_media(path)")
         backends, instruments, _ = self.check()
@@ -210,7 +212,8 @@ class Gate:
                 seconds[metric.key] += time.perf_counter() - began
                 if stop_at is not None:
                     joined[metric.key] = _joined(metric, series[metric.key], instruments[metric.key])
-                    if verdict_of(joined[metric.key], stop_at[metric.key])[0] is Verdict.FAIL:
+                    verdict, _ = verdict_of(joined[metric.key], stop_at[metric.key])
+                    if verdict is Verdict.FAIL and metric.key not in beyond:
                         break
         if not count:
             raise MediaError(f"{media.path or 'the media'}: at least one frame was wanted, there is none")

@@ -189,3 +189,46 @@ def test_a_mark_that_moved_is_declined(gate: ct.Gate) -> None:
 def test_it_needs_a_name() -> None:
     with pytest.raises(ct.UsageError, match="name of an enrolled logo"):
         ct.LogoRepair(" ")
+
+
+LAYOUT = (150 / 420, 90 / 300, SIDE / 420)
+
+
+def other() -> Pixels:
+    """Another artwork of the same outline."""
+    picture = Pillow.new("RGBA", (4 * SIDE, 4 * SIDE))
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((20, 20, 460, 460), fill="#20a060")
+    draw.rectangle((220, 40, 260, 440), fill="#f0d020")
+    return np.asarray(picture)
+
+
+def unfound(gate: ct.Gate, pixels: Pixels, repair: ct.LogoRepair) -> Repaired | Declined:
+    media = ct.Image.from_array(pixels)
+    return repair.repair(media, gate.inspect(media), gate.identity)
+
+
+def test_another_mark_in_its_place_is_covered(gate: ct.Gate) -> None:
+    replaced = laid(other())
+    logo = gate.identity.logos[0]
+    assert gate.inspect(ct.Image.from_array(replaced)).verdict != ct.Verdict.PASS
+    made = unfound(gate, replaced, ct.LogoRepair(logo, place=LAYOUT))
+    drawn = pixels_of(made)
+    assert gate.inspect(ct.Image.from_array(drawn)).verdict is ct.Verdict.PASS
+    true = laid(mark())
+    far = np.abs(drawn.astype(int) - true).mean(axis=-1)
+    assert far[90:210, 150:270].mean() < 15 < np.abs(replaced.astype(int) - true).mean(axis=-1)[90:210, 150:270].mean()
+    assert np.array_equal(drawn[:70], replaced[:70])
+
+
+def test_what_would_hang_out_is_left(gate: ct.Gate) -> None:
+    board = laid(mark())
+    board[70:240, 130:300] = (32, 160, 96)  # where the mark should be, and beyond
+    made = unfound(gate, board, ct.LogoRepair(gate.identity.logos[0], place=LAYOUT))
+    assert isinstance(made, Declined)
+    assert "outline" in made.reason
+
+
+def test_a_place_is_inside_the_frame() -> None:
+    with pytest.raises(ct.UsageError, match="place"):
+        ct.LogoRepair("acme", place=(0.2, 1.4, 0.1))

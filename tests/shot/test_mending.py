@@ -204,3 +204,39 @@ def test_a_run_keeps_what_was_repaired(shot: Callable[..., ct.Shot]) -> None:
 def test_what_is_no_repair_of_this_gate_is_refused(shot: Callable[..., ct.Shot], wrong: object, said: str) -> None:
     with pytest.raises(ct.UsageError, match=said):
         shot(wrong)
+
+
+def test_a_look_that_fails_along_with_it_is_judged_again(nobody: ct.Identity, tmp_path: Path) -> None:
+    look = FakeMetric("look", measures=lambda seen: float(seen.pixels.max()), cost=1)
+    limits = {"look": 120.0, "red": 100.0}
+    gate = ct.Gate([look, channel("red", 0, 2)], identity=nobody, tolerances=limits, backends=FakeBackends())
+    with ct.Ledger.open(tmp_path / "show.db") as ledger:
+        shot = ct.Shot("s", gate=gate, ledger=ledger, repairs=[Level("red", 0, 50)], measure_fully=0)
+        assert shot.tell(shot.ask(), picture(200, 10, 10), keep=False).row.state == "accepted"
+        assert shot.tell(shot.ask(), picture(200, 10, 210), keep=False).row.state == "rejected"  # the look is still off
+        unmended = shot.tell(shot.ask(), picture(50, 10, 210), keep=False)
+        assert (unmended.row.state, len(ledger.attempts(unmended.candidate))) == ("rejected", 1)
+
+
+def test_what_is_not_measurable_is_mended_by_its_own_repair_alone(nobody: ct.Identity, tmp_path: Path) -> None:
+    def red(seen: ct.Observed) -> ct.FrameMeasurement:
+        level = float(seen.pixels[..., 0].mean())
+        if level > 150:
+            return ct.FrameMeasurement(status=ct.Status.NOT_MEASURABLE, note="glaring")
+        return ct.FrameMeasurement(status=ct.Status.MEASURED, value=level)
+
+    metrics = [FakeMetric("red", measures=red), channel("blue", 2, 2)]
+    limits = {"red": 100.0, "blue": 100.0}
+    gate = ct.Gate(metrics, identity=nobody, tolerances=limits, backends=FakeBackends())
+    with ct.Ledger.open(tmp_path / "show.db") as ledger:
+        shot = ct.Shot("s", gate=gate, ledger=ledger, repairs=[Level("red", 0, 50)])
+        assert shot.tell(shot.ask(), picture(200, 10, 10)).row.state == "accepted"
+
+
+def test_a_fail_without_a_repair_ends_the_measuring_and_one_with_a_repair_does_not(
+    shot: Callable[..., ct.Shot],
+) -> None:
+    one = shot(Level("red", 0, 50))
+    told = one.tell(one.ask(), picture(200, 200, 200))
+    assert told.report is not None
+    assert {f.key: str(f.status) for f in told.report} == {"red": "measured", "green": "measured", "blue": "skipped"}

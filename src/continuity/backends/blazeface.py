@@ -9,6 +9,7 @@ settles whether it is a face, and where exactly, so that one face guessed by sev
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -44,6 +45,7 @@ CLOSER = 2.25  # side of the window of the second look over the side of the gues
 SURE = 0.7  # score in the second look: photographed faces have .82 and more (n = 632), hands and products seldom .7
 SAME = 0.3  # overlap from which two boxes are one face
 HOG_SIDE = 640  # px of the longer side for the HOG detector: 18 ms at 480, 63 ms at 1024
+_own = threading.local()  # a detector of dlib's is not thread-safe
 
 
 def detect(pixels: NDArray[np.uint8]) -> tuple[Face, ...]:
@@ -122,7 +124,9 @@ def _hog(pixels: NDArray[np.uint8]) -> Iterator[Face]:
         return
     dlib = require("dlib", "dlib-bin")
     try:
-        boxes, scores, _ = dlib.get_frontal_face_detector().run(np.ascontiguousarray(small), 0, 0.0)
+        if not hasattr(_own, "hog"):
+            _own.hog = dlib.get_frontal_face_detector()  # .8 s on a busy core, where a look takes .01
+        boxes, scores, _ = _own.hog.run(np.ascontiguousarray(small), 0, 0.0)
     except RuntimeError as cause:
         raise ModelError(f"dlib's face detector failed: {cause}") from cause
     for box, score in zip(boxes, scores, strict=True):

@@ -143,13 +143,14 @@ class Shot:
             said = str(error) or type(error).__name__
             return self._end(ticket, state, recipe=recipe, cost=cost, error=said, previews=previews)
         try:
-            report, seconds = self._inspected(media, ticket, stream)
+            early, beyond = not ticket.measure_fully, mending.touched(self.gate.instruments, self.repairs)
+            report = self.gate.inspect(media, stop_early=early, stream=stream, beyond=beyond)
         except MissingPiece:
             raise  # nothing is wrong with the candidate: the machine must be mended, then it can be told again
         except ContinuityError as cause:
             said = f"could not be inspected: {cause}"
             return self._end(ticket, State.FAILED, recipe=recipe, cost=cost, error=said, previews=previews)
-        cost = replace(cost, score=cost.score + seconds)
+        cost = replace(cost, score=cost.score + report.measurements.seconds)
         repaired = self._repaired(media, report)
         for one in repaired:
             cost = cost + one.attempt.cost
@@ -259,16 +260,6 @@ class Shot:
         if row.attempt:
             report, media = repaired[row.attempt - 1].attempt.report, repaired[row.attempt - 1].media
         return Told(row=row, report=report, media=media)
-
-    def _inspected(self, media: Media, ticket: Ticket, stream: str) -> tuple[Report, float]:
-        """The report, and the seconds it took. What a repair may mend is measured with every metric: one that was
-        skipped may be failing, and then there is nothing to mend."""
-        report = self.gate.inspect(media, stop_early=not ticket.measure_fully, stream=stream)
-        seconds = report.measurements.seconds
-        if mending.mendable(report, self.repairs) and any(f.status is Status.SKIPPED for f in report):
-            report = self.gate.inspect(media, stream=stream)
-            seconds += report.measurements.seconds
-        return report, seconds
 
     def _repaired(self, media: Media, report: Report) -> list[mending.Tried]:
         return mending.tried(

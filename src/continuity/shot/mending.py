@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from continuity.errors import ContinuityError, MissingPiece, UsageError
@@ -15,6 +15,8 @@ from continuity.media import Media
 from continuity.records import Cost, Declined, Json, Repaired, Report, Status, Verdict
 
 log = logging.getLogger(__name__)
+
+MOVED = ("look", "look_text")  # sees the whole frame: what is wrong with a grade or a mark may be wrong with it too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +49,31 @@ def checked(repairs: Sequence[Repair], keys: Sequence[str]) -> tuple[Repair, ...
     return tuple(repairs)
 
 
-def mendable(report: Report, repairs: Sequence[Repair]) -> bool:
-    """Whether all that fails has a repair, and all else passes or was skipped."""
+def touched(keys: Iterable[str], repairs: Sequence[Repair]) -> frozenset[str]:
+    """Of these metric keys those that a repair mends or moves: a fail of one of them settles nothing."""
     mended = {key for one in repairs for key in one.keys}
-    return report.verdict is Verdict.FAIL and all(
-        f.key in mended if f.verdict is Verdict.FAIL else f.verdict is Verdict.PASS or f.status is Status.SKIPPED
-        for f in report
-    )
+    return frozenset(key for key in keys if repairs and (key in mended or aspect(key) in MOVED))
+
+
+def mendable(report: Report, repairs: Sequence[Repair]) -> bool:
+    """Whether a repair may make it pass: all that is off is mended by one, or moved by it, and something is mended.
+
+    What could not be measured can be mended as well as what fails: a mark that is smeared beyond recognition is no
+    longer found.
+    """
+    off = _off(report)
+    mended = {key for one in repairs for key in one.keys}
+    return bool(mended & set(off)) and set(off) <= touched(off, repairs)
+
+
+def _off(report: Report) -> list[str]:
+    """What fails or could not be judged, by metric key."""
+    return [f.key for f in report if f.verdict is not Verdict.PASS and f.status is not Status.SKIPPED]
+
+
+def aspect(key: str) -> str:
+    """``logo`` of ``logo:acme``."""
+    return key.split(":", 1)[0]
 
 
 def tried(
@@ -77,7 +97,7 @@ def tried(
     left, used = list(repairs), list[Repair]()
     fitted: dict[str, None] = {}
     while mendable(report, left):
-        failing = [f.key for f in report.failing]
+        failing = _off(report)
         repair = next(one for one in left if set(one.keys) & set(failing))
         left.remove(repair)
         began = time.perf_counter()

@@ -23,6 +23,8 @@ Floats = NDArray[np.float32]
 
 AROUND = 0.25  # of the mark's longer side: how far around it is looked at, and old ink is looked for
 INK = 9.0  # CIELAB units from the plate at which a place shows old ink
+RING, HALO = 6, 25.0  # px around it that are looked at, CIELAB units from which they show something else
+RIM = 2  # px around artwork that is laid over another: what its place may be off by
 SHARP = 0.5  # px: the least blur of what a camera or a renderer draws
 UNSURE = 1.0  # px: the most that is believed of a mark whose shape is wrong, which looks soft for that
 TINTS = (0.85, 1.15), (-3.0, 3.0)  # gain and offset of colour that a recoloured mark may be taken to be lit by
@@ -98,6 +100,32 @@ def redrawn(picture: Floats, mark: Mark, pose: Matrix, drift: Drift, setting: Se
     out = picture.copy()
     out[scene.rows, scene.columns] = np.clip(ground * (1 - own) + colour * own, 0, 1)
     return out
+
+
+def placed(picture: Floats, mark: Mark, pose: Matrix) -> Floats:
+    """A copy of the picture (H x W x 3, sRGB in [0, 1]) with the artwork over whatever is at a place.
+
+    The rim of what lay there, a pixel or two that show around it, is filled with the plate.
+    """
+    scene = _scene(picture, mark, pose)
+    alpha = scene.art[..., 3]
+    rim = ndimage.grey_dilation(alpha, size=2 * RIM + 1)
+    plate = _filled(scene.seen, ndimage.grey_dilation(rim, size=3), round(scene.long))
+    drawn = blurred(scene.art, SHARP)
+    ground = scene.seen + rim[..., None] * (plate - scene.seen)
+    out = picture.copy()
+    out[scene.rows, scene.columns] = np.clip(ground * (1 - drawn[..., 3:]) + drawn[..., :3], 0, 1)
+    return out
+
+
+def hanging(picture: Floats, mark: Mark, pose: Matrix) -> float:
+    """Share of a ring around artwork at a place that is unlike what is farther out: it would hang out from under."""
+    scene = _scene(picture, mark, pose)
+    rim, ring, far = (ndimage.grey_dilation(scene.art[..., 3], size=2 * px + 1) for px in (RIM, RING, RING + RIM))
+    lab = lab_of(np.clip(scene.seen, 0, 1))
+    unlike = apart(lab, _filled(lab, far, round(scene.long))) > HALO
+    around = ring - rim > 0.5
+    return float(unlike[around].mean()) if around.any() else 0.0
 
 
 def _scene(picture: Floats, mark: Mark, pose: Matrix) -> _Scene:

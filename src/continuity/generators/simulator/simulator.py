@@ -13,6 +13,7 @@ import numpy as np
 
 from continuity.errors import Aborted, MediaError, RenderFailed, UsageError
 from continuity.generators.simulator.faults import FAULTS, HARMLESS, Scene
+from continuity.generators.simulator.mix import DIAL, LEAST, ORDER, Mix
 from continuity.generators.simulator.operations import blur
 from continuity.generators.simulator.sources import Edges, FaceFinder, Source, footage, mark_of, sources_of
 from continuity.interfaces import Pixels, Watch
@@ -20,7 +21,6 @@ from continuity.media import Clip, Image, Media
 from continuity.records import Cost, Json, Recipe, Rendered
 
 ANOTHER_FAULT = 0.25  # chance of each further aspect to fail beside the first
-LEAST = 0.3  # of HARMLESS: even an acceptable candidate is no copy of the source
 _SOURCE, _FAULTS, _DIRECTION = 0, 1, 2  # independent streams of random numbers under one seed
 
 
@@ -64,6 +64,8 @@ class Simulator:
             say that it is simulated. None records the seconds that it took.
         device: where these simulated seconds are said to have been spent, such as ``cuda``.
         salt: another number gives other candidates for the same seeds.
+        mix: draws the faults of a failure from more kinds, a stated share of them repairable, instead of from
+            ``aspects``; see :class:`~continuity.generators.simulator.mix.Mix`.
 
     Raises:
         MediaError: a source cannot be read.
@@ -87,8 +89,14 @@ class Simulator:
         seconds_per_render: float | None = None,
         device: str = "cpu",
         salt: int = 0,
+        mix: Mix | None = None,
     ) -> None:
-        able = [a for a in FAULTS if (a != "face" or face is not None) and (a != "mark" or mark is not None)]
+        missing = {*(("face",) if face is None else ()), *(("mark", "smear", "swap") if mark is None else ())}
+        able = [a for a in (FAULTS if mix is None else ORDER) if a not in missing]
+        if mix is not None and (aspects is not None or not isinstance(mix, Mix)):
+            raise UsageError(
+                f"mix= is a Mix, and it draws the faults itself, without aspects=; got {mix!r}, {aspects!r}"
+            )
         _check(acceptable, severity, size, steps, salt)
         if seconds_per_render is not None and not (_is_number(seconds_per_render, 0, math.inf) and seconds_per_render):
             raise UsageError(f"seconds_per_render is a number of seconds above 0, got {seconds_per_render!r}")
@@ -96,7 +104,7 @@ class Simulator:
             raise UsageError(
                 f"the simulator runs on the CPU: device={device!r} needs seconds_per_render to simulate a bill"
             )
-        self._able = tuple(able)
+        self._able, self._mix = tuple(able), mix
         self._aspects = _checked_aspects(aspects, able)
         self._acceptable, self._severity, self._salt = float(acceptable), severity, salt
         self._size, self._steps, self._seconds, self._device = size, steps, seconds_per_render, device
@@ -106,7 +114,9 @@ class Simulator:
     @property
     def settings(self) -> Mapping[str, Json]:
         """Everything that changes pixels or costs; the footage by its digests."""
+        mixed = {} if self._mix is None else {"mix": self._mix.settings}
         return {
+            **mixed,
             "acceptable": self._acceptable,
             "aspects": list(self._aspects),
             "device": self._device,
@@ -126,7 +136,7 @@ class Simulator:
         """
         amounts = self._amounts(seed, changes or {})
         truth = {
-            aspect: {"acceptable": amount <= HARMLESS, "operation": FAULTS[aspect].operation, "amount": amount}
+            aspect: {"acceptable": amount <= HARMLESS, "operation": ORDER[aspect].operation, "amount": amount}
             for aspect, amount in amounts.items()
         }
         return {"acceptable": all(amount <= HARMLESS for amount in amounts.values()), **truth}
@@ -145,8 +155,9 @@ class Simulator:
             truth = self.truth(recipe.seed, recipe.changes)
             chosen = self._footage[int(self._random(recipe.seed, _SOURCE).integers(len(self._footage)))]
             edits = [
-                FAULTS[aspect].draw(amount, self._random(recipe.seed, _DIRECTION, k))
+                ORDER[aspect].draw(amount, self._random(recipe.seed, _DIRECTION, k))
                 for k, (aspect, amount) in enumerate(self._amounts(recipe.seed, recipe.changes).items())
+                if amount or aspect in FAULTS  # a mark is there even where nothing is wrong with it
             ]
             frames = [_edited(scene, edits) for scene in chosen.scenes]
             media: Media = Image.from_array(frames[0]) if chosen.rate is None else Clip.from_arrays(frames, chosen.rate)
@@ -171,10 +182,14 @@ class Simulator:
 
     def _amounts(self, seed: int, changes: Mapping[str, Json]) -> dict[str, float]:
         """How far each aspect is off: the draw of the seed, then what the recipe changes."""
-        unknown = [key for key in changes if key not in self._able]
+        able = self._able if self._mix is None else (*self._able, DIAL)
+        unknown = [key for key in changes if key not in able]
         if unknown:
-            raise UsageError(f"a recipe may change {', '.join(self._able)}, got {', '.join(map(repr, unknown))}")
+            raise UsageError(f"a recipe may change {', '.join(able)}, got {', '.join(map(repr, unknown))}")
         random = self._random(seed, _FAULTS)
+        if self._mix is not None:
+            chance = self._mix.chance(self._acceptable, changes)
+            return _changed(self._mix.amounts(random, chance, self._able, self._severity), changes)
         acceptable = random.random() < self._acceptable
         first = self._aspects[int(random.integers(len(self._aspects)))]
         amounts: dict[str, float] = {}
@@ -185,11 +200,7 @@ class Simulator:
             fails = not acceptable and (aspect == first or (further and aspect in self._aspects))
             least, most = self._severity if fails else (LEAST * HARMLESS, HARMLESS)
             amounts[aspect] = round(least + (most - least) * (high if fails else low), 4)
-        for aspect, value in changes.items():
-            if not _is_number(value, 0, 1):
-                raise UsageError(f"an amount is a number in [0, 1], got {aspect} = {value!r}")
-            amounts[aspect] = float(value)  # type: ignore[arg-type]  # a number, as just checked
-        return amounts
+        return _changed(amounts, changes)
 
     def _random(self, seed: int, *stream: int) -> np.random.Generator:
         return np.random.default_rng([self._salt, seed % 2**64, *stream])
@@ -242,6 +253,17 @@ class _Clock:
             steps_run=step,
             steps_planned=self.steps,
         )
+
+
+def _changed(amounts: dict[str, float], changes: Mapping[str, Json]) -> dict[str, float]:
+    """The amounts of a seed with those that the recipe sets."""
+    for aspect, value in changes.items():
+        if aspect not in amounts:
+            continue  # the dial, which is no amount
+        if not _is_number(value, 0, 1):
+            raise UsageError(f"an amount is a number in [0, 1], got {aspect} = {value!r}")
+        amounts[aspect] = float(value)  # type: ignore[arg-type]  # a number, as just checked
+    return amounts
 
 
 def _edited(scene: Scene, edits: Sequence[Callable[[Pixels, Scene], Pixels]]) -> Pixels:

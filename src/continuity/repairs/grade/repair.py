@@ -25,6 +25,7 @@ from continuity.vision.regions import Pairs, frame_patches, paired
 KEY = "grade"
 SEEN_AGAIN = 0.12  # trust in pairs below which nothing of a reference is seen again
 LIMITS = {"slope": (0.5, 2.0), "offset": (-0.2, 0.2), "power": (0.5, 2.0), "saturation": (0.5, 2.0)}
+RESIDUE = 1.25  # CIELAB units: what was clipped or crushed stays apart by more under the best CDL
 CLIPPED = 0.02  # share of the values that the repair may press over an end of the range
 PRESSED = 4 / 255  # how far beyond an end counts
 STEP = 3.0  # levels of 8 bits between what were neighbours: more is a band that shows
@@ -91,6 +92,8 @@ class GradeRepair:
         correction = Correction(cdl=fit.cdl, config=self.config, display=self.display)
         if said := colourless(pairs) or beyond(fit.cdl) or harm(correction, frames):
             return Declined(reason=said)
+        if fit.after > RESIDUE:
+            return Declined(reason=f"no CDL takes it back: {fit.after:.2f} CIELAB units stay apart, {RESIDUE:g} may")
         repaired = correction.of_media(media)
         settings: dict[str, Json] = {
             **correction.to_json(),

@@ -1,0 +1,167 @@
+"""From shots to rows, a table and a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from continuity.statistics import bounds
+
+from .stage import Cell
+from .strategies import STRATEGIES, Shot
+
+CONFIDENCE = 0.95
+KEYS = (
+    "generator", "share", "repairable", "strategy", "shots", "candidates_per_kept", "render_equivalents_per_kept",
+    "seconds_per_kept", "inconclusive_share", "bad_share", "bad_share_upper95",
+)  # fmt: skip
+Results = Mapping[tuple[Cell, str], Sequence[Shot]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One strategy on one stream. What a shot cost that kept none is on the bill of the others."""
+
+    cell: Cell
+    strategy: str
+    shots: Sequence[Shot]
+
+    @property
+    def kept(self) -> int:
+        """Shots that kept one."""
+        return sum(shot.kept for shot in self.shots)
+
+    @property
+    def bad(self) -> int:
+        """Shots that kept a bad one."""
+        return sum(bool(shot.bad) for shot in self.shots)
+
+    @property
+    def candidates(self) -> int:
+        """Of all shots."""
+        return sum(shot.candidates for shot in self.shots)
+
+    def per_kept(self, amount: float) -> float | None:
+        """None where nothing was kept."""
+        return amount / self.kept if self.kept else None
+
+    @property
+    def renders_per_kept(self) -> float | None:
+        """Full-render-equivalents."""
+        return self.per_kept(sum(shot.renders for shot in self.shots))
+
+    def to_json(self, environment: Mapping[str, Any]) -> dict[str, Any]:
+        """One row of the JSON file."""
+        values = (
+            self.cell.generator,
+            self.cell.share,
+            self.cell.repairable,
+            self.strategy,
+            len(self.shots),
+            self.per_kept(self.candidates),
+            self.renders_per_kept,
+            self.per_kept(sum(shot.seconds for shot in self.shots)),
+            sum(shot.inconclusive for shot in self.shots) / self.candidates if self.candidates else None,
+            self.per_kept(self.bad),
+            bounds.upper(failures=self.bad, n=self.kept, confidence=CONFIDENCE),
+        )
+        learnable = {"learnable": self.cell.learnable}
+        return {**dict(zip(KEYS, values, strict=True)), "environment": {**environment, **learnable}}
+
+
+def rows_of(results: Results) -> list[Row]:
+    """Rows of all that has shots, streams and strategies in order."""
+    found = [Row(cell, strategy, shots) for (cell, strategy), shots in results.items() if shots]
+    order = list(STRATEGIES)
+    return sorted(
+        found,
+        key=lambda r: (r.cell.generator, -r.cell.share, r.cell.repairable, r.cell.learnable, order.index(r.strategy)),
+    )
+
+
+def table(rows: Sequence[Row]) -> str:
+    """For people; the saving is over ``fixed`` and ``first`` on the shots that both have."""
+    lines = []
+    for cell in dict.fromkeys(row.cell for row in rows):
+        here = {row.strategy: row for row in rows if row.cell == cell}
+        learnable = f", learnable {cell.learnable:g}" if cell.learnable else ""
+        lines += [
+            "",
+            f"{cell.generator} at 1:{1 / cell.share:.3g}, {cell.repairable:.0%} of failures repairable{learnable}",
+            f"{'strategy':9} {'shots':>5} {'kept':>5} {'cand.':>7} {'renders':>8} {'seconds':>8} {'scoring':>8} "
+            f"{'aborted':>7} {'repaired':>8} {'inconcl.':>8} {'bad':>4} {'<= 95 %':>7} {'x fixed':>7} {'x first':>7}",
+        ]
+        for name, row in here.items():
+            said = row.to_json({})
+            gained = f"{saving(row, here.get('fixed')):>7} {saving(row, here.get('first')):>7}"
+            aborted = sum(s.aborted for s in row.shots) / max(1, row.candidates)
+            lines.append(
+                f"{name:9} {len(row.shots):5} {row.kept:5} {_number(said['candidates_per_kept']):>7} "
+                f"{_number(said['render_equivalents_per_kept']):>8} {_number(said['seconds_per_kept']):>8} "
+                f"{_number(row.per_kept(sum(s.scoring for s in row.shots))):>8} {aborted:7.1%} "
+                f"{sum(s.repaired for s in row.shots):8} {said['inconclusive_share'] or 0:8.1%} {row.bad:4} "
+                f"{said['bad_share_upper95']:7.2%} {gained}"
+            )
+    return "\n".join(lines).lstrip("\n")
+
+
+def saving(row: Row, other: Row | None) -> str:
+    """How many times fewer render-equivalents a kept shot takes, on shots that both have; empty where none is kept."""
+    if other is None or row.strategy == other.strategy:
+        return ""
+    both = {shot.shot for shot in row.shots} & {shot.shot for shot in other.shots}
+    mine, theirs = (
+        Row(one.cell, one.strategy, [shot for shot in one.shots if shot.shot in both]).renders_per_kept
+        for one in (row, other)
+    )
+    return f"{theirs / mine:.1f}" if mine and theirs else ""
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
+INK, MUTED, BAR, BASE, GRID = "#1c2733", "#5b6875", "#2f6db3", "#a8b4c0", "#e3e8ed"
+LEFT, WIDE, HIGH, GAP, HEAD = 92, 520, 18, 7, 40
+
+
+def chart(rows: Sequence[Row]) -> str:
+    """Render-equivalents a kept shot by strategy, one panel a stream, as SVG."""
+    parts: list[str] = []
+    y = 8.0
+    for cell in dict.fromkeys(row.cell for row in rows):
+        here = [row for row in rows if row.cell == cell and row.renders_per_kept]
+        most = max((row.renders_per_kept or 0 for row in here), default=1.0)
+        learnable = f", learnable {cell.learnable:g}" if cell.learnable else ""
+        title = f"{cell.generator} at 1:{1 / cell.share:.3g}, {cell.repairable:.0%} of failures repairable{learnable}"
+        parts.append(_text(8, y + 16, title, INK, 13, weight=600))
+        parts.append(_text(8, y + 32, "full-render-equivalents a kept shot (95 % bound on bad among kept)", MUTED, 11))
+        y += HEAD
+        for row in here:
+            value = row.renders_per_kept or 0.0
+            width = WIDE * value / most
+            colour = BASE if row.strategy in ("fixed", "first") else BAR
+            parts.append(_text(LEFT - 8, y + HIGH - 5, row.strategy, INK, 12, anchor="end"))
+            parts.append(f'<rect x="{LEFT}" y="{y:.1f}" width="{width:.1f}" height="{HIGH}" rx="2" fill="{colour}"/>')
+            bound = row.to_json({})["bad_share_upper95"]
+            words = f"{value:.1f}   (≤ {bound:.1%}, n = {row.kept})"
+            parts.append(_text(LEFT + width + 6, y + HIGH - 5, words, MUTED, 11))
+            y += HIGH + GAP
+        parts.append(
+            f'<line x1="{LEFT}" x2="{LEFT}" y1="{y - len(here) * (HIGH + GAP) - 3:.1f}" y2="{y:.1f}" stroke="{GRID}"/>'
+        )
+        y += 18
+    width = LEFT + WIDE + 170
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{y:.0f}" viewBox="0 0 {width} {y:.0f}" '
+        f'font-family="system-ui, sans-serif"><rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
+    )
+
+
+def _text(x: float, y: float, text: str, colour: str, size: int, *, anchor: str = "start", weight: int = 400) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" font-size="{size}" font-weight="{weight}" '
+        f'text-anchor="{anchor}">{escape(text)}</text>'
+    )

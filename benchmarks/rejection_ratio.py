@@ -1,0 +1,169 @@
+"""How many renders a kept shot takes, by strategy, where the truth is known.
+
+    python benchmarks/rejection_ratio.py --quick                      ten minutes on two cores
+    python benchmarks/rejection_ratio.py --folder ratio --json ratio.json    everything; goes on where it stopped
+
+`--quick` runs the simulator at 1:50 with 10 % of failures repairable: `all` over 240 shots, then `first` and `fixed`
+over as many of the same shots as the time allows. The full run has the simulator at 1:5, 1:20, 1:50 and 1:100, 0, 10
+and 30 % repairable, nothing learnable, and `learning` and `all` again with a learnable part; 400 shots a row, `fixed`
+60. Without a learnable part `all` leaves learning out.
+
+Every strategy calls the same loop, gate and ledger of the library on the same seeds, and one pool of measurements
+serves all of them: what was measured once is looked up, and its seconds are charged again. What the stream is made of,
+what truth is and where limits come from stands in docs/decisions/0026. A render is said to take 20 steps of 0.55 s;
+scoring seconds are measured.
+
+`--json` has a list of rows; it is written at the end, and when the run is stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rejection import work
+from rejection.pool import Pool
+from rejection.rows import Results, chart, rows_of, table
+from rejection.stage import Cell, SimulatorStage
+from rejection.strategies import STRATEGIES, Shot
+
+QUICK_SECONDS = 540.0  # after which no shot is begun
+QUICK = Cell("simulator", 0.02, 0.1)
+QUICK_SHOTS = 240
+SHARES, REPAIRABLE, LEARNABLE = (0.2, 0.05, 0.02, 0.01), (0.0, 0.1, 0.3), 1.0
+SHOTS, FIXED_SHOTS, BLOCK = 400, 60, 20
+
+
+def quick_tasks(shots: int, workers: int) -> list[work.Task]:
+    """All of `all` first, one campaign a worker, each of which learns by itself; then `first` and `fixed` by shot."""
+    size = -(-shots // workers)
+    campaigns = [work.Task(QUICK, "all", k, min(size, shots - k)) for k in range(0, shots, size)]
+    return campaigns + [work.Task(QUICK, name, k, 1) for k in range(shots) for name in ("first", "fixed")]
+
+
+def full_tasks(strategies: Sequence[str], shots: int) -> list[work.Task]:
+    """Every stream by every strategy; in blocks where no shot depends on another."""
+    tasks: list[work.Task] = []
+    for share in SHARES:
+        for repairable in REPAIRABLE:
+            for learnable in (0.0, LEARNABLE):
+                cell = Cell("simulator", share, repairable, learnable)
+                for name in strategies:
+                    strategy = STRATEGIES[name]
+                    if learnable and not strategy.learning:
+                        continue  # it sets no dial: the rows would be the same
+                    count = min(shots, FIXED_SHOTS) if strategy.fixed else shots
+                    size = count if strategy.in_order else BLOCK
+                    tasks += [work.Task(cell, name, k, min(size, count - k)) for k in range(0, count, size)]
+    return tasks
+
+
+def results_of(folder: Path, tasks: Sequence[work.Task]) -> Results:
+    """What has been done of the tasks."""
+    found: dict[tuple[Cell, str], list[Shot]] = {}
+    for task in tasks:
+        found.setdefault((task.cell, task.strategy), []).extend(work.shots_of(folder, task))
+    return found
+
+
+def environment() -> dict[str, Any]:
+    """Where the numbers come from."""
+    packages = ("continuity-gate", "numpy", "pillow", "scipy", "onnxruntime", "mediapipe", "optuna", "sqlalchemy")
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "packages": {name: _version(name) for name in packages},
+        "render": f"simulated: {SimulatorStage.steps} steps of {SimulatorStage.step_seconds} s",
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one stream, in ten minutes")
+    parser.add_argument("--seconds", type=float, default=QUICK_SECONDS, help="of --quick, after which nothing is begun")
+    parser.add_argument("--folder", type=Path, help="where pool and results stand; needed to go on after a stop")
+    parser.add_argument("--strategies", default="all", help=f"comma-separated: {', '.join(STRATEGIES)}; all runs each")
+    parser.add_argument("--shots", type=int, help=f"a row; {SHOTS}, {QUICK_SHOTS} with --quick")
+    parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="write a chart (SVG) to this file")
+    given = parser.parse_args()
+    began = time.time()
+    if given.quick:
+        tasks: list[work.Task] = quick_tasks(given.shots or QUICK_SHOTS, given.workers)
+    else:
+        names = list(STRATEGIES) if given.strategies == "all" else given.strategies.split(",")
+        unknown = [name for name in names if name not in STRATEGIES]
+        if unknown:
+            parser.error(f"there is no strategy {', '.join(unknown)}; there are {', '.join(STRATEGIES)}")
+        tasks = full_tasks(names, given.shots or SHOTS)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")  # of the workers, which start anew: one core each
+    signal.signal(signal.SIGTERM, _interrupted)
+    with tempfile.TemporaryDirectory() as made:
+        folder = given.folder or Path(made)
+        folder.mkdir(parents=True, exist_ok=True)
+        code = 0
+        try:
+            prepare(folder, given.workers)
+            work.run_all(folder, tasks, given.workers, began + given.seconds if given.quick else None)
+        except KeyboardInterrupt:
+            print("interrupted: what follows is complete up to here", file=sys.stderr)
+            code = 130
+        finally:
+            rows = rows_of(results_of(folder, tasks))
+            if given.json:
+                said = {**environment(), "wall_seconds": round(time.time() - began, 1), "complete": code == 0}
+                given.json.write_text(
+                    json.dumps([row.to_json(said) for row in rows], indent=1) + "\n", encoding="utf-8"
+                )
+            if given.chart:
+                given.chart.write_text(chart(rows), encoding="utf-8")
+            print(table(rows))
+            print(f"\n{time.time() - began:.0f} s", file=sys.stderr)
+    return code
+
+
+def prepare(folder: Path, workers: int) -> None:
+    """Identity and limits, before workers would make them twice."""
+    if (folder / "limits.toml").exists():
+        return
+    with Pool(folder / "pool.db") as pool:
+        stage = SimulatorStage(folder, pool)  # enrols
+        work.run_all(folder, [work.Limits("simulator", k, workers) for k in range(workers)], workers, None)
+        assert stage.gate
+
+
+def _interrupted(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except ImportError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""The benchmark of the rejection ratio on a small stage: real loop, gate and ledger, one cheap metric."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+import continuity as ct
+from continuity.generators import Simulator
+from continuity.generators.simulator import Mix
+from continuity.media import Media
+from continuity.records import Json
+from continuity.testing import FakeBackends
+
+ROOT = Path(__file__).parents[2] / "benchmarks"
+sys.path.insert(0, str(ROOT))
+from rejection.pool import Pool, Pooled  # noqa: E402
+from rejection.rows import KEYS, Row, chart, rows_of, table  # noqa: E402
+from rejection.stage import Cell  # noqa: E402
+from rejection.strategies import STRATEGIES, Shot, budget_of, campaign  # noqa: E402
+from rejection.work import Task, Worker, shots_of  # noqa: E402
+
+CELL = Cell("simulator", 0.25, 0.3)
+BLIND = 1e3
+
+
+class SmallStage:
+    """A soft picture under the simulator's mix, judged by its grade alone: it sees some faults and lets others pass."""
+
+    prompt, vary, step_seconds = "soft", {"dial": {"low": 0.0, "high": 1.0}}, 0.5
+
+    def __init__(self, folder: Path, pool: Pool, limit: float = 2.0) -> None:
+        chance = np.random.default_rng(4)
+        field = ndimage.gaussian_filter(chance.normal(size=(96, 96, 3)), (9, 9, 0), mode="wrap")
+        self.source = (127 + 45 * field / field.std()).clip(16, 240).astype(np.uint8)
+        self.backends = FakeBackends()
+        if not (folder / "id").exists():
+            ct.Image.from_array(self.source).save(folder / "reference.png")
+            ct.enrol(folder / "id", grade=[folder / "reference.png"], backends=self.backends)
+        identity = ct.Identity.open(folder / "id")
+        metric = Pooled(ct.GradeDrift(), pool)
+        self.gate = ct.Gate([metric], identity=identity, tolerances={"grade": limit}, backends=self.backends)
+
+    def generator(self, cell: Cell) -> Simulator:
+        mix = Mix(repairable=cell.repairable, learnable=cell.learnable)
+        return Simulator(self.source, acceptable=cell.share, mix=mix, steps=10, seconds_per_render=5, device="cuda")
+
+    def repairs(self) -> tuple[Any, ...]:
+        return (ct.GradeRepair(),)
+
+    def good(self, cell: Cell, seed: int, changes: Mapping[str, Json], media: Media) -> bool:
+        return bool(self.generator(cell).truth(seed, changes)["acceptable"])
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Iterator[Pool]:
+    with Pool(tmp_path / "pool.db") as pool:
+        yield pool
+
+
+def run(stage: SmallStage, pool: Pool, name: str, ledger: Path, shots: int = 3) -> list[Shot]:
+    return list(campaign(stage, pool, CELL, STRATEGIES[name], range(shots), ledger, lambda: False))
+
+
+def seeds(ledger: Path) -> dict[str, list[int]]:
+    with ct.Ledger.open(ledger, create=False) as rows:
+        return {shot.name: [one.seed for one in rows.candidates(shot)] for shot in rows.shots()}
+
+
+def shot(number: int, **given: Any) -> Shot:
+    nothing = {"candidates": 10, "renders": 8.0, "seconds": 40.0, "scoring": 1.0, "inconclusive": 1, "aborted": 2}
+    return Shot(shot=f"s{number}", **{**nothing, "kept": True, "repaired": False, "bad": False, **given})
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_runs_and_sees_the_same_seeds(name: str, tmp_path: Path, pool: Pool) -> None:
+    stage = SmallStage(tmp_path, pool)
+    found = run(stage, pool, name, tmp_path / "this.db")
+    run(stage, pool, "first", tmp_path / "first.db")
+    assert [one.shot for one in found] == ["s0000", "s0001", "s0002"]
+    assert all(0 < one.renders <= one.candidates for one in found)
+    here, there = seeds(tmp_path / "this.db"), seeds(tmp_path / "first.db")
+    for each in here:
+        both = min(len(here[each]), len(there[each]))
+        assert both and here[each][:both] == there[each][:both]
+
+
+def test_a_fixed_number_is_rendered_whatever_passes(tmp_path: Path, pool: Pool) -> None:
+    found = run(SmallStage(tmp_path, pool), pool, "fixed", tmp_path / "a.db", shots=2)
+    wanted = budget_of(STRATEGIES["fixed"], CELL.share)
+    assert wanted == 11  # 0.75 ** 11 = 0.042, 0.75 ** 10 = 0.056
+    assert [one.candidates for one in found] == [wanted, wanted]
+
+
+def test_what_is_bad_is_said_by_the_recipe_and_not_by_the_gate(tmp_path: Path, pool: Pool) -> None:
+    stage = SmallStage(tmp_path, pool, limit=BLIND)  # passes everything
+    found = run(stage, pool, "first", tmp_path / "blind.db", shots=8)
+    truths = [stage.generator(CELL).truth(one[0])["acceptable"] for one in seeds(tmp_path / "blind.db").values()]
+    assert [one.bad for one in found] == [not truth for truth in truths]
+    assert {one.bad for one in found} == {True, False}
+
+
+def test_scoring_is_charged_again_where_it_was_measured_before(tmp_path: Path, pool: Pool) -> None:
+    stage = SmallStage(tmp_path, pool)
+    first = run(stage, pool, "first", tmp_path / "1.db")
+    known = len(pool)
+    again = run(stage, pool, "first", tmp_path / "2.db")
+    assert len(pool) == known
+    assert [one.scoring for one in again] == pytest.approx([one.scoring for one in first])
+    assert all(one.scoring > 0 for one in first)
+
+
+def test_a_campaign_that_was_cut_off_is_replayed(tmp_path: Path) -> None:
+    task = Task(CELL, "all", 0, 4)
+    calls = iter(range(100))
+    cut = Worker(tmp_path, stopped=lambda: next(calls) >= 2)
+    cut._stages["simulator"] = SmallStage(tmp_path, cut.pool)
+    cut.run(task)
+    before = shots_of(tmp_path, task)
+    assert len(before) == 2
+    part = cut.paths(task)[0]
+    part.write_text(part.read_text() + '{"shot": "s00')  # as a kill leaves it
+    assert shots_of(tmp_path, task) == before
+    whole = Worker(tmp_path, stopped=lambda: False)
+    whole._stages["simulator"] = SmallStage(tmp_path, whole.pool)
+    whole.run(task)
+    after = shots_of(tmp_path, task)
+    timed = ("seconds",)  # a repair's own time is measured each time
+    plain = [{k: v for k, v in asdict(one).items() if k not in timed} for one in after]
+    assert len(after) == 4
+    for old, new in zip(before, plain, strict=False):
+        assert {k: new[k] for k in new if k != "scoring"} == {
+            k: v for k, v in asdict(old).items() if k not in (*timed, "scoring")
+        }
+    assert not (tmp_path / "ledgers" / task.name).exists()
+
+
+def test_rows_count_what_shots_without_a_keeper_cost() -> None:
+    row = Row(CELL, "first", [shot(1), shot(2, kept=False, bad=None), shot(3, bad=True)])
+    said = row.to_json({"cores": 2})
+    assert tuple(said) == (*KEYS, "environment")
+    assert said["candidates_per_kept"] == 15
+    assert said["render_equivalents_per_kept"] == 12
+    assert said["seconds_per_kept"] == 60
+    assert said["inconclusive_share"] == pytest.approx(0.1)
+    assert said["bad_share"] == 0.5
+    assert said["bad_share_upper95"] == pytest.approx(0.9747, abs=1e-4)  # one of two: 1 - 0.05 ** (1 / 2) off the top
+    assert said["share"] == 0.25 and said["repairable"] == 0.3
+    json.dumps(said, allow_nan=False)
+
+
+def test_nothing_kept_is_no_division_by_nothing() -> None:
+    said = Row(CELL, "first", [shot(1, kept=False, bad=None)]).to_json({})
+    assert said["candidates_per_kept"] is None and said["bad_share"] is None
+    assert said["bad_share_upper95"] == 1.0
+
+
+def test_table_and_chart_say_the_saving() -> None:
+    rows = rows_of({(CELL, "all"): [shot(1, renders=2.0)], (CELL, "first"): [shot(1)], (CELL, "fixed"): []})
+    assert [row.strategy for row in rows] == ["first", "all"]
+    assert table(rows).splitlines()[-1].endswith("4.0")
+    assert chart(rows).count("<rect") == 3
+
+
+def test_what_is_complete_is_written_when_it_is_interrupted(tmp_path: Path) -> None:
+    out = tmp_path / "rows.json"
+    command = [sys.executable, str(ROOT / "rejection_ratio.py"), "--quick", "--folder", str(tmp_path / "f"), "--json"]
+    with subprocess.Popen([*command, str(out)], env=os.environ, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as one:
+        until = time.monotonic() + 60
+        while not (tmp_path / "f" / "pool.db").exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        one.send_signal(signal.SIGINT)
+        one.communicate(timeout=60)
+    assert one.returncode == 130
+    assert json.loads(out.read_text()) == []
