@@ -131,6 +131,7 @@ def test_what_lies_over_the_mark_stays(gate: ct.Gate) -> None:
         assert kept < 12
 
 
+@pytest.mark.slow
 def test_a_mark_in_a_clip_is_followed_and_stays_calm(gate: ct.Gate) -> None:
     frames = [laid(mark(ring="#1ea03c"), at=(90 + 0.4 * n, 150 + 0.7 * n)) for n in range(4)]
     made = repaired(gate, ct.Clip.from_arrays(frames, Fraction(24)))
