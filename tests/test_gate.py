@@ -119,6 +119,51 @@ def test_what_need_not_be_measured_must_not_break_either(flat: Flat, found: Call
     assert mostly.inspect(half([0] * 16)).verdict is Verdict.INCONCLUSIVE
 
 
+def seen(*values: float | None) -> Callable[[Observed], FrameMeasurement]:
+    def measure(frame: Observed) -> FrameMeasurement:
+        value = values[frame.index % len(values)]
+        if value is None:
+            return BLIND
+        return FrameMeasurement(status=Status.MEASURED, value=value)
+
+    return measure
+
+
+def test_what_was_seen_above_the_limit_is_not_excused_by_what_could_not_be_seen() -> None:
+    fine = FakeMetric("fine", 0.0)
+    for values, verdict in (((9.0, None), Verdict.INCONCLUSIVE), ((0.5, None), Verdict.PASS), ((9.0,), Verdict.FAIL)):
+        report = gate(FakeMetric("m", seen(*values), expect=Expect.IF_MEASURABLE), fine).inspect(half([1] * 16))
+        assert report.verdict is verdict, values
+    assert (
+        "above the limit"
+        in gate(FakeMetric("m", seen(9.0, None), expect=Expect.IF_MEASURABLE), fine).inspect(half([1] * 16))["m"].reason
+    )
+
+
+class Forgetful(FakeMetric):
+    def join(self, frames: Sequence[FrameMeasurement]) -> Measurement:
+        return Measurement(
+            key=self.key, unit=self.unit, expect=self.expect, status=Status.NOT_MEASURABLE, note="too dark"
+        )
+
+
+def test_a_rule_of_joining_does_not_hide_that_a_metric_raised(flat: Flat) -> None:
+    broken = Forgetful("m", raises(RuntimeError("boom")), expect=Expect.IF_MEASURABLE)
+    report = gate(broken, FakeMetric("fine", 0.0)).inspect(flat(0))
+    assert report.verdict is Verdict.INCONCLUSIVE and "boom" in report["m"].reason
+
+
+@pytest.mark.parametrize("found", [ABSENT, BLIND, 0.0])
+def test_frames_that_are_missing_excuse_nothing(tmp_path: Path, found: float | FrameMeasurement) -> None:
+    from PIL import Image as Pil
+
+    for number in (1, 2, 20):
+        Pil.new("RGB", (8, 8)).save(tmp_path / f"{number:04d}.png")
+    clip = ct.open_media(tmp_path)
+    for expect in (Expect.IF_PRESENT, Expect.IF_MEASURABLE):
+        assert gate(FakeMetric("m", found, expect=expect)).inspect(clip).verdict is Verdict.INCONCLUSIVE
+
+
 def test_hands_are_in_every_gate_unless_they_are_left_out(enrolled: ct.Identity) -> None:
     def asked(**expects: str) -> dict[str, Expect]:
         return {m.key: m.expect for m in ct.Gate.for_identity(enrolled, expects=expects).metrics}

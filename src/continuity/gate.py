@@ -47,7 +47,8 @@ ASPECTS = {
     "product": "products",
     "set": "set",
 }
-FAILED = "the metric failed"  # begins the note of a metric that raised
+# In the note of what is not measurable because nobody knows, and not because it cannot be seen: that excuses nothing.
+FAILED, UNSEEN = "the metric failed", "numbered frames are missing"
 NEVER_CHECKED = ("lip sync", "reflections", "text in the picture", "the neighbouring shot")
 
 
@@ -267,7 +268,7 @@ def judge(measurements: Measurements, tolerances: Given, *, stream: str = "") ->
         findings.append(Finding(measurement=item, verdict=verdict, tolerance=chosen[item.key], reason=reason))
     verdict = max((f.verdict for f in findings), key=lambda v: v.rank, default=Verdict.INCONCLUSIVE)
     if verdict is Verdict.PASS and all(f.status is Status.NOT_MEASURABLE for f in findings):
-        verdict = Verdict.INCONCLUSIVE  # nothing was checked, and that is no pass
+        verdict = Verdict.INCONCLUSIVE  # nothing was checked: no pass; regating and calibration say the same
     return Report(
         verdict=verdict,
         findings=tuple(findings),
@@ -281,9 +282,12 @@ def verdict_of(item: Measurement, tolerance: Tolerance) -> tuple[Verdict, str]:
     if item.status is Status.SKIPPED:
         return Verdict.INCONCLUSIVE, "skipped: an earlier failure settled it"
     if item.status is Status.NOT_MEASURABLE or (item.status is Status.MEASURED and item.value is None):
-        if item.expect is Expect.IF_MEASURABLE and item.status is Status.NOT_MEASURABLE and not broke(item):
-            return Verdict.PASS, f"not checked: {item.note}".rstrip(": ")
-        return Verdict.INCONCLUSIVE, item.note or "it could not be measured"
+        if item.expect is not Expect.IF_MEASURABLE or item.status is Status.MEASURED or broke(item):
+            return Verdict.INCONCLUSIVE, item.note or "it could not be measured"
+        worst = seen_worst(item)
+        if worst is not None and worst > tolerance.limit:
+            return Verdict.INCONCLUSIVE, f"a frame is above the limit ({worst:.3g}), and {item.note}"
+        return Verdict.PASS, f"not checked: {item.note}".rstrip(": ")
     if item.status is Status.ABSENT:
         if item.expect is Expect.REQUIRED:
             return Verdict.FAIL, f"required but absent: {item.note}".rstrip(": ")
@@ -300,8 +304,14 @@ def verdict_of(item: Measurement, tolerance: Tolerance) -> tuple[Verdict, str]:
 
 
 def broke(item: Measurement) -> bool:
-    """Whether the metric raised on it, or on one of its frames: then nothing is known of what it measures."""
-    return any(FAILED in note for note in (item.note, *(frame.note for frame in item.frames)))
+    """Whether the metric raised on it or on one of its frames, or too many frames are not there: nothing is known."""
+    notes = (item.note, *(frame.note for frame in item.frames))
+    return any(why in note for note in notes for why in (FAILED, UNSEEN))
+
+
+def seen_worst(item: Measurement) -> float | None:
+    """The largest value of a frame that could be measured, where too many could not; None without one."""
+    return max((f.value for f in item.frames if f.value is not None), default=None)
 
 
 def _one(metric: Metric, seen: Observed, identity: Identity) -> FrameMeasurement:
@@ -333,15 +343,18 @@ def _joined(metric: Metric, frames: Sequence[FrameMeasurement], instrument: Inst
             note=f"{FAILED} to join its frames: {type(cause).__name__}: {cause}",
             frames=tuple(frames) if len(frames) > 1 else (),
         )
+    if joined.status is Status.NOT_MEASURABLE and not broke(joined):  # a rule of its own may drop the note
+        raised = next((frame for frame in frames if FAILED in frame.note), None)
+        joined = replace(joined, note=raised.note) if raised else joined
     return replace(joined, instrument=instrument, expect=metric.expect)
 
 
 def _whole(item: Measurement, clip: Clip) -> Measurement:
     """The measurement of a clip, unless too many of its frames are not there: they were never looked at."""
     there = clip.frame_count / (clip.frame_count + clip.missing)
-    if there >= MIN_COVERAGE or item.status is not Status.MEASURED:
+    if there >= MIN_COVERAGE or item.status not in (Status.MEASURED, Status.ABSENT, Status.NOT_MEASURABLE):
         return item
-    note = f"{clip.missing} of {clip.missing + clip.frame_count} numbered frames are missing: render them first"
+    note = f"{clip.missing} of {clip.missing + clip.frame_count} {UNSEEN}: render them first"
     return replace(item, status=Status.NOT_MEASURABLE, value=None, note=note, coverage=there)
 
 

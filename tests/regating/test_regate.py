@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import continuity as ct
+from continuity.records import FrameMeasurement, Status
 from continuity.regating import Source
+from continuity.testing import FakeBackends, FakeMetric
 
 Shoot = Callable[..., ct.Shot]
 PASS, FAIL = ct.Verdict.PASS, ct.Verdict.FAIL
@@ -187,3 +189,15 @@ def test_columns_are_judged_as_reports_are(ledger: ct.Ledger, make_gate: Callabl
         ))  # fmt: skip
         assert one.now is judged.verdict
         assert one.worst_excess == (None if judged.worst_excess is None else pytest.approx(judged.worst_excess))
+
+
+def test_a_gate_that_checked_nothing_passes_nothing_here_either(
+    ledger: ct.Ledger, nobody: ct.Identity, flat: Callable[[int], ct.Image]
+) -> None:
+    blind = FrameMeasurement(status=Status.NOT_MEASURABLE, note="it was too dark")
+    metric = FakeMetric("m", blind, expect=ct.Expect.IF_MEASURABLE)
+    gate = ct.Gate([metric], identity=nobody, tolerances={"m": 1.0}, backends=FakeBackends())
+    shot = ct.Shot("sc010", gate=gate, ledger=ledger, measure_fully=1.0)
+    shot.tell(shot.ask(), flat(5), ct.Cost(render=1.0))
+    (one,) = ct.regate(ledger, {"m": 50.0}).items
+    assert one.now is not PASS

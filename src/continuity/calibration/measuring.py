@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from continuity.calibration.labels import Label, Labels
 from continuity.errors import ContinuityError, MediaError, MissingPiece, UsageError
-from continuity.gate import Gate, broke, verdict_of
+from continuity.gate import Gate, broke, seen_worst, verdict_of
 from continuity.media import Media, open_media
 from continuity.records import Expect, FrameMeasurement, Measurement, Measurements, Status, Tolerance, Verdict
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 FORMAT = 1
 WHATEVER_THE_LIMIT = {Verdict.PASS: -math.inf, Verdict.FAIL: math.inf, Verdict.INCONCLUSIVE: math.nan}
 Made: TypeAlias = tuple[str, str, str, str]  # how one metric measures: digest of identity, key, instrument, expectation
-Remains: TypeAlias = tuple[str, float | None, float | None]  # status, value, value of the frame that comes nearest
+Remains: TypeAlias = tuple[str, float | None, float | None]  # status, value, value of the frame that decides else
 OnMeasured: TypeAlias = Callable[[int, int], None]
 
 
@@ -95,11 +95,12 @@ class Gates:
 
     def values(self, gate: Gate, remains: Sequence[Remains]) -> tuple[float, ...]:
         """One value per metric. Where the limit decides nothing, the verdict stands for it."""
+        if all(status == Status.NOT_MEASURABLE for status, _, _ in remains):
+            return (math.nan,) * len(remains)  # as the gate: nothing checked is no pass
         return tuple(
-            value if status == Status.MEASURED and made[3] != Expect.NOT_EXPECTED and value is not None
-            else WHATEVER_THE_LIMIT[_verdict(made, (status, value, nearest), tolerance)]
-            for made, tolerance, (status, value, nearest) in zip(self.made(gate), self.limits, remains, strict=True)
-        )  # fmt: skip
+            _value(made, one, tolerance)
+            for made, tolerance, one in zip(self.made(gate), self.limits, remains, strict=True)
+        )
 
     def _makes(self, gate: Gate) -> Sequence[Made]:
         expects = {metric.key: str(metric.expect) for metric in gate.metrics}
@@ -302,7 +303,18 @@ def _opener(path: Path) -> Callable[[], Media]:
 def _remains(item: Measurement) -> Remains:
     """All of a measurement that a verdict under any limit needs. Of a metric that raised nothing is known."""
     status = Status.SKIPPED if item.status is Status.NOT_MEASURABLE and broke(item) else item.status
+    if item.expect is Expect.IF_MEASURABLE:
+        return str(status), item.value, seen_worst(item)
     return str(status), item.value, min((f.value for f in item.frames if f.value is not None), default=None)
+
+
+def _value(made: Made, remains: Remains, tolerance: Tolerance) -> float:
+    status, value, nearest = remains
+    if status == Status.MEASURED and made[3] != Expect.NOT_EXPECTED and value is not None:
+        return value
+    if status == Status.NOT_MEASURABLE and made[3] == Expect.IF_MEASURABLE and nearest is not None:
+        return nearest  # the worst of the frames that were measured: passes, as in the gate, up to the limit
+    return WHATEVER_THE_LIMIT[_verdict(made, remains, tolerance)]
 
 
 def _verdict(made: Made, remains: Remains, tolerance: Tolerance) -> Verdict:

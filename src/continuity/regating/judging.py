@@ -168,6 +168,7 @@ def judge(columns: Columns, recorded: Terms | None, terms: Terms, reading: Readi
     verdicts = np.full(size, PASS, dtype=np.int8)
     unknown = np.full(size, not terms.terms)
     worst, worst_at = np.full(size, -np.inf), np.full(size, -1)
+    checked = np.zeros(size, dtype=bool)
     same_identity = recorded is not None and recorded.identity == terms.identity
     keys = tuple(terms.terms)
     by_metric = {key: np.full(size, UNKNOWN, dtype=np.int8) for key in keys}
@@ -179,11 +180,13 @@ def judge(columns: Columns, recorded: Terms | None, terms: Terms, reading: Readi
             continue
         codes = by_metric[key] = _codes(columns, key, term, column, reading)
         unknown |= codes == UNKNOWN
+        checked |= column.status != STATUSES.index(Status.NOT_MEASURABLE)
         verdicts = np.maximum(verdicts, codes)
         if term.expect is not Expect.NOT_EXPECTED:
             excess = (column.value - term.tolerance.limit) / term.tolerance.scale
             larger = excess > worst  # False for NaN
             worst[larger], worst_at[larger] = excess[larger], place
+    verdicts[(verdicts == PASS) & ~checked] = INCONCLUSIVE  # as the gate: nothing checked is no pass
     verdicts[unknown & (verdicts != FAIL)] = UNKNOWN
     return Judged(
         verdicts=verdicts,
