@@ -131,11 +131,10 @@ class Report(Shown):
 
     @property
     def models(self) -> tuple[ModelCard, ...]:
-        """Every model that took part, once."""
-        cards = {
-            m.digest: m for f in self.findings if f.measurement.instrument for m in f.measurement.instrument.models
-        }
-        return tuple(sorted(cards.values(), key=lambda m: m.role))
+        """Every model that took part, once in each of its roles: one file may serve in two."""
+        tools = [f.measurement.instrument for f in self.findings if f.measurement.instrument]
+        cards = {(m.role, m.digest): m for tool in tools for m in tool.models}
+        return tuple(cards[key] for key in sorted(cards))
 
     def __repr__(self) -> str:
         return f"<Report {self.summary()}>"

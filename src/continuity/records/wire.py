@@ -57,7 +57,7 @@ def report_from_json(row: Mapping[str, Any]) -> Report:
             + ("update continuity to read it" if isinstance(found, int) and found > FORMAT else "this is no report")
         )
     try:
-        cards = {m["digest"]: ModelCard(**m) for m in row["models"]}
+        cards = [ModelCard(**m) for m in row["models"]]
         findings = tuple(_finding_from_json(f, cards) for f in row["findings"])
         return Report(
             verdict=Verdict(row["verdict"]),
@@ -76,7 +76,7 @@ def report_from_json(row: Mapping[str, Any]) -> Report:
                 seconds=row["seconds"],
             ),
         )
-    except (KeyError, TypeError, ValueError) as cause:
+    except (KeyError, TypeError, ValueError, StopIteration) as cause:
         raise FormatError(f"a stored report is damaged: {type(cause).__name__}: {cause}") from cause
 
 
@@ -152,7 +152,7 @@ def _finding_to_json(finding: Finding) -> dict[str, Any]:
         "tolerance": _slots(finding.tolerance) if finding.tolerance else None,
         "instrument": {
             **_slots(instrument, "models"),
-            "models": [c.digest for c in instrument.models],
+            "models": [[c.role, c.digest] for c in instrument.models],
             "digest": instrument.digest,
         }
         if instrument
@@ -160,12 +160,18 @@ def _finding_to_json(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _finding_from_json(row: Mapping[str, Any], cards: Mapping[str, ModelCard]) -> Finding:
+def _card(cards: Sequence[ModelCard], named: Any) -> ModelCard:
+    """By role and digest; older reports name it by its digest alone."""
+    role, digest = named if isinstance(named, list) else (None, named)
+    return next(card for card in cards if card.digest == digest and role in (None, card.role))
+
+
+def _finding_from_json(row: Mapping[str, Any], cards: Sequence[ModelCard]) -> Finding:
     tool = row["instrument"]
     instrument = None
     if tool is not None:
         rest = {k: v for k, v in tool.items() if k not in ("models", "digest")}
-        instrument = Instrument(models=tuple(cards[d] for d in tool["models"]), **rest)
+        instrument = Instrument(models=tuple(_card(cards, named) for named in tool["models"]), **rest)
     return Finding(
         verdict=Verdict(row["verdict"]),
         tolerance=Tolerance(**row["tolerance"]) if row["tolerance"] else None,
