@@ -76,7 +76,7 @@ def report_from_json(row: Mapping[str, Any]) -> Report:
                 seconds=row["seconds"],
             ),
         )
-    except (KeyError, TypeError, ValueError, StopIteration) as cause:
+    except (KeyError, TypeError, ValueError) as cause:
         raise FormatError(f"a stored report is damaged: {type(cause).__name__}: {cause}") from cause
 
 
@@ -163,7 +163,10 @@ def _finding_to_json(finding: Finding) -> dict[str, Any]:
 def _card(cards: Sequence[ModelCard], named: Any) -> ModelCard:
     """By role and digest; older reports name it by its digest alone."""
     role, digest = named if isinstance(named, list) else (None, named)
-    return next(card for card in cards if card.digest == digest and role in (None, card.role))
+    for card in cards:
+        if card.digest == digest and role in (None, card.role):
+            return card
+    raise KeyError(digest)
 
 
 def _finding_from_json(row: Mapping[str, Any], cards: Sequence[ModelCard]) -> Finding:
