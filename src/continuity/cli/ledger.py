@@ -93,9 +93,14 @@ def forget(path: Path, identity: str | None) -> None:
         if not stored and identity is None:
             out.print("no features are stored")
         for digest, kept in stored.items():
-            report = opened.report(kept.candidates[0]) if kept.candidates else None
-            name = f" ({plain(report.measurements.identity_name)})" if report else ""
-            out.print(f"stored of identity {digest}{name}: {_size(kept)}", soft_wrap=True)
+            out.print(f"stored of identity {digest}{_called(opened, digest, kept)}: {_size(kept)}", soft_wrap=True)
+
+
+def _called(opened: Ledger, digest: str, kept: Kept) -> str:
+    """The name that an identity had when its candidates were measured, in brackets; empty where no report has it."""
+    report = opened.report(kept.candidates[0]) if kept.candidates else None
+    there = report is not None and report.measurements.identity == digest
+    return f" ({plain(report.measurements.identity_name)})" if report and there else ""
 
 
 def _size(kept: Kept) -> str:

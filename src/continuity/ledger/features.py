@@ -10,6 +10,7 @@ that keeps features is told. A file that is lost or damaged costs no more than o
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 SUFFIX = ".npz"
 _IDENTITY = re.compile(r"[0-9a-f]{16}")
+_FILE = re.compile(r"[1-9][0-9]{0,17}\.npz", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class FeatureStore:
             UsageError: no digest of an identity.
         """
         folder = self._folder(identity)
-        if not folder.is_dir() or folder.is_symlink():
+        if not folder.is_dir():
             return Kept((), 0)
         there = _kept(folder)
         try:
@@ -128,10 +130,15 @@ class FeatureStore:
 
     def _file(self, candidate: int) -> Path | None:
         files = (folder / f"{candidate}{SUFFIX}" for folder in self._folders())
-        return next((path for path in files if path.is_file()), None)
+        return next((path for path in files if os.path.isfile(path)), None)  # noqa: PTH113 - False where nobody may look
 
 
 def _kept(folder: Path) -> Kept:
-    files = [path for path in folder.iterdir() if path.is_file()]
-    numbers = (path.stem for path in files if path.suffix == SUFFIX)
-    return Kept(tuple(sorted(int(one) for one in numbers if one.isdecimal())), sum(p.stat().st_size for p in files))
+    try:
+        files = [path for path in folder.iterdir() if path.is_file()]
+        size = sum(path.stat().st_size for path in files)
+    except OSError as cause:
+        raise LedgerError(
+            f"the features in {shown(folder)} cannot be seen: {cause.strerror}; check its rights"
+        ) from None
+    return Kept(tuple(sorted(int(path.stem) for path in files if _FILE.fullmatch(path.name))), size)
