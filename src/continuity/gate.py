@@ -192,7 +192,7 @@ class Gate:
         on_frame: Callable[[FrameFeatures], None] | None = None,
     ) -> Report:
         """Measures and judges. ``stream`` is the digest of what the media come out of: a promise belongs to one.
-        ``on_frame`` is given what models said of each frame, once it is measured.
+        ``on_frame`` is given what models said of each frame once it is measured, completed for other identities.
 
         ``stop_early=True`` ends at the first certain fail of a still; the metrics not yet run are ``skipped``. The
         verdict is the same either way. A clip is always measured whole: its frames are shared by all metrics, and no
@@ -262,7 +262,7 @@ class Gate:
                     if verdict_of(joined[metric.key], stop_at[metric.key])[0] is Verdict.FAIL:
                         break
             if on_frame is not None:
-                on_frame(seen.features)
+                on_frame(_completed(seen))
         if not count:
             raise MediaError(f"{media.path or 'the media'}: at least one frame was wanted, there is none")
         items = []
@@ -367,6 +367,15 @@ def _one(metric: Metric, seen: Observed, identity: Identity) -> FrameMeasurement
         log.warning("%s failed on frame %d", metric.key, seen.index, exc_info=True)
         found = FrameMeasurement(status=Status.NOT_MEASURABLE, note=f"{FAILED} on it: {type(cause).__name__}: {cause}")
     return replace(found, index=seen.index, seconds=seen.seconds)
+
+
+def _completed(seen: ObservedFrame) -> FrameFeatures:
+    """What models said of a frame. What they fail on, or what no metric needs and is not installed, is left out."""
+    try:
+        seen.complete()
+    except Exception:  # the candidate is measured already
+        log.debug("the features of frame %d are not complete", seen.index, exc_info=True)
+    return seen.features
 
 
 def _recalled(metric: Metric, frames: Sequence[Observed], identity: Identity) -> list[FrameMeasurement] | None:

@@ -93,6 +93,18 @@ class ObservedFrame:
         seen._malformed = {hands[number]: value for number, value in features.malformed.items()}
         return seen
 
+    def complete(self) -> None:
+        """Asks for what the metrics that were measured would ask against another identity: faces are given to other
+        actors, and where the grade is looked at their skin may count."""
+        known = vars(self)
+        if "faces" not in known:
+            return
+        self.people  # noqa: B018 - a person without the face of an actor
+        for face in self.faces:
+            self.embedding(face)
+            if "reduced" in known:
+                self.skin(face)
+
     @property
     def features(self) -> FrameFeatures:
         """What was asked of the models so far."""
