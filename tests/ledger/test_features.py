@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ import continuity as ct
 from continuity.ledger import Features, FeatureStore
 from continuity.ledger.packing import unpacked
 from continuity.observed import FrameFeatures
+from continuity.records import Box, Face
 
 MARA, OTHER = "0123456789abcdef", "fedcba9876543210"
 
@@ -123,6 +126,22 @@ def test_a_store_that_cannot_be_written_is_a_sentence(store: FeatureStore) -> No
         store.put(1, MARA, features())
     assert store.kept() == {}
     assert not store.has(1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"people": float("nan")},
+        {"people": "much"},
+        {"faces": (Face(box=Box(0, 0, 1, 1), score=0.5),) * 2,
+         "embeddings": {0: np.zeros(3, np.float32), 1: np.zeros(4, np.float32)}},
+    ],
+)  # fmt: skip
+def test_what_a_model_should_not_say_is_a_sentence(store: FeatureStore, changes: dict[str, Any]) -> None:
+    odd = replace(features(), frames=(replace(features().frames[0], **changes),))
+    with pytest.raises(ct.LedgerError, match="candidate 4 cannot be stored"):
+        store.put(4, MARA, odd)
+    assert not store.has(4)
 
 
 def test_a_writer_that_is_killed_leaves_whole_files(store: FeatureStore) -> None:

@@ -53,11 +53,12 @@ class FeatureStore:
         """Stores the features of a candidate that was measured against an identity, whole or not at all; the bytes.
 
         Raises:
-            LedgerError, MediaError: they cannot be written.
+            LedgerError, MediaError: they cannot be written, or hold what is no finite number.
             UsageError: no digest of an identity.
         """
-        folder, content = self._folder(identity), packed(features)
+        folder = self._folder(identity)
         try:
+            content = packed(features)
             if not folder.is_dir():
                 self.root.mkdir(mode=0o700, exist_ok=True)
                 folder.mkdir(mode=0o700, exist_ok=True)
@@ -66,6 +67,8 @@ class FeatureStore:
             raise LedgerError(
                 f"features cannot be stored in {shown(folder)}: {cause.strerror}; check its rights"
             ) from None
+        except (ValueError, TypeError) as cause:  # whatever a plugin's model says: NaN, rows of several lengths
+            raise LedgerError(f"features of candidate {candidate} cannot be stored: {cause}") from None
         write_atomic(folder / f"{candidate}{SUFFIX}", content)
         return len(content)
 

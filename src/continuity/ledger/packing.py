@@ -19,7 +19,7 @@ from continuity.records import Box, Face, Hand
 from continuity.vision.colour import SIDE
 
 FORMAT = 1
-LARGEST = 2**28  # bytes unpacked: a clip of an hour, looked at twice a second, has as many
+LARGEST = 2**28  # bytes unpacked: a clip of ten minutes, looked at twice a second, has as many
 LONGEST = 2**16  # numbers of an embedding
 
 
@@ -45,7 +45,11 @@ class Features:
 
 def packed(features: Features) -> bytes:
     """The features as a compressed .npz: ``json`` with all that is short, one row of ``embeddings`` and of ``looks``
-    for each frame that has some, and ``reduced`` pictures."""
+    for each frame that has some, and ``reduced`` pictures.
+
+    Raises:
+        ValueError, TypeError: a number is not finite or none, rows differ in length, or all of it is too large.
+    """
     text = {
         "format": FORMAT,
         "media": features.media,
@@ -65,6 +69,8 @@ def packed(features: Features) -> bytes:
             arrays[f"look_{number}"] = np.asarray(one.look, dtype=np.float32)
         if one.reduced is not None:
             arrays[f"reduced_{number}"] = one.reduced
+    if sum(array.nbytes for array in arrays.values()) > LARGEST:
+        raise ValueError(f"they have more than {LARGEST >> 20} MiB")
     stream = io.BytesIO()
     np.savez_compressed(stream, allow_pickle=False, **arrays)
     return stream.getvalue()
@@ -101,8 +107,8 @@ def unpacked(content: bytes) -> Features:
 def _frame_to_json(one: FrameFeatures) -> dict[str, Any]:
     faces, hands = one.faces, one.hands
     return {
-        "index": one.index,
-        "seconds": one.seconds,
+        "index": int(one.index),
+        "seconds": None if one.seconds is None else float(one.seconds),
         "size": [int(side) for side in one.size],
         "faces": None if faces is None else [_face_to_json(face) for face in faces],
         "embedded": list(one.embeddings),
