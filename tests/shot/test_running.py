@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -227,11 +227,11 @@ def test_an_interrupt_between_two_inspections_keeps_the_first_word(
     one = begin()
     inspect, inspected = one.gate.inspect, []
 
-    def interrupted(media: ct.Image, *, stop_early: bool = False, stream: str = "") -> ct.Report:
+    def interrupted(media: ct.Image, **options: Any) -> ct.Report:
         inspected.append(1)
         if len(inspected) == 2:
             raise KeyboardInterrupt
-        return inspect(media, stop_early=stop_early, stream=stream)
+        return inspect(media, **options)
 
     monkeypatch.setattr(one.gate, "inspect", interrupted)
     with pytest.raises(KeyboardInterrupt):
