@@ -16,6 +16,9 @@ import continuity as ct
 from continuity.errors import EnrolmentError, MissingWeights, ToleranceError, UnknownKey, UsageError
 from continuity.gate import verdict_of
 from continuity.interfaces import Observed
+from continuity.ledger import Features
+from continuity.ledger.packing import packed, unpacked
+from continuity.observed import FrameFeatures
 from continuity.records import Expect, FrameMeasurement, Measurement, Status, Verdict
 from continuity.testing import FakeBackends, FakeMetric
 
@@ -360,3 +363,114 @@ def test_a_gate_is_opened_from_files_and_typed_limits_win(enrolled: ct.Identity,
         ct.Gate.open(tmp_path / "nobody")
     with pytest.raises(ct.UnknownKey):
         ct.Gate.open(str(enrolled.folder), expects={"logo:none": "required"})
+
+
+def kept(gate: ct.Gate, media: ct.Image | ct.Clip, *, stop_early: bool = False) -> Features:
+    """What models said of media when a gate measured them, through bytes and back."""
+    frames: list[FrameFeatures] = []
+    gate.inspect(media, stop_early=stop_early, on_frame=frames.append)
+    instruments = frozenset(one.digest for one in gate.instruments.values())
+    found = Features(
+        media=media.digest,
+        instruments=instruments,
+        frame_count=media.frame_count,
+        missing=0,
+        notes=(),
+        frames=tuple(frames),
+    )
+    return unpacked(packed(found))
+
+
+@pytest.fixture(scope="module")
+def another(tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray, backends: ct.LocalBackends) -> ct.Identity:
+    """The same woman under another name, from another picture, with another grade and a look."""
+    from PIL import Image as Pil
+
+    folder = tmp_path_factory.mktemp("another")
+    cooler = (astronaut[:, ::-1] * np.array([0.8, 0.9, 1.0])).astype(np.uint8)
+    Pil.fromarray(cooler).resize((400, 400)).save(folder / "cooler.png")
+    picture = [folder / "cooler.png"]
+    return ct.enrol(folder / "e", actors={"eileen": picture}, grade=picture, look=picture, backends=backends)
+
+
+def of_two_people(astronaut: np.ndarray) -> ct.Clip:
+    """She and her mirror image, darker from frame to frame."""
+    both = np.hstack([astronaut, astronaut[:, ::-1]])
+    return ct.Clip.from_arrays([(both * level).astype(np.uint8) for level in (1.0, 0.8, 0.7)], rate=24)
+
+
+def test_features_give_the_numbers_that_the_pixels_gave_also_against_another_identity(
+    enrolled: ct.Identity, another: ct.Identity, backends: ct.LocalBackends, astronaut: np.ndarray
+) -> None:
+    clip = of_two_people(astronaut)
+    features = kept(ct.Gate.for_identity(another, backends=backends), clip)
+    for identity in (another, enrolled):
+        gate = ct.Gate.for_identity(identity, backends=backends)
+        measured, recalled = gate.inspect(clip), gate.recall(features)
+        assert recalled is not None
+        assert recalled.verdict is measured.verdict
+        assert recalled.worst_excess == measured.worst_excess
+        for one, other in zip(measured.measurements, recalled.measurements, strict=True):
+            assert one.status is other.status, one.key
+            assert len(one.frames) == len(other.frames) == 3
+            for mine, its in zip(one.frames, other.frames, strict=True):
+                assert mine.value == (None if its.value is None else pytest.approx(its.value, abs=1e-6))
+                assert (mine.evidence, mine.shapes, mine.note) == (its.evidence, its.shapes, its.note)
+            assert replace(one, seconds=0.0) == replace(other, seconds=0.0)
+    assert [f.key for f in measured] == ["grade", "hands", "face:collins"]
+
+
+def test_what_features_do_not_hold_is_no_pass(
+    enrolled: ct.Identity, backends: ct.LocalBackends, astronaut: np.ndarray
+) -> None:
+    picture = ct.Image.from_array(astronaut)
+    narrow = ct.Gate.for_identity(enrolled, expects={"hands": "off", "face:collins": "off"}, backends=backends)
+    whole = ct.Gate.for_identity(enrolled, backends=backends)
+    features = kept(narrow, picture)
+    assert narrow.recall(features) is not None
+    assert whole.recall(features) is None  # the grade passes, and of the face nothing is known
+    features = kept(narrow, ct.Image.from_array(astronaut[..., ::-1].copy()))
+    strict = ct.Gate.for_identity(enrolled, tolerances={"grade": 0.0}, backends=backends)
+    failed = strict.recall(features)
+    assert failed is not None  # whatever the face is, a gate is an AND
+    assert failed.verdict is Verdict.FAIL
+    assert {f.status for f in failed} == {Status.MEASURED, Status.SKIPPED}
+    early = kept(strict, ct.Image.from_array(astronaut[..., ::-1].copy()), stop_early=True)
+    assert ct.Gate.for_identity(enrolled, tolerances={"grade": 999.0}, backends=backends).recall(early) is None
+
+
+def test_features_are_of_their_instruments_alone(flat: Flat) -> None:
+    metric = FakeMetric("m", lambda seen: float(seen.lab[..., 0].mean()), version=1)
+    features = kept(gate(metric, m=200.0), flat(90))
+    assert gate(metric, m=200.0).recall(features) is not None
+    assert gate(replace(metric, version=2), m=200.0).recall(features) is None
+    sampled = ct.Gate([metric], identity=NOBODY, tolerances={"m": 200.0}, sampling=ct.Sampling(per_second=5),
+                      backends=FakeBackends())  # fmt: skip
+    assert sampled.recall(features) is None
+    assert gate(replace(metric, measures=lambda seen: float(seen.pixels.mean())), m=200.0).recall(features) is None
+    assert gate(replace(metric, measures=raises(RuntimeError("broken"))), m=200.0).recall(features) is None
+
+
+def test_features_that_do_not_fit_the_models_leave_it_to_the_media(
+    enrolled: ct.Identity, backends: ct.LocalBackends, astronaut: np.ndarray, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate = ct.Gate.for_identity(enrolled, backends=backends)
+    features = kept(gate, ct.Image.from_array(astronaut))
+    frame = features.frames[0]
+    assert gate.recall(features) is not None
+    for changes in (
+        {"embeddings": {0: np.ones(7, np.float32)}},  # the references have 128
+        {"faces": (), "embeddings": {}, "skins": {}, "people": None},
+        {"reduced": None},
+    ):
+        assert gate.recall(replace(features, frames=(replace(frame, **changes),))) is None
+    assert "Traceback" not in caplog.text
+
+
+def test_frames_that_were_missing_are_still_missing(flat: Flat) -> None:
+    metric = FakeMetric("m", lambda seen: float(seen.lab[..., 0].mean()))
+    features = replace(kept(gate(metric, m=200.0), flat(90)), frame_count=6, missing=4)
+    found = gate(metric, m=200.0).recall(features)
+    assert found is not None
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "4 of 10 numbered frames are missing" in found["m"].measurement.note

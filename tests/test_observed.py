@@ -78,3 +78,53 @@ def test_no_face_no_skin(enrolled: ct.Identity, backends: ct.LocalBackends, astr
     assert black.faces == ()
     assert black.face_of("collins") is None
     assert black.people == 0
+
+
+def test_a_recalled_frame_answers_as_its_pixels_did_and_asks_no_model(
+    enrolled: ct.Identity, backends: ct.LocalBackends, astronaut: np.ndarray
+) -> None:
+    two = np.ascontiguousarray(np.hstack([astronaut, astronaut[:, ::-1]]))
+    seen = ObservedFrame(two, index=3, seconds=0.5, identity=enrolled, backends=backends)
+    face = seen.face_of("collins")
+    assert face is not None
+    assert len(seen.faces) == 2
+    skins, wrists = [seen.skin(one) for one in seen.faces], seen.wrists
+    lab, people, look, hands = seen.lab, seen.people, seen.look, seen.hands
+    counting: Any = Counting(backends)
+    again = ObservedFrame.recalled(seen.features, identity=enrolled, backends=counting)
+    assert (again.index, again.seconds, again.size) == (3, 0.5, two.shape[:2])
+    assert again.faces == seen.faces
+    assert again.face_of("collins") == face
+    for one, skin in zip(again.faces, skins, strict=True):
+        assert np.array_equal(again.distances(one, "collins"), seen.distances(one, "collins"))
+        found = again.skin(one)
+        assert (found is None) == (skin is None)
+        assert found is None or np.array_equal(found, skin)
+    assert np.array_equal(again.lab, lab)
+    assert np.array_equal(again.look, look)
+    assert (again.people, again.wrists, again.hands) == (people, wrists, hands)
+    assert set(counting.calls) <= {"distance"}
+
+
+def test_a_recalled_frame_says_what_was_never_asked(
+    enrolled: ct.Identity, backends: ct.LocalBackends, astronaut: np.ndarray
+) -> None:
+    seen = ObservedFrame(astronaut, index=3, seconds=None, identity=enrolled, backends=backends)
+    assert len(seen.faces) == 1  # and it is not embedded
+    again = ObservedFrame.recalled(seen.features, identity=enrolled, backends=backends)
+    assert again.face_of("collins") == seen.faces[0]
+    for ask in (
+        lambda: again.pixels,
+        lambda: again.lab,
+        lambda: again.look,
+        lambda: again.people,
+        lambda: again.hands,
+        lambda: again.wrists,
+        lambda: again.keypoints,
+        lambda: again.bodies,
+        lambda: again.skin(again.faces[0]),
+        lambda: again.body(again.faces[0]),
+        lambda: again.distances(again.faces[0], "collins"),
+    ):
+        with pytest.raises(ct.MediaError, match="pixels of frame 3"):
+            ask()

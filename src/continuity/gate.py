@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from continuity.errors import (
     EnrolmentError,
@@ -19,7 +20,7 @@ from continuity.identity import Identity
 from continuity.interfaces import Backends, EnrolledMetric, Metric, Observed
 from continuity.joining import MIN_COVERAGE
 from continuity.media import Clip, Image, Media, Sampling
-from continuity.observed import ObservedFrame
+from continuity.observed import FrameFeatures, ObservedFrame
 from continuity.records import (
     Expect,
     Finding,
@@ -34,6 +35,9 @@ from continuity.records import (
     expectation,
 )
 from continuity.tolerances import Given, Tolerances, resolve
+
+if TYPE_CHECKING:
+    from continuity.ledger import Features
 
 log = logging.getLogger(__name__)
 
@@ -181,9 +185,16 @@ class Gate:
         return self._measure(media, None)
 
     def inspect(
-        self, media: Media, *, stop_early: bool = False, stream: str = "", beyond: Collection[str] = ()
+        self,
+        media: Media,
+        *,
+        stop_early: bool = False,
+        stream: str = "",
+        beyond: Collection[str] = (),
+        on_frame: Callable[[FrameFeatures], None] | None = None,
     ) -> Report:
         """Measures and judges. ``stream`` is the digest of what the media come out of: a promise belongs to one.
+        ``on_frame`` is given what models said of each frame once it is measured, completed for other identities.
 
         ``stop_early=True`` ends at the first certain fail of a still; the metrics not yet run are ``skipped``. The
         verdict is the same either way. A fail of a metric in ``beyond`` ends nothing: it may be mended. A clip is
@@ -191,9 +202,50 @@ class Gate:
         """
         tolerances = self.check()[2]
         early = tolerances if stop_early and isinstance(media, Image) else None
-        return judge(self._measure(media, early, beyond), tolerances, stream=stream)
+        return judge(self._measure(media, early, beyond, on_frame), tolerances, stream=stream)
 
-    def _measure(self, media: Media, stop_at: Tolerances | None, beyond: Collection[str] = ()) -> Measurements:
+    def recall(self, features: Features) -> Report | None:
+        """Judges what was rendered from its stored features alone; None where they do not settle it.
+
+        A metric is measured on them as it would be on the pixels, with the same numbers, if its instrument looked at
+        the candidate then. One that asks for pixels, or for what was not kept, is ``skipped``: only a fail is certain
+        whatever was skipped.
+
+        Raises:
+            MissingPiece, EnrolmentError, ToleranceError: as :meth:`check`.
+        """
+        backends, instruments, tolerances = self.check()
+        start = time.perf_counter()
+        frames = [ObservedFrame.recalled(one, identity=self.identity, backends=backends) for one in features.frames]
+        items = []
+        for metric in self.metrics:
+            began, instrument = time.perf_counter(), instruments[metric.key]
+            series = _recalled(metric, frames, self.identity) if instrument.digest in features.instruments else None
+            one = _skipped(metric) if series is None else _joined(metric, series, instrument)
+            one = _skipped(metric) if broke(one) else _whole(one, features.frame_count, features.missing)
+            items.append(replace(one, instrument=instrument, seconds=time.perf_counter() - began))
+        measurements = Measurements(
+            items=tuple(items),
+            media=features.media,
+            identity=self.identity.digest,
+            identity_name=self.identity.name,
+            warnings=features.notes,
+            not_checked=self._not_checked(),
+            frames=len(frames),
+            frame_count=features.frame_count,
+            seconds=time.perf_counter() - start,
+        )
+        report = judge(measurements, tolerances)
+        settled = report.verdict is Verdict.FAIL or all(one.status is not Status.SKIPPED for one in items)
+        return report if settled else None
+
+    def _measure(
+        self,
+        media: Media,
+        stop_at: Tolerances | None,
+        beyond: Collection[str] = (),
+        on_frame: Callable[[FrameFeatures], None] | None = None,
+    ) -> Measurements:
         if not isinstance(media, Image | Clip):
             raise UsageError(f"a picture or a clip was wanted, got {media!r}: open it with ct.open_media(path)")
         backends, instruments, _ = self.check()
@@ -216,6 +268,8 @@ class Gate:
                     verdict, _ = verdict_of(joined[metric.key], stop_at[metric.key])
                     if verdict is Verdict.FAIL and metric.key not in beyond:
                         break
+            if on_frame is not None:
+                on_frame(_completed(seen))
         if not count:
             raise MediaError(f"{media.path or 'the media'}: at least one frame was wanted, there is none")
         items = []
@@ -223,9 +277,8 @@ class Gate:
             frames, instrument = series[metric.key], instruments[metric.key]
             one = joined.get(metric.key) or (_joined(metric, frames, instrument) if frames else _skipped(metric))
             if isinstance(media, Clip):
-                one = _whole(one, media)
+                one = _whole(one, media.frame_count, media.missing)
             items.append(replace(one, instrument=instrument, seconds=seconds[metric.key]))
-        aspects = {m.key.split(":", 1)[0] for m in self.metrics}
         return Measurements(
             items=tuple(items),
             media=media.digest,
@@ -233,11 +286,15 @@ class Gate:
             identity=self.identity.digest,
             identity_name=self.identity.name,
             warnings=tuple(media.notes),
-            not_checked=tuple(text for aspect, text in ASPECTS.items() if aspect not in aspects) + NEVER_CHECKED,
+            not_checked=self._not_checked(),
             frames=count,
             frame_count=media.frame_count,
             seconds=time.perf_counter() - start,
         )
+
+    def _not_checked(self) -> tuple[str, ...]:
+        aspects = {m.key.split(":", 1)[0] for m in self.metrics}
+        return tuple(text for aspect, text in ASPECTS.items() if aspect not in aspects) + NEVER_CHECKED
 
 
 def _opened(identity: Identity) -> Identity:
@@ -328,6 +385,26 @@ def _one(metric: Metric, seen: Observed, identity: Identity) -> FrameMeasurement
     return replace(found, index=seen.index, seconds=seen.seconds)
 
 
+def _completed(seen: ObservedFrame) -> FrameFeatures:
+    """What models said of a frame. What they fail on, or what no metric needs and is not installed, is left out."""
+    try:
+        seen.complete()
+    except Exception:  # the candidate is measured already
+        log.debug("the features of frame %d are not complete", seen.index, exc_info=True)
+    return seen.features
+
+
+def _recalled(metric: Metric, frames: Sequence[Observed], identity: Identity) -> list[FrameMeasurement] | None:
+    """One metric on recalled frames; None where it asks for more than was kept, or what was kept does not fit it."""
+    try:
+        return [replace(metric.frame(seen, identity), index=seen.index, seconds=seen.seconds) for seen in frames]
+    except (MissingPiece, EnrolmentError):
+        raise
+    except Exception as cause:  # pixels that are not there, an embedding of another length: the media settle it
+        log.debug("%s is not measured on stored features: %s", metric.key, cause)
+        return None
+
+
 def _joined(metric: Metric, frames: Sequence[FrameMeasurement], instrument: Instrument) -> Measurement:
     try:
         joined = metric.join(frames)
@@ -349,12 +426,12 @@ def _joined(metric: Metric, frames: Sequence[FrameMeasurement], instrument: Inst
     return replace(joined, instrument=instrument, expect=metric.expect)
 
 
-def _whole(item: Measurement, clip: Clip) -> Measurement:
+def _whole(item: Measurement, frame_count: int, missing: int) -> Measurement:
     """The measurement of a clip, unless too many of its frames are not there: they were never looked at."""
-    there = clip.frame_count / (clip.frame_count + clip.missing)
+    there = frame_count / (frame_count + missing)
     if there >= MIN_COVERAGE or item.status not in (Status.MEASURED, Status.ABSENT, Status.NOT_MEASURABLE):
         return item
-    note = f"{clip.missing} of {clip.missing + clip.frame_count} {UNSEEN}: render them first"
+    note = f"{missing} of {missing + frame_count} {UNSEEN}: render them first"
     return replace(item, status=Status.NOT_MEASURABLE, value=None, note=note, coverage=there)
 
 

@@ -6,6 +6,7 @@
         features/<space>.safetensors  what one feature space makes of them; a new space is a new file
 
 Face embeddings are biometric data: the folder never leaves the machine by itself, and deleting it deletes them.
+Those of candidates, where a shot keeps them, lie beside its ledger: `continuity ledger forget` erases them.
 """
 
 from __future__ import annotations

@@ -184,7 +184,16 @@ class Observed(Protocol):
 
     @property
     def pixels(self) -> Pixels:
-        """The measuring copy: H x W x 3, uint8, sRGB."""
+        """The measuring copy: H x W x 3, uint8, sRGB.
+
+        Raises:
+            MediaError: the frame is recalled from stored features. A metric that asks for no pixels, nor for what is
+                made of them for one identity, can be judged again without media.
+        """
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the frame in pixels."""
 
     @property
     def index(self) -> int:

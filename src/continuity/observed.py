@@ -5,17 +5,18 @@ The only way a metric meets a model. Implements :class:`continuity.interfaces.Ob
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from continuity.errors import EnrolmentError
+from continuity.errors import EnrolmentError, MediaError
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Body, Floats, Keypoints, Pixels
 from continuity.records import Face, Hand
 from continuity.vision import matching
-from continuity.vision.colour import lab_of, reduced_lab
+from continuity.vision.colour import lab_of, reduced
 
 # Face mesh points with skin and neither hair nor beard around them: forehead, then the cheeks on either side.
 FOREHEAD = (10, 151, 9, 108, 337, 69, 299, 67, 297)
@@ -23,11 +24,42 @@ CHEEKS = (50, 101, 118, 117, 205, 36, 187, 280, 330, 347, 346, 425, 266, 411, 12
 PATCH = 0.02  # half side of the patch around a point, over the longer side of the face box
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FrameFeatures:
+    """What models said of one frame so far: nothing of it depends on an identity. None is what nobody asked for.
+
+    Attributes:
+        index, seconds: as the frame has them.
+        size: height and width in pixels.
+        faces: all faces, the largest first.
+        embeddings: d float32, by the number of the face.
+        skins: median CIELAB (3 float32) of cheeks and forehead by the number of the face, None where no mesh fits.
+        people, wrists: evidence in [0, 1].
+        look: look embedding, d float32.
+        hands: all hands, the highest score first.
+        malformed: in [0, 1], by the number of the hand.
+        reduced: the frame at no more than 256 px on its longer side, uint8 sRGB: colours are measured on it.
+    """
+
+    index: int
+    seconds: float | None
+    size: tuple[int, int]
+    faces: tuple[Face, ...] | None = None
+    embeddings: Mapping[int, Floats] = field(default_factory=dict)
+    skins: Mapping[int, Floats | None] = field(default_factory=dict)
+    people: float | None = None
+    wrists: float | None = None
+    look: Floats | None = None
+    hands: tuple[Hand, ...] | None = None
+    malformed: Mapping[int, float] = field(default_factory=dict)
+    reduced: Pixels | None = None
+
+
 class ObservedFrame:
     """A frame and its lazily memoised faces, embeddings, assignment of actors, and colours.
 
     Args:
-        pixels: H x W x 3 uint8 sRGB.
+        pixels: H x W x 3 uint8 sRGB; None for a frame that is recalled.
         index: number of the frame in its source.
         seconds: time of the frame; None for a still.
         identity: whose actors are looked for.
@@ -35,9 +67,10 @@ class ObservedFrame:
     """
 
     def __init__(
-        self, pixels: Pixels, *, index: int, seconds: float | None, identity: Identity, backends: Backends
+        self, pixels: Pixels | None, *, index: int, seconds: float | None, identity: Identity, backends: Backends
     ) -> None:
-        self.pixels = pixels
+        self._pixels = pixels
+        self.size: tuple[int, int] = (0, 0) if pixels is None else (pixels.shape[0], pixels.shape[1])
         self.index = index
         self.seconds = seconds
         self._identity = identity
@@ -45,11 +78,74 @@ class ObservedFrame:
         self._embeddings: dict[Face, Floats] = {}
         self._skins: dict[Face, Floats | None] = {}
         self._bodies: dict[Face, Body | None] = {}
+        self._malformed: dict[Hand, float] = {}
+
+    @classmethod
+    def recalled(cls, features: FrameFeatures, *, identity: Identity, backends: Backends) -> ObservedFrame:
+        """A frame of which only the features are there: they answer as the pixels did, against any identity."""
+        seen = cls(None, index=features.index, seconds=features.seconds, identity=identity, backends=backends)
+        seen.size = features.size
+        known = {name: getattr(features, name) for name in ("faces", "people", "wrists", "look", "hands", "reduced")}
+        vars(seen).update({name: value for name, value in known.items() if value is not None})  # where they are cached
+        faces, hands = features.faces or (), features.hands or ()
+        seen._embeddings = {faces[number]: row for number, row in features.embeddings.items()}
+        seen._skins = {faces[number]: skin for number, skin in features.skins.items()}
+        seen._malformed = {hands[number]: value for number, value in features.malformed.items()}
+        return seen
+
+    def complete(self) -> None:
+        """Asks for what the metrics that were measured would ask against another identity: faces are given to other
+        actors, and where the grade is looked at their skin may count."""
+        known = vars(self)
+        if "faces" not in known:
+            return
+        self.people  # noqa: B018 - a person without the face of an actor
+        for face in self.faces:
+            self.embedding(face)
+            if "reduced" in known:
+                self.skin(face)
+
+    @property
+    def features(self) -> FrameFeatures:
+        """What was asked of the models so far."""
+        known = vars(self)
+        faces: tuple[Face, ...] = known.get("faces", ())
+        hands: tuple[Hand, ...] = known.get("hands", ())
+        return FrameFeatures(
+            index=self.index,
+            seconds=self.seconds,
+            size=self.size,
+            faces=known.get("faces"),
+            embeddings={n: self._embeddings[face] for n, face in enumerate(faces) if face in self._embeddings},
+            skins={n: self._skins[face] for n, face in enumerate(faces) if face in self._skins},
+            people=known.get("people"),
+            wrists=known.get("wrists"),
+            look=known.get("look"),
+            hands=known.get("hands"),
+            malformed={n: self._malformed[hand] for n, hand in enumerate(hands) if hand in self._malformed},
+            reduced=known.get("reduced"),
+        )
+
+    @property
+    def pixels(self) -> Pixels:
+        """The measuring copy.
+
+        Raises:
+            MediaError: the frame is recalled, and what was asked for is not among its features.
+        """
+        if self._pixels is None:
+            raise MediaError(f"the pixels of frame {self.index} were wanted, only features are stored: open its media")
+        return self._pixels
+
+    @cached_property
+    def reduced(self) -> Pixels:
+        """The frame at no more than 256 px on its longer side: h x w x 3 uint8 sRGB."""
+        return reduced(self.pixels)
 
     @cached_property
     def lab(self) -> Floats:
         """CIELAB (D65), at most 256 px on the longer side: h x w x 3 float32."""
-        return reduced_lab(self.pixels)
+        return lab_of(self.reduced)
 
     @cached_property
     def faces(self) -> tuple[Face, ...]:
@@ -113,7 +209,10 @@ class ObservedFrame:
 
     def malformed(self, hand: Hand) -> float:
         """How surely, in [0, 1], one of :attr:`hands` is malformed by its look."""
-        return self._backends.malformed(self.pixels, hand, [h for h in self.hands if h is not hand])
+        if hand not in self._malformed:
+            others = [h for h in self.hands if h is not hand]
+            self._malformed[hand] = self._backends.malformed(self.pixels, hand, others)
+        return self._malformed[hand]
 
     @cached_property
     def wrists(self) -> float:
@@ -174,7 +273,7 @@ class ObservedFrame:
         points = self._backends.mesh(self.pixels, face)
         if points is None:
             return None
-        height, width = self.pixels.shape[:2]
+        height, width = self.size
         half = max(1, round(PATCH * max(face.box.width, face.box.height)))
         offsets = np.arange(-half, half + 1)
         chosen = np.round(points[list(FOREHEAD + CHEEKS)]).astype(int)

@@ -177,6 +177,46 @@ def test_looking_writes_nothing(show: Path, run: Run) -> None:
     assert {p.name: p.read_bytes() for p in show.parent.iterdir() if p.is_file()} == before
 
 
+def test_features_are_listed_and_forgotten(tmp_path: Path, bright_gate: ct.Gate, run: Run) -> None:
+    path, digest = tmp_path / "show.db", bright_gate.identity.digest
+    with ct.Ledger.open(path) as ledger:
+        shot = ct.Shot("sc010", gate=bright_gate, ledger=ledger, keep_features=True, stop=ct.BestOf(9))
+        for level in (200, 30):
+            shot.tell(shot.ask(), flat(level))
+    before = path.read_bytes()
+    code, out, err = run("ledger", "forget", path)
+    assert (code, err) == (0, "")
+    assert out == f"stored of identity {digest} (nobody): features of 2 candidates, 0.0 MiB\n"
+    assert run("ledger", "forget", path, "f" * 16)[1].splitlines() == [
+        f"erased of identity {'f' * 16}: features of 0 candidates, 0.0 MiB",
+        out.strip(),
+    ]
+    code, out, err = run("ledger", "forget", path, digest)
+    assert (code, out) == (0, f"erased of identity {digest}: features of 2 candidates, 0.0 MiB\n")
+    assert list((tmp_path / "show.features").iterdir()) == []
+    assert run("ledger", "forget", path)[1] == "no features are stored\n"
+    assert path.read_bytes() == before
+
+
+def test_forgetting_what_is_no_identity_is_a_sentence(show: Path, tmp_path: Path, run: Run) -> None:
+    code, out, err = run("ledger", "forget", show, tmp_path / "nowhere")
+    assert (code, out) == (2, "")
+    assert "an identity folder" in err
+
+
+def test_forgetting_an_identity_by_its_folder(
+    tmp_path: Path, enrolled: ct.Identity, backends: ct.LocalBackends, run: Run
+) -> None:
+    grade = ct.Gate.for_identity(enrolled, expects={"hands": "off", "face:collins": "off"}, backends=backends)
+    with ct.Ledger.open(tmp_path / "show.db") as ledger:
+        shot = ct.Shot("sc010", gate=grade, ledger=ledger, keep_features=True)
+        shot.tell(shot.ask(), flat(120))
+        assert ledger.features.kept()
+    code, out, err = run("ledger", "forget", tmp_path / "show.db", enrolled.folder)
+    assert (code, err) == (0, "")
+    assert f"erased of identity {enrolled.digest}: features of 1 candidate," in out
+
+
 def test_an_empty_ledger_says_so(tmp_path: Path, run: Run) -> None:
     ct.Ledger.open(tmp_path / "new.db").close()
     assert run("ledger", "show", tmp_path / "new.db") == (0, "no shot yet\n", "")

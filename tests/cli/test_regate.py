@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,7 +64,7 @@ def test_a_looser_limit_from_stored_measurements(run: Run, show: Path, tmp_path:
     assert {row["source"] for row in rows} == {"measurements"}
     now = {row["index"]: row["now"] for row in rows}
     assert (now[0], now[1], now[2]) == ("pass", "pass", "fail")
-    assert whole["sources"] == {"measurements": 5, "media": 0, "cannot be judged": 0}
+    assert whole["sources"] == {"measurements": 5, "features": 0, "media": 0, "cannot be judged": 0}
     assert whole["newly_passing"] == [
         row["candidate"] for row in rows if row["now"] == "pass" and row["before"] != "accepted"
     ]
@@ -89,6 +91,39 @@ def test_another_identity_measures_stored_media_again_under_the_same_limits(run:
     assert now[1] == "pass"  # and the other way round: a single failing metric, so its full media were stored
     code, out, _ = run("regate", show / "show.db", "--identity", show / "identity", "--json")
     assert json.loads(out.splitlines()[-1])["sources"]["measurements"] == 10  # the same identity: nothing to measure
+
+
+def test_stored_features_stand_in_for_media_that_are_gone(
+    run: Run, show: Path, tmp_path: Path, backends: ct.LocalBackends
+) -> None:
+    limits = ct.Tolerances((ct.Tolerance(key="grade", limit=8.0, scale=4.0),))
+    identity = ct.Identity.open(show / "identity")
+    gate = ct.Gate.for_identity(identity, tolerances=limits, expects={"hands": "off"}, backends=backends)
+    with ct.Ledger.open(tmp_path / "show.db") as ledger, Pil.open(show / "reference.png") as source:
+        shot = ct.Shot("sc010", gate=gate, ledger=ledger, keep_features=True, stop=ct.BestOf(99), measure_fully=1.0)
+        for shift in SHIFTS:
+            shot.tell(shot.ask(), ct.Image.from_array(np.asarray(shifted(source, shift))))
+    command = ("regate", tmp_path / "show.db", "--identity", show / "warmer")
+
+    def judged() -> list[dict[str, Any]]:
+        code, out, err = run(*command, "--json")
+        assert code == 0, err
+        return [json.loads(line) for line in out.splitlines()[:-1]]
+
+    aside = (tmp_path / "show.features").rename(tmp_path / "aside")
+    by_media = judged()
+    aside.rename(tmp_path / "show.features")
+    shutil.rmtree(tmp_path / "show.media" / "full")
+    by_features = judged()
+    assert {one["source"] for one in by_media} == {"media"}
+    assert {one["source"] for one in by_features} == {"features"}
+    assert [(one["now"], one["worst_excess"]) for one in by_features] == [
+        (one["now"], pytest.approx(one["worst_excess"], abs=1e-6)) for one in by_media
+    ]
+    assert {one["now"] for one in by_features} == {"pass", "fail"}
+    assert "features" in run(*command)[1]
+    assert run("ledger", "forget", tmp_path / "show.db", show / "identity")[0] == 0
+    assert {one["source"] for one in judged()} == {"cannot be judged"}
 
 
 @pytest.mark.parametrize(

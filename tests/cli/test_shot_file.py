@@ -31,6 +31,7 @@ identity = "identities/mara"
 ledger = "/show/show.db"
 tolerances = "mara.toml"
 measure_fully = 1
+keep_features = true
 limits = { "face:mara" = 0.55 }
 expect = { grade = "if_present" }
 generator = { kind = "folder", folder = "renders" }
@@ -48,6 +49,8 @@ per_second = { cuda = 0.0007 }
     assert file.ledger == Path("/show/show.db"), "absolute stays absolute"
     assert file.tolerances == tmp_path / "mara.toml"
     assert file.measure_fully == 1.0
+    assert file.keep_features is True
+    assert read(written(tmp_path, LEAST)).keep_features is False, "features are biometric data"
     assert file.limits == {"face:mara": 0.55}
     assert file.expects == {"grade": "if_present"}
     assert file.budget == {"candidates": 100, "cost": 20}
@@ -100,6 +103,7 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
         ("[rates]\ncurrency = 'euro'", "ISO 4217"),
         ("[stop]\nfailures = 0", "from 1 up"),
         ("measure_fully = '1'", "a number was wanted"),
+        ("keep_features = 1", "true or false was wanted"),
         ("batch = 0", "from 1 up"),
         ("batch = 2.0", "a whole number was wanted"),
         ("proposer = 'seeds'", "a table was wanted"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 import continuity as ct
+from continuity.interfaces import Observed
 from continuity.records import FrameMeasurement, Status
 from continuity.regating import Source
 from continuity.testing import FakeBackends, FakeMetric
@@ -201,3 +203,77 @@ def test_a_gate_that_checked_nothing_passes_nothing_here_either(
     shot.tell(shot.ask(), flat(5), ct.Cost(render=1.0))
     (one,) = ct.regate(ledger, {"m": 50.0}).items
     assert one.now is not PASS
+
+
+def told(ledger: ct.Ledger, gate: ct.Gate, *, keep_features: bool = True, name: str = "sc010") -> list[ct.Ticket]:
+    """Candidates of COLOURS, each measured with every metric, told to a shot that keeps their features."""
+    shot = ct.Shot(name, gate=gate, ledger=ledger, measure_fully=1.0, keep_features=keep_features, stop=ct.BestOf(99))
+    tickets = []
+    for red, blue in COLOURS:
+        pixels = np.zeros((8, 8, 3), dtype=np.uint8)
+        pixels[..., 0], pixels[..., 2] = red, blue
+        tickets.append(shot.ask())
+        shot.tell(tickets[-1], ct.Image.from_array(pixels))
+    return tickets
+
+
+def without_pixels(seen: Observed) -> float:
+    """A value that a picture and what is kept of it give alike."""
+    return float(seen.lab[..., 1].mean()) + float(seen.look[0])
+
+
+def test_features_are_kept_where_a_shot_says_so_and_nowhere_else(
+    ledger: ct.Ledger, make_gate: Callable[..., ct.Gate]
+) -> None:
+    told(ledger, make_gate(measures=without_pixels), keep_features=False)
+    assert not ledger.features.root.exists()
+    gate = make_gate(measures=without_pixels, version=2)
+    tickets = told(ledger, gate, name="sc020")
+    assert ledger.features.kept()[gate.identity.digest].candidates == tuple(t.candidate for t in tickets)
+
+
+def test_what_has_no_media_is_judged_from_features_until_they_are_forgotten(
+    ledger: ct.Ledger, make_gate: Callable[..., ct.Gate]
+) -> None:
+    old, new = make_gate(measures=without_pixels), make_gate(measures=without_pixels, identity="red tie")
+    told(ledger, old)
+    from_media = by_index(ct.regate(ledger, new))
+    shutil.rmtree(ledger.media.root / "full")
+    before, steps = snapshot(ledger), list[tuple[int, int]]()
+    found = by_index(ct.regate(ledger, new, on_measured=lambda *at: steps.append(at)))
+    assert {one.source for one in found.values()} == {Source.FEATURES}
+    assert [(n, one.now, one.worst_excess) for n, one in found.items()] == [
+        (n, one.now, one.worst_excess) for n, one in from_media.items()
+    ]
+    assert steps == [(n, len(COLOURS)) for n in range(1, 1 + len(COLOURS))]
+    assert snapshot(ledger) == before
+    ledger.features.forget(old.identity.digest)
+    assert {one.source for one in ct.regate(ledger, new).items} == {Source.NONE}
+
+
+def test_a_gate_that_looks_at_pixels_goes_to_the_media(ledger: ct.Ledger, make_gate: Callable[..., ct.Gate]) -> None:
+    told(ledger, make_gate())
+    found = by_index(ct.regate(ledger, make_gate(identity="red tie")))
+    assert (found[0].now, found[0].source) == (PASS, Source.MEDIA)
+    assert all(one.source in (Source.MEDIA, Source.NONE) for one in found.values())
+
+
+def test_damaged_or_foreign_features_go_to_the_media(ledger: ct.Ledger, make_gate: Callable[..., ct.Gate]) -> None:
+    old, new = make_gate(measures=without_pixels), make_gate(measures=without_pixels, identity="red tie")
+    tickets = told(ledger, old)
+    first, second, *_ = [ledger.features.root / old.identity.digest / f"{t.candidate}.npz" for t in tickets]
+    second.write_bytes(first.read_bytes())  # of other media
+    first.write_bytes(first.read_bytes()[:-9])
+    found = by_index(ct.regate(ledger, new))
+    assert [found[n].source for n in (0, 1)] == [Source.MEDIA, Source.MEDIA]
+    assert found[2].source is Source.FEATURES
+
+
+def test_features_that_cannot_be_stored_cost_nothing_but_themselves(
+    ledger: ct.Ledger, make_gate: Callable[..., ct.Gate], caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger.features.root.write_text("a file where the folder should be")
+    tickets = told(ledger, make_gate(measures=without_pixels))
+    assert "could not be stored" in caplog.text
+    assert ledger.candidate(tickets[0].candidate).state in (ct.State.ACCEPTED, ct.State.REJECTED)
+    assert ct.regate(ledger, make_gate(measures=without_pixels, identity="red tie")).sources[Source.FEATURES] == 0

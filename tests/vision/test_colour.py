@@ -79,6 +79,7 @@ def test_what_is_no_srgb_is_refused_in_words(rgb: np.ndarray, said: str) -> None
 )
 def test_reduced_to_256_px_and_never_enlarged(size: tuple[int, int], reduced: tuple[int, int]) -> None:
     lab = colour.reduced_lab(np.full((*size, 3), 90, np.uint8))
+    assert colour.reduced(np.full((*size, 3), 90, np.uint8)).shape == lab.shape
     assert lab.shape == (*reduced, 3)
     assert lab.dtype == np.float32
     np.testing.assert_allclose(lab, np.broadcast_to(colour.lab_of(np.full(3, 90, np.uint8)), lab.shape), atol=1e-4)

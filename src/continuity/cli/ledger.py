@@ -1,8 +1,9 @@
-"""``continuity ledger show | ratio | aborts | export SHOW.db``: what was made, what was kept, what it cost."""
+"""``continuity ledger show | ratio | aborts | export | forget SHOW.db``: what was made, what was kept, what it cost."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -14,11 +15,11 @@ import click
 from continuity.cli.aborts import aborts
 from continuity.cli.bills import FORMAT, RATES_FILE, rates_of
 from continuity.cli.ratio import ratio
-from continuity.cli.words import nearest, plain
+from continuity.cli.words import counted, nearest, plain
 from continuity.errors import UsageError
 
 if TYPE_CHECKING:
-    from continuity.ledger import Ledger, ShotRow
+    from continuity.ledger import Kept, Ledger, ShotRow
     from continuity.records import Rates, State
 
 
@@ -62,6 +63,48 @@ def export(path: Path) -> None:
     with Ledger.open(path, create=False) as opened:
         for row in opened.export():
             click.echo(json.dumps(row, allow_nan=False))
+
+
+@ledger.command()
+@click.argument("path", metavar="SHOW.db", type=click.Path(path_type=Path))
+@click.argument("identity", metavar="IDENTITY", required=False)
+def forget(path: Path, identity: str | None) -> None:
+    """Erases the stored features of an identity: embeddings of faces and all else that models said of its candidates.
+
+    IDENTITY is a folder, or a digest of 16 digits; an identity that was changed has another digest. Without it, what
+    is stored is listed. Reports and media stay; what is on backups of the disk stays there.
+
+    \b
+      continuity ledger forget show.db
+      continuity ledger forget show.db identities/mara
+    """
+    from continuity.cli.console import console
+    from continuity.identity import Identity
+    from continuity.ledger import Ledger
+
+    out = console()
+    with Ledger.open(path, create=False) as opened:
+        if identity is not None:
+            named = re.fullmatch(r"[0-9a-f]{16}", identity) is not None and not Path(identity).exists()
+            digest = identity if named else Identity.open(identity, features=False).digest
+            gone = opened.features.forget(digest)
+            out.print(f"erased of identity {digest}: {_size(gone)}", soft_wrap=True)
+        stored = opened.features.kept()
+        if not stored and identity is None:
+            out.print("no features are stored")
+        for digest, kept in stored.items():
+            out.print(f"stored of identity {digest}{_called(opened, digest, kept)}: {_size(kept)}", soft_wrap=True)
+
+
+def _called(opened: Ledger, digest: str, kept: Kept) -> str:
+    """The name that an identity had when its candidates were measured, in brackets; empty where no report has it."""
+    report = opened.report(kept.candidates[0]) if kept.candidates else None
+    there = report is not None and report.measurements.identity == digest
+    return f" ({plain(report.measurements.identity_name)})" if report and there else ""
+
+
+def _size(kept: Kept) -> str:
+    return f"features of {counted(len(kept.candidates), 'candidate')}, {kept.size / 2**20:.1f} MiB"
 
 
 def revisions(opened: Ledger, name: str) -> Sequence[ShotRow]:

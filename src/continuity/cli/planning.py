@@ -72,6 +72,7 @@ class Plan:
             repairs=self.repairs(),
             stop=self.file.stop,
             measure_fully=self.file.measure_fully,
+            keep_features=self.file.keep_features,
         )
 
     def so_far(self) -> int | None:

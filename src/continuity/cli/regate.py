@@ -43,8 +43,8 @@ def regate(
     """Judges what was already rendered again, after a limit, the tie or the grade was changed.
 
     From stored measurements where they are complete and of the same instruments and identity; with --identity also
-    from stored media, measured again; else a candidate cannot be judged. Nothing is written to the ledger, so what
-    passes now is kept by a person's decision, or by a run under the new limits.
+    from stored features or stored media, measured again; else a candidate cannot be judged. Nothing is written to the
+    ledger, so what passes now is kept by a person's decision, or by a run under the new limits.
 
     \b
       continuity regate show.db --tolerances new.toml
@@ -95,7 +95,7 @@ def _given(
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr where a person looks, once media are measured again."""
+    """A bar on stderr where a person looks, once candidates are measured again."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from continuity.cli.console import console

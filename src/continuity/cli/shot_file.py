@@ -7,6 +7,7 @@ identity = "identities/mara"        # paths are relative to this file
 ledger = "show.db"
 tolerances = "mara.toml"            # optional; [limits] win over it
 measure_fully = 0.1                 # optional: share of candidates measured with every metric
+keep_features = false               # optional: store what models said of each, embeddings of faces among it
 batch = 1                           # candidates a render call; more than one where the generator can
 
 [limits]
@@ -85,6 +86,7 @@ KEYS: Keys = {
     "ledger": (str,),
     "tolerances": (str,),
     "measure_fully": NUMBER,
+    "keep_features": (bool,),
     "batch": (int,),
     "limits": (dict,),
     "expect": (dict,),
@@ -126,6 +128,7 @@ class ShotFile:
     ledger: Path | None = None
     tolerances: Path | None = None
     measure_fully: float = 0.1
+    keep_features: bool = False
     batch: int = 1
     limits: Mapping[str, float] = field(default_factory=dict)
     expects: Mapping[str, str] = field(default_factory=dict)
@@ -175,6 +178,7 @@ def shot_of(table: Mapping[str, Any], path: Path, where: str, folders: tuple[Pat
         repairs=table.get("repairs", {}),
         prompt=table.get("prompt", ""),
         measure_fully=float(table.get("measure_fully", 0.1)),
+        keep_features=table.get("keep_features", False),
         batch=table.get("batch", 1),
         limits=each(table.get("limits", {}), NUMBER, f"{where} [limits]"),
         expects=each(table.get("expect", {}), (str,), f"{where} [expect]"),

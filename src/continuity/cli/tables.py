@@ -68,7 +68,14 @@ def typed(key: str, value: Any, types: Types, where: str) -> None:
         UsageError: it is of another one, or a number beyond all measure.
     """
     if type(value) not in types:  # a bool is an int to isinstance, and no number to a person
-        names = {str: "text", int: "a whole number", float: "a number", dict: "a table", list: "a list", bool: "true"}
+        names = {
+            str: "text",
+            int: "a whole number",
+            float: "a number",
+            dict: "a table",
+            list: "a list",
+            bool: "true or false",
+        }
         raise UsageError(f"{where}: {key} = {value!r}: {names[types[-1]]} was wanted")
     if isinstance(value, int | float) and not -MOST <= value <= MOST:
         raise UsageError(f"{where}: {key}: a number between -{MOST:g} and {MOST:g} was wanted")

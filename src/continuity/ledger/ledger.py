@@ -17,6 +17,7 @@ from continuity.ledger.accounting import Bill, Totals
 from continuity.ledger.columns import Columns, columns
 from continuity.ledger.courses import Course, Standing
 from continuity.ledger.database import Database
+from continuity.ledger.features import FeatureStore
 from continuity.ledger.history import History
 from continuity.ledger.leases import Machine, stamp
 from continuity.ledger.previews import Watched
@@ -57,6 +58,7 @@ class Ledger:
         self._database = database
         self._machine = machine
         self.media = MediaStore.beside(database.path)
+        self.features = FeatureStore.beside(database.path)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = True, machine: Machine | None = None) -> Ledger:

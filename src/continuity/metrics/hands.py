@@ -122,7 +122,7 @@ class _Look:
 def _look(seen: Observed, number: int) -> _Look:
     hand: Hand = seen.hands[number]
     name = f"hand {number + 1}"
-    size, height, width = hands.size(hand), *seen.pixels.shape[:2]
+    size, height, width = hands.size(hand), *seen.size
     skeleton = Skeleton(label=name, points=hand.points, links=hands.LINKS)
     facts: dict[str, Json] = {"side": hand.side, "score": round(hand.score, 3), "size_px": round(size, 1)}
     if size < SMALLEST:

@@ -15,7 +15,7 @@ from continuity.gate import Gate
 from continuity.ledger import Ledger, ShotRow
 from continuity.media import Image, Media
 from continuity.media.frames import digest_of_pixels
-from continuity.records import State, Verdict
+from continuity.records import Report, State, Verdict
 from continuity.regating.judging import JUDGED, UNKNOWN, VERDICTS, Group, judge_all
 from continuity.tolerances import Given
 
@@ -29,6 +29,7 @@ class Source(StrEnum):
     """What a verdict rests on."""
 
     MEASUREMENTS = "measurements"  # as they are in the ledger
+    FEATURES = "features"  # measured on what models said of it
     MEDIA = "media"  # measured again
     NONE = "cannot be judged"
 
@@ -142,15 +143,15 @@ def regate(
     """Judges what was already rendered under other limits or against another identity. The ledger is only read.
 
     A candidate is judged from its stored measurements where they are complete, of the same instruments, identity and
-    expectations, or show a certain fail. Else, where a gate is given and the full media are in the store, it is
-    measured again. Else it cannot be judged.
+    expectations, or show a certain fail. Else, where a gate is given, it is measured again: on its stored features
+    where they are there and suffice, or on its full media where they are in the store. Else it cannot be judged.
 
     Args:
         ledger: what was rendered.
         given: a gate; or limits, under which the stored measurements alone are judged: what they leave out stays as it
             was for each shot.
         shots: revisions of shots; all if None.
-        on_measured: called with (done, all) while media are measured again.
+        on_measured: called with (done, all) while candidates are measured again.
 
     Raises:
         UnknownKey, ToleranceError, InstrumentMismatch: the limits fit no shot of the ledger.
@@ -198,13 +199,14 @@ def _measured_again(
     groups: Iterable[Group],
     on_measured: OnMeasured | None,
 ) -> list[Rejudged]:
-    """The items, those that measurements do not settle judged by their media where these are stored."""
+    """The items, those that measurements do not settle judged by what is stored of their pictures."""
     known = (group.columns for group in groups)
     digests = {int(number): digest for c in known for number, digest in zip(c.ids, c.digests, strict=True)}
-    total = sum(one.now is None and bool(one.media) for one in items)
+    stored = {one.candidate for one in items if one.now is None and (one.media or ledger.features.has(one.candidate))}
+    total = len(stored)
     found, done = [], 0
     for one in items:
-        if one.now is None and one.media:
+        if one.candidate in stored:
             one = _again(ledger, gate, one, digests[one.candidate])
             done += 1
             if on_measured:
@@ -214,6 +216,12 @@ def _measured_again(
 
 
 def _again(ledger: Ledger, gate: Gate, one: Rejudged, digest: str) -> Rejudged:
+    features = ledger.features.open(one.candidate, digest)
+    recalled = None if features is None else gate.recall(features)
+    if recalled is not None:
+        return _judged(one, recalled, Source.FEATURES)
+    if not one.media:
+        return one
     try:
         media = ledger.media.open(one.media)
         if not _same(media, digest):
@@ -224,9 +232,13 @@ def _again(ledger: Ledger, gate: Gate, one: Rejudged, digest: str) -> Rejudged:
     except (MediaError, LedgerError, ModelError) as cause:
         log.warning("candidate %d cannot be judged again: %s", one.candidate, cause)
         return replace(one, reason=str(cause))
+    return _judged(one, report, Source.MEDIA)
+
+
+def _judged(one: Rejudged, report: Report, source: Source) -> Rejudged:
     excess = report.worst_excess
     key = next((f.key for f in report if excess is not None and f.normalised_excess == excess), "")
-    return replace(one, now=report.verdict, source=Source.MEDIA, worst_excess=excess, worst_key=key, reason="")
+    return replace(one, now=report.verdict, source=source, worst_excess=excess, worst_key=key, reason="")
 
 
 def _same(media: Media, digest: str) -> bool:

@@ -10,8 +10,9 @@ from typing import Any
 from continuity.errors import Aborted, ContinuityError, MissingPiece, RenderError, StorageFull, UsageError
 from continuity.gate import Gate
 from continuity.interfaces import Generator, LearningProposer, Proposer, Repair, Watch
-from continuity.ledger import CandidateRow, Ledger, StoredMedia
-from continuity.media import Media
+from continuity.ledger import CandidateRow, Features, Ledger, StoredMedia
+from continuity.media import Clip, Media
+from continuity.observed import FrameFeatures
 from continuity.proposers import Seeds
 from continuity.records import Budget, Cost, Json, Previews, Recipe, Report, State, Status, Ticket, Verdict
 from continuity.shot import mending
@@ -41,6 +42,9 @@ class Shot:
         measure_fully: share of candidates, by a coin in the ledger, that are measured with every metric even after
             the first fail: without them nobody knows what discards most. All of them with a proposer that learns,
             since the worst excess of half a report is not what it should learn from.
+        keep_features: store what models said of each candidate beside the ledger, so that it can be judged again where
+            its media are not kept. It holds embeddings of faces, which are biometric data: agree on it with whom they
+            are of. ``ledger.features.forget`` erases them.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class Shot:
         repairs: Sequence[Repair] = (),
         stop: StopRule | None = None,
         measure_fully: float = 0.1,
+        keep_features: bool = False,
     ) -> None:
         if not name.strip():
             raise UsageError("a shot needs a name, got an empty one")
@@ -67,6 +72,7 @@ class Shot:
         self.stop: StopRule = stop or FirstAccepted()
         learns = isinstance(self.proposer, LearningProposer) and self.proposer.learns
         self.measure_fully = 1.0 if learns else measure_fully
+        self.keep_features = keep_features
         if not isinstance(ledger, Ledger):
             raise UsageError(f"a ledger was wanted, got {ledger!r}: open it with ct.Ledger.open(path)")
         gate.check()
@@ -142,15 +148,19 @@ class Shot:
                 recipe = error.recipe or recipe
             said = str(error) or type(error).__name__
             return self._end(ticket, state, recipe=recipe, cost=cost, error=said, previews=previews)
+        frames: list[FrameFeatures] = []
+        on_frame = frames.append if self.keep_features else None
         try:
             early, beyond = not ticket.measure_fully, mending.touched(self.gate.instruments, self.repairs)
-            report = self.gate.inspect(media, stop_early=early, stream=stream, beyond=beyond)
+            report = self.gate.inspect(media, stop_early=early, stream=stream, beyond=beyond, on_frame=on_frame)
         except MissingPiece:
             raise  # nothing is wrong with the candidate: the machine must be mended, then it can be told again
         except ContinuityError as cause:
             said = f"could not be inspected: {cause}"
             return self._end(ticket, State.FAILED, recipe=recipe, cost=cost, error=said, previews=previews)
         cost = replace(cost, score=cost.score + report.measurements.seconds)
+        if frames:
+            self._store(ticket, media, report, frames)
         repaired = self._repaired(media, report)
         for one in repaired:
             cost = cost + one.attempt.cost
@@ -270,6 +280,22 @@ class Shot:
             inspect=lambda made, stream: self.gate.inspect(made, stream=stream),
             stream=self._stream,
         )
+
+    def _store(self, ticket: Ticket, media: Media, report: Report, frames: Sequence[FrameFeatures]) -> None:
+        """Stores features before the row; where they cannot be, the candidate is told without them."""
+        seen = report.measurements
+        features = Features(
+            media=seen.media,
+            instruments=frozenset(one.digest for one in self.gate.instruments.values()),
+            frame_count=seen.frame_count,
+            missing=media.missing if isinstance(media, Clip) else 0,
+            notes=seen.warnings,
+            frames=tuple(frames),
+        )
+        try:
+            self.ledger.features.put(ticket.candidate, seen.identity, features)
+        except ContinuityError as cause:
+            log.warning("the features of candidate %d could not be stored: %s", ticket.index, cause)
 
     def pool(self, generator: Generator) -> dict[str, Json]:
         """What acceptable candidates are drawn from, whichever shot asks: all but name and prompt."""

@@ -199,6 +199,11 @@ class FakeObserved:
 
     look_note = ""
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
     def look_distances(self, part: str) -> Floats:
         """1 - cosine to the mean colour of a grey picture."""
         return np.array([1 - float(self.look.sum() / np.sqrt(3))], dtype=np.float32)

@@ -92,6 +92,15 @@ def reduced_lab(pixels: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.float
     Raises:
         UsageError: another shape or type, an empty picture, a side below 1.
     """
+    return lab_of(reduced(pixels, side))
+
+
+def reduced(pixels: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
+    """The picture that :func:`reduced_lab` takes the colours of, as uint8 sRGB: h x w x 3.
+
+    Raises:
+        UsageError: as :func:`reduced_lab`.
+    """
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or not pixels.size:
         raise UsageError(
             f"a picture H x W x 3 of uint8 was wanted, got {pixels.dtype} {pixels.shape}: convert it first"
@@ -103,7 +112,7 @@ def reduced_lab(pixels: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.float
     if longer > side:
         size = (max(1, round(width * side / longer)), max(1, round(height * side / longer)))
         pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
-    return lab_of(pixels)
+    return pixels
 
 
 def quantiles(lab: NDArray[np.floating]) -> NDArray[np.float32]:
