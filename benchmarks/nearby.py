@@ -17,18 +17,19 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-import presenter
-from figures import CONFIDENCE, DRAWS, Floats, Row, exact, show
-from presenter.gating import TIE
-from presenter.oracle import faults
 
 import continuity as ct
+import presenter
 from continuity.generators.diffusers import library
 from continuity.interfaces import Proposer
 from continuity.records import Recipe
+from figures import CONFIDENCE, DRAWS, Floats, Row, exact, show
+from presenter.gating import TIE
+from presenter.oracle import faults
 
 PILOT_SEED = 2**40  # seeds of shots have 32 bits
 STRATEGIES: dict[str, type[ct.Seeds] | type[ct.NearbySeeds]] = {"seeds": ct.Seeds, "nearby": ct.NearbySeeds}
@@ -52,22 +53,15 @@ def limits(generator: ct.DiffusersGenerator, gate: ct.Gate, share: float, render
 
 
 def searched(
-    proposer: Proposer, generator: ct.DiffusersGenerator, gate: ct.Gate, shots: int, most: int, folder: Path
-) -> tuple[list[int], list[bool]]:
-    """Candidates of each shot, and of each that was kept whether the oracle finds a fault."""
-    counts: list[int] = []
-    bad: list[bool] = []
-    with ct.Ledger.open(folder / "show.db") as ledger:
-        for number in range(shots):
-            stop = ct.FirstAccepted(futility=None)
-            shot = ct.Shot(f"shot{number:03}", gate=gate, ledger=ledger, proposer=proposer, stop=stop)
-            outcome = shot.run(generator, budget=ct.Budget(candidates=most))
-            counts.append(ledger.totals(shot.row).candidates)
-            if outcome.kept:
-                media = outcome.kept.media
-                assert isinstance(media, ct.Image)
-                bad.append(bool(faults(media.pixels, TIE)))
-    return counts, bad
+    proposer: Proposer, generator: ct.DiffusersGenerator, gate: ct.Gate, ledger: ct.Ledger, number: int, most: int
+) -> tuple[int, bool | None]:
+    """Candidates of one shot, and whether the oracle finds a fault in what was kept; None where nothing was."""
+    stop = ct.FirstAccepted(futility=None)
+    shot = ct.Shot(f"shot{number:03}", gate=gate, ledger=ledger, proposer=proposer, stop=stop)
+    outcome = shot.run(generator, budget=ct.Budget(candidates=most))
+    media = outcome.kept.media if outcome.kept else None
+    bad = bool(faults(media.pixels, TIE)) if isinstance(media, ct.Image) else None
+    return ledger.totals(shot.row).candidates, bad
 
 
 def row(strategy: str, counts: Sequence[int], bad: Sequence[bool], most: int) -> Row:
@@ -112,23 +106,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     library.torch().set_num_threads(1)
     asked = {"tie": TIE, "guidance_scale": given.guidance, "num_inference_steps": given.steps}
     generator = ct.DiffusersGenerator(presenter.pipeline(), **asked)
-    rows: list[Row] = []
-    counts: dict[str, list[int]] = {}
     with tempfile.TemporaryDirectory() as folder:
         enrolled = presenter.identity(Path(folder) / "identity")
         loose = presenter.gate(enrolled)
         tolerances = limits(generator, loose, given.share, given.renders)
         gate = ct.Gate(loose.metrics, identity=enrolled, tolerances=tolerances)
-        for name, kind in STRATEGIES.items():
-            place = Path(folder) / name
-            place.mkdir()
-            counts[name], bad = searched(kind(), generator, gate, given.shots, given.most, place)
-            rows.append(row(name, counts[name], bad, given.most))
+        found: dict[str, list[tuple[int, bool | None]]] = {name: [] for name in STRATEGIES}
+        with ExitStack() as stack:
+            ledgers = {n: stack.enter_context(ct.Ledger.open(Path(folder) / f"{n}.db")) for n in STRATEGIES}
+            for number in range(given.shots):
+                for name, kind in STRATEGIES.items():
+                    found[name].append(searched(kind(), generator, gate, ledgers[name], number, given.most))
+                took = ", ".join(f"{name} {told[-1][0]} {told[-1][1]}" for name, told in found.items())
+                sys.stderr.write(f"shot {number}: {took}\n")
+    counts = {name: [count for count, _ in told] for name, told in found.items()}
+    rows = [
+        row(name, counts[name], [bad for _, bad in told if bad is not None], given.most) for name, told in found.items()
+    ]
     times, low, high = saving(counts["seeds"], counts["nearby"])
     asked_for = {"share": given.share, "renders": given.renders, "most": given.most, **asked}
     if given.json:
-        found = {"rows": rows, "times_fewer": times, "times_fewer_low95": low, "times_fewer_high95": high, **asked_for}
-        sys.stdout.write(json.dumps(found) + "\n")
+        figures = {"rows": rows, "times_fewer": times, "times_fewer_low95": low, "times_fewer_high95": high}
+        sys.stdout.write(json.dumps({**figures, **asked_for}) + "\n")
     else:
         show(f"Candidates per kept shot, presenter, {given.share:.0%} of plain seeds wanted", rows)
         sys.stdout.write(f"nearby takes {times:.2f} times fewer candidates (95 %: {low:.2f} to {high:.2f})\n")

@@ -171,9 +171,7 @@ def candidates(proposer: ct.Proposer, shot: int) -> int:
         excess = miss(Recipe(seed=seed, changes=changes))
         if excess <= 0:
             return index + 1
-        history.append(
-            ct.Trial(index=index, seed=seed, changes=changes, state=ct.State.REJECTED, worst_excess=excess)
-        )
+        history.append(ct.Trial(index=index, seed=seed, changes=changes, state=ct.State.REJECTED, worst_excess=excess))
     return 400
 
 
@@ -205,5 +203,3 @@ def test_a_resumed_shot_and_another_worker_propose_the_same(tmp_path: Path, nobo
     once = proposed(12)
     assert once == proposed(5, 12)
     assert sum(NOISE in changes for _, changes in once) >= 5
-
-

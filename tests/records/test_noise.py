@@ -48,5 +48,5 @@ def test_turns_follow_each_other() -> None:
     ],
 )
 def test_a_change_that_is_none_is_refused(odd: Any) -> None:
-    with pytest.raises(UsageError, match='the change noise is {"from"'):
+    with pytest.raises(UsageError, match=r'the change noise is \{"from"'):
         Noise.of(7, {NOISE: odd})

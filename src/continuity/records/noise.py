@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from continuity.errors import UsageError
 from continuity.records.measuring import Json
@@ -44,8 +44,9 @@ class Noise:
         if NOISE not in changes:
             return cls(seeds=(seed,))
         given = changes[NOISE]
-        table = given if isinstance(given, Mapping) else {}
-        begun, angles = table.get("from"), table.get("angles")
+        table: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
+        begun: Any = table.get("from")
+        angles: Any = table.get("angles")
         well_made = (
             set(table) == {"from", "angles"}
             and isinstance(begun, list | tuple)
@@ -59,7 +60,7 @@ class Noise:
                 f'the change {NOISE} is {{"from": [seeds], "angles": [radians from 0 to pi / 2]}}, as many of both, '
                 f"from 1 to {MOST_SEEDS - 1}; got {str(given)[:200]}"
             )
-        return cls(seeds=(*begun, seed), angles=tuple(float(one) for one in angles))  # type: ignore[misc, arg-type]
+        return cls(seeds=(*begun, seed), angles=tuple(float(one) for one in angles))
 
     def turned(self, angle: float) -> Json:
         """The change of a candidate that begins with this noise, turned by ``angle`` towards that of its own seed."""

@@ -150,7 +150,7 @@ def test_what_cannot_be_turned_is_a_sentence(sd: Any) -> None:
     given = ct.DiffusersGenerator(sd, latents=torch.randn((1, 4, 16, 16)), **STILL)
     with pytest.raises(RenderFailed, match="its latents are given"):
         digest(given, 2, noise)
-    with pytest.raises(RenderFailed, match='the change noise is {"from"'):
+    with pytest.raises(RenderFailed, match=r'the change noise is \{"from"'):
         digest(ct.DiffusersGenerator(sd, **STILL), 2, {"from": [1]})
     sd.prepare_latents = lambda *args, **more: torch.zeros((1, 4, 16, 16))
     with pytest.raises(RenderFailed, match="StableDiffusionPipeline drew none"):
@@ -168,6 +168,5 @@ def test_it_is_the_change_that_a_recipe_keeps(shared: Callable[[str], Any]) -> N
 
 
 def test_tiny_pipelines_are_all_tried() -> None:
-
 
     assert set(ARGUMENTS) == set(TINY)

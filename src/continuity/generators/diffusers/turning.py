@@ -28,7 +28,9 @@ def check(pipe: Any, parameters: Mapping[str, Any], arguments: Mapping[str, Any]
             f"{PREPARE}() nor an argument 'latents': propose seeds instead"
         )
     if arguments.get("latents") is not None:
-        raise UsageError(f"the change {NOISE!r} turns noise that {name} draws, and its latents are given: leave them out")
+        raise UsageError(
+            f"the change {NOISE!r} turns noise that {name} draws, and its latents are given: leave those out"
+        )
 
 
 @contextmanager
