@@ -157,7 +157,7 @@ TRAITS = np.linalg.qr(np.random.default_rng(FAR).standard_normal((SIZE, 3)))[0].
 
 
 def miss(recipe: Recipe) -> float:
-    """The worst excess of two smooth metrics, one of them not linear; about one plain seed in 35 has none."""
+    """The worst excess of two smooth metrics, one of them not linear; about one plain seed in 25 has none."""
     a, b, c = TRAITS @ noise_of(recipe)
     return float(max(a + 1.2, abs(b * c) - 0.2))
 

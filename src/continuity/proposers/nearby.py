@@ -19,7 +19,7 @@ DIGITS = 6  # of an angle: it is the same on every machine
 
 class NearbySeeds:
     """Searches the initial noise around the candidates that missed by least: zero-order search, without gradients
-    (Ma et al. 2025, "Inference-time scaling for diffusion models beyond scaling denoising steps", section 4).
+    (Ma et al. 2025, "Inference-time scaling for diffusion models beyond scaling denoising steps").
 
     The first ``startup`` candidates, and later a share ``explore`` of them, are new seeds and nothing else. Every other
     one has the changes of the rejected candidate with the smallest worst normalised excess, and its noise turned by an

@@ -102,6 +102,15 @@ def test_a_batch_may_have_plain_and_turned_noise(sd: Any) -> None:
     assert digests[0] == digests[1] != digests[2]
 
 
+def test_odd_noise_in_a_batch_fails_alone(sd: Any) -> None:
+    made = ct.DiffusersGenerator(sd, **STILL)
+    odd: dict[str, Json] = {"noise": {"from": [1]}}
+    plain, failed = made.render_batch([Recipe(prompt="a bar", seed=1), Recipe(prompt="a bar", seed=2, changes=odd)])
+    assert isinstance(plain, ct.Rendered)
+    assert isinstance(failed, RenderFailed)
+    assert "the change noise is" in str(failed)
+
+
 def drawing(*, latents: bool) -> Any:
     """A pipeline that draws its noise in its call, as custom ones do, and once more after it."""
     diffusers = library.diffusers()

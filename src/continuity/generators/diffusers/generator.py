@@ -23,7 +23,6 @@ from continuity.generators.diffusers.media_arguments import Kept
 from continuity.generators.diffusers.preview import Previews
 from continuity.interfaces import Watch
 from continuity.records import Cost, InputMedium, Json, Recipe, Rendered
-from continuity.records.noise import Noise
 
 log = logging.getLogger(__name__)
 
@@ -183,9 +182,7 @@ class DiffusersGenerator:
             given = dict(call.arguments) if count == 1 else calls.for_all([self._call(one)[0] for one in recipes])
             attached.plan(calls.steps_of(self._parameters, given))
             given |= {role: media_arguments.fresh(one.value) for role, one in media.items()}
-            noises = [Noise.of(one.seed, one.changes) for one in recipes]
-            if any(noise.angles for noise in noises):
-                turning.check(pipe, self._parameters, given)
+            noises = turning.noises(pipe, self._parameters, given, recipes)
             with ExitStack() as stack:
                 stack.enter_context(scaled(pipe, call.adapters, call.ip_adapter))
                 done = [self._completed(one, components, device, k, count) for k, one in enumerate(recipes)]
@@ -244,7 +241,9 @@ class DiffusersGenerator:
 
     def _is_one_call(self, recipes: Sequence[Recipe]) -> bool:
         try:
-            return calls.batchable([self._call(one)[0] for one in recipes], self._media)
+            made = [self._call(one)[0] for one in recipes]
+            turning.noises(self._pipe, self._parameters, made[0].arguments, recipes)
+            return calls.batchable(made, self._media)
         except UsageError:  # one of them fails: alone
             return False
 

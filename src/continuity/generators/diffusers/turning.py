@@ -10,32 +10,36 @@ from typing import Any
 
 from continuity.errors import UsageError
 from continuity.generators.diffusers import library
+from continuity.records import Recipe
 from continuity.records.noise import NOISE, Noise
 
 PREPARE = "prepare_latents"
 
 
-def check(pipe: Any, parameters: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
-    """Refuses a turn of noise that the call would not draw.
+def noises(
+    pipe: Any, parameters: Mapping[str, Any], arguments: Mapping[str, Any], recipes: Sequence[Recipe]
+) -> list[Noise]:
+    """The initial noise of each recipe.
 
     Raises:
-        UsageError: names the pipeline.
+        UsageError: a change that is none, or noise that a call with these arguments would not draw; names the pipeline.
     """
-    name = type(pipe).__name__
+    found, name = [Noise.of(one.seed, one.changes) for one in recipes], type(pipe).__name__
+    if not any(noise.angles for noise in found):
+        return found
     if not hasattr(pipe, PREPARE) and "latents" not in parameters:
         raise UsageError(
             f"a pipeline that begins with latents was wanted for the change {NOISE!r}, and {name} has neither "
             f"{PREPARE}() nor an argument 'latents': propose seeds instead"
         )
     if arguments.get("latents") is not None:
-        raise UsageError(
-            f"the change {NOISE!r} turns noise that {name} draws, and its latents are given: leave those out"
-        )
+        raise UsageError(f"the change {NOISE!r} turns noise that {name} draws, but its latents are given: omit them")
+    return found
 
 
 @contextmanager
-def turned(pipe: Any, generators: Any, noises: Sequence[Noise]) -> Iterator[None]:
-    """Within it the initial noise that the pipeline draws from ``generators`` is that of ``noises``, one each.
+def turned(pipe: Any, generators: Any, given: Sequence[Noise]) -> Iterator[None]:
+    """Within it the initial noise that the pipeline draws from ``generators`` is that of ``given``, one each.
 
     The draws themselves are turned, in the shape and at the place where the pipeline makes them, so that it may scale,
     pack or permute them as it does. Initial noise is what is drawn in ``prepare_latents``; of a pipeline without
@@ -45,7 +49,7 @@ def turned(pipe: Any, generators: Any, noises: Sequence[Noise]) -> Iterator[None
     Raises:
         UsageError: nothing was drawn that could be turned.
     """
-    if not any(noise.angles for noise in noises):
+    if not any(noise.angles for noise in given):
         yield
         return
     torch = library.torch()
@@ -56,7 +60,7 @@ def turned(pipe: Any, generators: Any, noises: Sequence[Noise]) -> Iterator[None
             for seed, angle in zip(noise.seeds[1:], noise.angles, strict=True)
             if angle  # a turn by 0 is none, to the bit
         ]
-        for one, noise in zip(listed, noises, strict=True)
+        for one, noise in zip(listed, given, strict=True)
     }
     if not hasattr(pipe, PREPARE):
         with _turning(pipe, others, once=True):
