@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+import continuity as ct
 from continuity import plugins
 from continuity.cli.loading import Loader
 from continuity.cli.proposing import proposer_of
 from continuity.cli.shot_file import ShotFile, read
-from continuity.errors import PluginError
+from continuity.errors import PluginError, UsageError
 from continuity.testing import FakeBackends
 
+FOLDER = '[generator]\nkind = "folder"\nfolder = "."\n'
 MODULE = """
 class Quits:
     def __init__(self):
@@ -70,3 +72,27 @@ def test_a_generator_that_ends_the_process_is_a_sentence(installed: None, file: 
 def test_an_import_that_ends_the_process_is_a_sentence(installed: None) -> None:
     with pytest.raises(PluginError, match=r"'quits-on-import' of quitting cannot be loaded \(SystemExit: 4\)"):
         plugins.load("proposers", "quits-on-import")
+
+
+def test_nearby_seeds_of_a_shot_file(file: Callable[[str], ShotFile]) -> None:
+    plain = proposer_of(file(f'{FOLDER}[proposer]\nkind = "nearby"'), None)
+    assert plain is not None
+    assert plain.settings == ct.NearbySeeds().settings
+    made = proposer_of(file(f'{FOLDER}[proposer]\nkind = "nearby"\nstartup = 3\nangle = 1\nexplore = 0.1'), None)
+    assert isinstance(made, ct.NearbySeeds)
+    assert made.settings == ct.NearbySeeds(startup=3, angle=1.0, explore=0.1).settings
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("angel = 0.5", "did you mean 'angle'"),
+        ("angle = 2.0", "nearby: angle is a number above 0"),
+        ('tries = "many"', "tries"),
+        ("explore = nan", "explore"),
+    ],
+)
+def test_odd_nearby_seeds_are_a_sentence(text: str, said: str, file: Callable[[str], ShotFile]) -> None:
+    with pytest.raises(UsageError, match=said) as refused:
+        proposer_of(file(f'{FOLDER}[proposer]\nkind = "nearby"\n{text}'), None)
+    assert "[proposer]" in str(refused.value)

@@ -250,6 +250,12 @@ class TestVariations(ProposerContract):
         return ct.Variations(vary, repeats=1 if request.param == "an ending grid" else None)
 
 
+class TestNearbySeeds(ProposerContract):
+    @pytest.fixture
+    def proposer(self) -> Proposer:
+        return ct.NearbySeeds(startup=2, explore=0.0, tries=2)
+
+
 class TestOptuna(ProposerContract):
     @pytest.fixture
     def proposer(self) -> Proposer:

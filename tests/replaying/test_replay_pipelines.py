@@ -90,6 +90,19 @@ def test_replay_is_identical_in_a_new_process(name: str, ledger: ct.Ledger, disc
     assert (told["environment"], told["settings"], told["notes"]) == ([], [], [])
 
 
+def test_replay_of_turned_noise_is_identical_in_a_new_process(ledger: ct.Ledger, discards: ct.Gate) -> None:
+    near = ct.NearbySeeds(startup=1, explore=0.0)
+    searched = ct.Shot("sc010", gate=discards, ledger=ledger, prompt="a bar, 85mm", proposer=near)
+    searched.run(generator("sd"), budget=ct.Budget(candidates=2))
+    rows = list(ledger.candidates())
+    changes = ledger.recipe(rows[1].id).changes
+    assert changes == {"noise": {"from": [rows[0].seed], "angles": [0.8]}}, rows[1].error
+    assert rows[1].origin is ct.Origin.LEARNED
+    told = replayed_elsewhere("sd", ledger, rows[1].id)
+    assert (told["outcome"], told["reason"]) == ("identical", "every pixel is equal")
+    assert (told["environment"], told["settings"], told["notes"]) == ([], [], [])
+
+
 def test_replay_with_another_number_of_steps_is_different_and_says_so(ledger: ct.Ledger, discards: ct.Gate) -> None:
     shot(ledger, discards).run(generator("sd"), budget=ct.Budget(candidates=1))
     found = ct.replay(ledger, 1, generator("sd", num_inference_steps=5), discards)

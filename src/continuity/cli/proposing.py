@@ -16,6 +16,15 @@ KINDS: Mapping[str, Keys] = {
     "seeds": {"kind": (str,)},
     "variations": {"kind": (str,), "vary": (dict,), "order": (str,), "repeats": (int,)},
     "optuna": {"kind": (str,), "vary": (dict,), "startup": (int,), "seed": (int,)},
+    "nearby": {
+        "kind": (str,),
+        "startup": (int,),
+        "explore": (int, float),
+        "angle": (int, float),
+        "shrink": (int, float),
+        "tries": (int,),
+        "seed": (int,),
+    },
     "plugin": {"kind": (str,), "name": (str,), "settings": (dict,)},
 }
 WANTED = {"variations": "vary", "optuna": "vary", "plugin": "name"}
@@ -48,6 +57,11 @@ def proposer_of(file: ShotFile, generator: Generator | None) -> Proposer | None:
         raise UsageError(f"{where}: {kind} needs {WANTED[kind]!r}")
     if kind in ("variations", "optuna"):
         return _varying(file, kind, where)
+    if kind == "nearby":
+        from continuity.proposers import NearbySeeds
+
+        with said_of(where):
+            return NearbySeeds(**{key: value for key, value in table.items() if key != "kind"})
     return _plugin(table, where) if kind == "plugin" else None
 
 

@@ -27,12 +27,20 @@ image = "start.png"
 "adapter:mara" = "mara.safetensors"
 
 [proposer]                          # new seeds alone if left out
-kind = "variations"                 # or "seeds", "optuna" (learns; takes ranges), "plugin"
+kind = "variations"                 # or "seeds", "optuna" (learns; takes ranges), "nearby", "plugin"
 order = "grid"                      # or "random", which takes ranges { low = 3, high = 9, log = true, whole = true }
 repeats = 2                         # of each combination; without end if left out
 [proposer.vary]
 guidance_scale = [4, 6.5]
 prompt = ["{prompt}", "{prompt}, overcast"]
+
+# [proposer]
+# kind = "nearby"                   # new noise around that of the best near misses; learns
+# startup = 8                       # new seeds first
+# explore = 0.25                    # share of new seeds later
+# angle = 0.8                       # of the first try around a near miss, in radians
+# shrink = 0.8                      # of the angle with each try
+# tries = 8                         # around one near miss
 
 [aborts]                            # stops renders early, once it is known whom that may cost; {} takes the defaults
 at = [0.3, 0.6]                     # looks after these shares of the steps

@@ -12,6 +12,7 @@ from continuity.errors import UsageError
 from continuity.generators.diffusers.adapters import IP_SCALE, PREFIX
 from continuity.generators.diffusers.recording import plain
 from continuity.records import Json
+from continuity.records.noise import NOISE
 
 OURS = {
     "generator": "the seed of the recipe makes it",
@@ -83,6 +84,7 @@ def merged(
     lora = {k.removeprefix(PREFIX): v for k, v in changes.items() if k.startswith(PREFIX)}
     ip_adapter = changes.get(IP_SCALE) if IP_SCALE not in parameters else None
     rest = {k: v for k, v in changes.items() if not k.startswith(PREFIX) and (k != IP_SCALE or k in parameters)}
+    rest.pop(NOISE, None)  # no argument: it is turned while the pipeline draws it
     check_names(pipe, parameters, rest, "change")
     for name in CALLBACKS:
         if name in rest:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from continuity.errors import Aborted, MediaError, RenderFailed, UsageError
-from continuity.generators.diffusers import calls, library, media_arguments, outcomes, recording, weights
+from continuity.generators.diffusers import calls, library, media_arguments, outcomes, recording, turning, weights
 from continuity.generators.diffusers.adapters import scaled
 from continuity.generators.diffusers.attached import Attached, StoppedByWatch, seeded
 from continuity.generators.diffusers.calls import Call
@@ -35,8 +35,8 @@ class DiffusersGenerator:
     The pipeline is called as its user would call it, with one CPU ``torch.Generator`` seeded with ``recipe.seed``. It
     is never moved, cast or reconfigured, and a render leaves nothing on it. ``recipe.prompt`` is the prompt, unless the
     call arguments have one. ``recipe.changes`` replace call arguments by name; ``adapter:NAME`` is the scale of a
-    loaded LoRA, ``ip_adapter_scale`` that of the IP-Adapters, both for that render only. A change of an argument that
-    is a picture is a path.
+    loaded LoRA, ``ip_adapter_scale`` that of the IP-Adapters, both for that render only; ``noise`` is the initial noise
+    (see :class:`continuity.NearbySeeds`). A change of an argument that is a picture is a path.
 
     Arguments that are PIL images, arrays, tensors, paths (``pathlib.Path``) or lists of them are *inputs*: the recipe
     has their digests, and :meth:`inputs` their bytes. They are copied here once and for every call, so that neither the
@@ -182,10 +182,12 @@ class DiffusersGenerator:
             given = dict(call.arguments) if count == 1 else calls.for_all([self._call(one)[0] for one in recipes])
             attached.plan(calls.steps_of(self._parameters, given))
             given |= {role: media_arguments.fresh(one.value) for role, one in media.items()}
+            noises = turning.noises(pipe, self._parameters, given, recipes)
             with ExitStack() as stack:
                 stack.enter_context(scaled(pipe, call.adapters, call.ip_adapter))
                 done = [self._completed(one, components, device, k, count) for k, one in enumerate(recipes)]
-                given["generator"] = seeded(stack, device, [one.seed for one in recipes])
+                given["generator"] = seeded(stack, device, [noise.seeds[0] for noise in noises])
+                stack.enter_context(turning.turned(pipe, given["generator"], noises))
                 stack.enter_context(attached)
                 if watch is not None and calls.CALLBACKS[0] in self._parameters:
                     given |= attached.watching(watch, given)
@@ -239,7 +241,9 @@ class DiffusersGenerator:
 
     def _is_one_call(self, recipes: Sequence[Recipe]) -> bool:
         try:
-            return calls.batchable([self._call(one)[0] for one in recipes], self._media)
+            made = [self._call(one)[0] for one in recipes]
+            turning.noises(self._pipe, self._parameters, made[0].arguments, recipes)
+            return calls.batchable(made, self._media)
         except UsageError:  # one of them fails: alone
             return False
 
