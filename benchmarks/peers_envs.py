@@ -60,14 +60,19 @@ class Worker:
     def __init__(self, peer: Peer, python: Path, pack: str, environ: dict[str, str]) -> None:
         path = f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}"
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        answers, said = os.pipe()  # not stdout: libraries print there
+        self._answers = os.fdopen(answers, encoding="utf-8")
+        command = [python, "-W", "ignore", HERE / "peers" / peer.worker, "--answers", str(said)]
         self._running = subprocess.Popen(
-            [python, "-W", "ignore", HERE / "peers" / peer.worker, "--pack", pack if peer.packs else ""],
+            [*command, "--pack", pack if peer.packs else ""],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=self._errors,
             stderr=self._errors,
             text=True,
+            pass_fds=(said,),
             env={**os.environ, **SINGLE, "PATH": path, **environ},
         )
+        os.close(said)
 
     def __enter__(self) -> Worker:
         return self
@@ -75,16 +80,17 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self._running.kill()
         self._running.communicate()
+        self._answers.close()
         self._errors.close()
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """One answer. Raises NotRun where the process ended instead."""
-        stdin, stdout = self._running.stdin, self._running.stdout
-        assert stdin is not None and stdout is not None  # both are pipes
+        stdin = self._running.stdin
+        assert stdin is not None  # a pipe
         try:
             stdin.write(json.dumps(request) + "\n")
             stdin.flush()
-            line = stdout.readline()
+            line = self._answers.readline()
         except BrokenPipeError:
             line = ""
         if not line:
@@ -94,9 +100,10 @@ class Worker:
     def once(self, **request: Any) -> str:
         """The outcome of one request to a process that is then over, in words."""
         try:
-            out, _ = self._running.communicate(json.dumps(request) + "\n", timeout=WAIT)
+            self._running.communicate(json.dumps(request) + "\n", timeout=WAIT)
         except subprocess.TimeoutExpired:
             return f"no answer in {WAIT} s"
+        out = self._answers.readline()
         if not out:
             return f"the process ends with {self._running.returncode}: {self._last()}"
         answer = json.loads(out)

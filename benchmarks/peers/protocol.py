@@ -1,7 +1,7 @@
-"""How the driver talks with a peer: one JSON object a line on stdin, one on stdout. Needs the standard library alone.
+"""How the driver talks with a peer: one JSON object a line on stdin, one on a pipe. Needs the standard library alone.
 
 A worker runs in the environment of its peer and imports that peer, NumPy and nothing else of weight. It gives a
-:class:`Peer` to :func:`serve`. Whatever a library prints goes to stderr.
+:class:`Peer` to :func:`serve`. What a library prints is kept for the case that its process ends.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def serve(make: Callable[[argparse.Namespace], Peer]) -> None:
     """Answers until stdin ends. A failure of the library is an answer; one core is used."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--pack", default="")
+    arguments.add_argument("--answers", type=int, required=True, help="the file descriptor to answer on")
     given = arguments.parse_args()
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    out = os.fdopen(given.answers, "w", encoding="utf-8")
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     peer: Peer | None = None
     embedded: dict[str, Any] = {}
@@ -114,7 +114,7 @@ def row(peer: Peer, embedded: dict[str, Any], one: str, columns: Sequence[str]) 
 
 
 def peak() -> float:
-    """The largest resident memory so far, MiB. Not ``getrusage``: there the process that started this one counts too."""
+    """The largest resident memory so far, MiB. ``getrusage`` would count whoever started this."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
