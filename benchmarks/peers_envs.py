@@ -62,7 +62,7 @@ class Worker:
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         answers, said = os.pipe()  # not stdout: libraries print there
         self._answers = os.fdopen(answers, encoding="utf-8")
-        command = [python, "-W", "ignore", HERE / "peers" / peer.worker, "--answers", str(said)]
+        command = [str(python), "-W", "ignore", str(HERE / "peers" / peer.worker), "--answers", str(said)]
         self._running = subprocess.Popen(
             [*command, "--pack", pack if peer.packs else ""],
             stdin=subprocess.PIPE,

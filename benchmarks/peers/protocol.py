@@ -119,6 +119,7 @@ def peak() -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
-def said(cause: Exception) -> str:
-    """An exception in one line."""
-    return f"{type(cause).__name__}: {' '.join(str(cause).split())}"[:300]
+def said(cause: BaseException) -> str:
+    """An exception in one line, and what it came from."""
+    origin = f" (from {said(cause.__cause__)})" if cause.__cause__ is not None else ""
+    return f"{type(cause).__name__}: {' '.join(str(cause).split())}"[:200] + origin
