@@ -46,13 +46,11 @@ def measured(peer: Peer, python: Path, pack: str, plan: Plan) -> dict[str, Any]:
     environ = home(peer, python)
     with Worker(peer, python, pack, environ) as worker:
         about = worker.ask(op="about")
-        if "error" in about:
-            raise NotRun(about["error"])
         row: dict[str, Any] = {"peer": peer.name, **about["about"]}
         worker.ask(op="time", path=plan.timed[0], rounds=1)  # the first one loads the models
         times = [worker.ask(op="time", path=path, rounds=ROUNDS) for path in plan.timed]
-        spent = [ms for answer in times for ms in answer.get("ms", [])]
-        row |= {"ms": round(statistics.median(spent), 1) if spent else None, "ms_of": len(spent)}
+        spent = [ms for answer in times for ms in answer["ms"]]
+        row |= {"ms": round(statistics.median(spent), 1), "ms_of": len(spent)}
         row |= of_people(worker, plan) | of_clips(worker, plan)
         row["peak_mib"] = round(worker.ask(op="memory")["mib"], 0)
     for name, path in plan.faulty.items():
@@ -164,6 +162,9 @@ def main() -> None:
     given = parser.parse_args()
     if not (given.people or given.csv):
         parser.error("--people DIR or --csv CSV is wanted")
+    for path in (given.people, given.csv, given.clips, given.pack):
+        if path is not None and not path.exists():
+            parser.error(f"{path} was wanted and is not there")
     wanted = [peer.name for peer in PEERS] if given.peers is None else given.peers.split(",")
     unknown = sorted(set(wanted) - {peer.name for peer in PEERS})
     if unknown:

@@ -84,7 +84,7 @@ class Worker:
         self._errors.close()
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """One answer. Raises NotRun where the process ended instead."""
+        """One answer. Raises NotRun where the peer failed, or its process ended instead."""
         stdin = self._running.stdin
         assert stdin is not None  # a pipe
         try:
@@ -95,7 +95,10 @@ class Worker:
             line = ""
         if not line:
             raise NotRun(f"its process ended with {self._running.wait()}: {self._last()}")
-        return dict(json.loads(line))
+        answer = dict(json.loads(line))
+        if "error" in answer and "found" not in answer:
+            raise NotRun(answer["error"])
+        return answer
 
     def once(self, **request: Any) -> str:
         """The outcome of one request to a process that is then over, in words."""
