@@ -1,7 +1,7 @@
 """How far one machine goes: frames a second by worker processes and by length of clip, ledger rows by writers, growth.
 
-    python benchmarks/scale.py              about five minutes on two idle cores
-    python benchmarks/scale.py --quick      about one
+    python benchmarks/scale.py              all of it
+    python benchmarks/scale.py --quick      less of everything
     python benchmarks/scale.py --candidates 100000 --only growth
 
 Frames are 1024 x 1024, of the astronaut that scikit-image ships with a drawn mark, through the default gate (face,
