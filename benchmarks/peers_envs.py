@@ -32,7 +32,7 @@ class Peer:
 
 GUARD = (("continuityguard-cli==0.1.8", "imageio-ffmpeg"),)
 DLIB = ("dlib-bin", "setuptools<81", "face-recognition-models==0.3.0")
-OURS = (("--constraint", str(HERE.parent / "constraints.txt"), f"{HERE.parent}[insightface]"),)
+OURS = (("--constraint", str(HERE.parent / "constraints.txt"), "--editable", f"{HERE.parent}[insightface]"),)
 PEERS = (
     Peer("continuity", "run_continuity.py", OURS, home="CONTINUITY_WEIGHTS"),
     Peer("continuity-pack", "run_continuity.py", OURS, packs=True),
