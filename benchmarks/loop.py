@@ -16,6 +16,7 @@ import sqlite3
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def around_a_pipeline(name: str, count: int = 200) -> dict[str, float]:
 
     asked: dict[str, Any] = {"num_inference_steps": 4, "height": 64, "width": 64}
     bare: list[float] = []
-    looped: list[float] = []
+    inside: list[float] = []
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder, ct.Ledger.open(Path(folder) / "show.db") as ledger:
         shot = ct.Shot("loop", prompt="mara at the bar", gate=never(), ledger=ledger)
         mark = time.perf_counter()
@@ -59,16 +60,16 @@ def around_a_pipeline(name: str, count: int = 200) -> dict[str, float]:
             nonlocal mark
             ended = time.perf_counter()
             pipe("mara at the bar", generator=torch.Generator("cpu").manual_seed(told.row.seed), **asked)
-            looped.append((ended - mark - told.row.cost.score) * 1000)
+            inside.append((ended - mark - told.row.cost.score) * 1000)
             mark = time.perf_counter()
             bare.append((mark - ended) * 1000)
 
         shot.run(ct.DiffusersGenerator(pipe, **asked), budget=ct.Budget(candidates=count + 10), on_told=note)
-        del bare[:10], looped[:10]  # the first ones read the weights and fill caches
+        del bare[:10], inside[:10]  # the first ones read the weights and fill caches
     return {
         "bare_ms": statistics.median(bare),
-        "in_the_loop_ms": statistics.median(looped),
-        "added_ms": statistics.median(b - a for a, b in zip(bare, looped, strict=True)),
+        "in_the_loop_ms": statistics.median(inside),
+        "added_ms": statistics.median(b - a for a, b in zip(bare, inside, strict=True)),
         "renders": count,
     }
 
@@ -81,6 +82,21 @@ def never() -> ct.Gate:
         tolerances={"never": 1.0},
         backends=FakeBackends(),
     )
+
+
+def looped(folder: Path, count: int, note: Callable[[int, float], None]) -> None:
+    """Runs the loop in a folder; ``note`` hears of each candidate: how many are recorded, and its milliseconds."""
+    mark = time.perf_counter()
+
+    def on_told(told: ct.Told) -> None:
+        nonlocal mark
+        now = time.perf_counter()
+        note(told.row.index + 1, (now - mark) * 1000)
+        mark = now
+
+    with ct.Ledger.open(folder / "show.db") as ledger:
+        shot = ct.Shot("loop", gate=never(), ledger=ledger)
+        shot.run(PatternGenerator(), budget=ct.Budget(candidates=count), on_told=on_told)
 
 
 def main() -> None:
@@ -102,15 +118,11 @@ def main() -> None:
         folder = Path(name)
         commit = bare_commits(folder)
         print(f"one bare commit on this disk: {commit:.2f} ms; a candidate takes two (asked, told)")
-        marks = [time.perf_counter()]
         spent: list[float] = []
 
-        def note(told: ct.Told) -> None:
-            now = time.perf_counter()
-            spent.append((now - marks[-1]) * 1000)
-            marks[-1] = now
+        def note(recorded: int, milliseconds: float) -> None:
+            spent.append(milliseconds)
             if len(spent) == WINDOW:
-                recorded = told.row.index + 1
                 row = {
                     "recorded": recorded,
                     "ms_mean": statistics.fmean(spent),
@@ -123,9 +135,7 @@ def main() -> None:
                     print("  ".join(f"{k} {v:10.2f}" for k, v in row.items()), flush=True)
                 spent.clear()
 
-        with ct.Ledger.open(folder / "show.db") as ledger:
-            shot = ct.Shot("loop", gate=never(), ledger=ledger)
-            shot.run(PatternGenerator(), budget=ct.Budget(candidates=chosen.candidates), on_told=note)
+        looped(folder, chosen.candidates, note)
         print(f"one bare commit afterwards: {bare_commits(Path(tempfile.mkdtemp(dir=folder))):.2f} ms")
     if chosen.json:
         chosen.json.write_text(json.dumps({"bare_commit_ms": commit, "rows": rows}, indent=1))
