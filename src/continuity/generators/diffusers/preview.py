@@ -20,7 +20,7 @@ PICTURES, SIDE, AT_ONCE = 12, 128, 4  # what the linear map is fitted on: about 
 
 class Previews:
     """Decodes latents for looking at them: with the VAE that was given, else by a linear map from latents to colours,
-    else with the pipeline's own VAE.
+    else with the pipeline's own VAE. Three-channel latents of a pipeline without a VAE are the picture itself.
 
     The map is fitted once, from the pipeline's own VAE: what its encoder makes of drawn pictures, against the mean
     colour of the pixels under each latent (least squares). Its picture has one pixel for each latent: a thumbnail of
@@ -47,10 +47,12 @@ class Previews:
         Nothing of torch's random state is drawn.
 
         Raises:
-            UsageError: the pipeline has no VAE, or its latents are packed in a way that is not known.
+            UsageError: the pipeline has no VAE and its latents are no pixels, or they are packed in a way not known.
         """
         torch = library.torch()
         own = getattr(pipe, "vae", None)
+        if own is None and getattr(latents, "ndim", 0) == 4 and latents.shape[1] == 3:
+            return _image(latents[0])  # a pipeline that denoises the pixels themselves
         if own is None or not hasattr(latents, "ndim"):
             raise UsageError(f"a preview was wanted, and {type(pipe).__name__} has no VAE to decode its latents with")
         vae = self.vae if self.vae is not None else own
@@ -61,8 +63,7 @@ class Previews:
             latents = _unscaled(vae, latents.float()).to(device)
             linear = self._linear(own, device) if self.vae is None else None
             frame = _decoded(vae, latents, in_time) if linear is None else _mapped(linear, latents, in_time)
-            levels = ((frame.float() / 2 + 0.5).nan_to_num().clamp(0, 1) * 255).round().to(torch.uint8)
-            return Image.from_array(levels.permute(1, 2, 0).cpu().contiguous().numpy()[..., :3])
+            return _image(frame)
 
     def _linear(self, vae: Any, device: Any) -> Any | None:
         """The map of this VAE, (channels + 1) x 3; None where its encoder cannot be used."""
@@ -73,6 +74,12 @@ class Previews:
                 log.warning("previews take the whole VAE: no linear map can be fitted to it (%s)", cause)
                 self._fitted = (vae, None)
         return self._fitted[1]
+
+
+def _image(frame: Any) -> Image:
+    """Of channels x height x width in [-1, 1]."""
+    levels = ((frame.detach().float() / 2 + 0.5).nan_to_num().clamp(0, 1) * 255).round().to(library.torch().uint8)
+    return Image.from_array(levels.permute(1, 2, 0).cpu().contiguous().numpy()[..., :3])
 
 
 def fit(vae: Any, device: Any) -> Any:
