@@ -63,7 +63,6 @@ class Stage(Protocol):
 
     prompt: str
     vary: Mapping[str, Any]  # what a proposer may learn
-    step_seconds: float
     backends: LocalBackends
 
     @property
