@@ -3,15 +3,17 @@
     python benchmarks/rejection_ratio.py --quick                      ten minutes on two cores
     python benchmarks/rejection_ratio.py --folder ratio --json ratio.json    everything; goes on where it stopped
 
-`--quick` runs the simulator at 1:50 with 10 % of failures repairable: `all` over 240 shots, then `first` and `fixed`
-over as many of the same shots as the time allows. The full run has the simulator at 1:5, 1:20, 1:50 and 1:100, 0, 10
-and 30 % repairable, nothing learnable, and `learning` and `all` again with a learnable part; 400 shots a row, `fixed`
-60. Without a learnable part `all` leaves learning out.
+`--quick` runs the simulator at 1:50 with 10 % of failures repairable: `all` over 240 shots, then `first`, and `fixed`
+on every sixth, over as many of the same shots as the time allows; `complete` says whether all of them were run. The
+full run has the simulator at 1:5, 1:20, 1:50 and 1:100, 0, 10 and 30 % repairable, nothing learnable, and `learning`
+and `all` again with a learnable part; 400 shots a row, `fixed` 60. Without a learnable part `all` leaves learning out.
+Before it comes the presenter (benchmarks/presenter, which needs torch and diffusers) at about 1:5 and 1:20, by `fixed`,
+`first`, `ordered` and `aborts`; its renders are made once.
 
 Every strategy calls the same loop, gate and ledger of the library on the same seeds, and one pool of measurements
 serves all of them: what was measured once is looked up, and its seconds are charged again. What the stream is made of,
-what truth is and where limits come from stands in docs/decisions/0026. A render is said to take 20 steps of 0.55 s;
-scoring seconds are measured.
+what truth is and where limits come from stands in docs/decisions/0026. A render of the simulator is said to take 20
+steps of 0.55 s; scoring seconds are measured.
 
 `--json` has a list of rows; it is written at the end, and when the run is stopped.
 """
@@ -40,32 +42,48 @@ from rejection.strategies import STRATEGIES, Shot
 QUICK_SECONDS = 540.0  # after which no shot is begun
 QUICK = Cell("simulator", 0.02, 0.1)
 QUICK_SHOTS = 240
+QUICK_FIXED = 6  # one shot of `fixed` for so many of `first`
 SHARES, REPAIRABLE, LEARNABLE = (0.2, 0.05, 0.02, 0.01), (0.0, 0.1, 0.3), 1.0
 SHOTS, FIXED_SHOTS, BLOCK = 400, 60, 20
+PRESENTER_SHARES, PRESENTER = (0.2, 0.05), ("fixed", "first", "ordered", "aborts")
 
 
 def quick_tasks(shots: int, workers: int) -> list[work.Task]:
     """All of `all` first, one campaign a worker, each of which learns by itself; then `first` and `fixed` by shot."""
     size = -(-shots // workers)
     campaigns = [work.Task(QUICK, "all", k, min(size, shots - k)) for k in range(0, shots, size)]
-    return campaigns + [work.Task(QUICK, name, k, 1) for k in range(shots) for name in ("first", "fixed")]
+    singles = [work.Task(QUICK, "first", k, 1) for k in range(shots)]
+    for k in reversed(range(0, shots, QUICK_FIXED)):  # rarer: what it renders is a constant, and is the most of all
+        singles.insert(k + 1, work.Task(QUICK, "fixed", k, 1))
+    return campaigns + singles
 
 
 def full_tasks(strategies: Sequence[str], shots: int) -> list[work.Task]:
     """Every stream by every strategy; in blocks where no shot depends on another."""
-    tasks: list[work.Task] = []
+    tasks = [
+        task
+        for share in PRESENTER_SHARES
+        for name in strategies
+        if name in PRESENTER
+        for task in blocks(Cell("presenter", share, 0.0), name, shots)
+    ]
     for share in SHARES:
         for repairable in REPAIRABLE:
             for learnable in (0.0, LEARNABLE):
                 cell = Cell("simulator", share, repairable, learnable)
                 for name in strategies:
-                    strategy = STRATEGIES[name]
-                    if learnable and not strategy.learning:
+                    if learnable and not STRATEGIES[name].learning:
                         continue  # it sets no dial: the rows would be the same
-                    count = min(shots, FIXED_SHOTS) if strategy.fixed else shots
-                    size = count if strategy.in_order else BLOCK
-                    tasks += [work.Task(cell, name, k, min(size, count - k)) for k in range(0, count, size)]
+                    tasks += blocks(cell, name, shots)
     return tasks
+
+
+def blocks(cell: Cell, name: str, shots: int) -> list[work.Task]:
+    """One row of the full run: one campaign where shots depend on those before."""
+    strategy = STRATEGIES[name]
+    count = min(shots, FIXED_SHOTS) if strategy.fixed else shots
+    size = count if strategy.in_order else BLOCK
+    return [work.Task(cell, name, k, min(size, count - k)) for k in range(0, count, size)]
 
 
 def results_of(folder: Path, tasks: Sequence[work.Task]) -> Results:
@@ -74,6 +92,11 @@ def results_of(folder: Path, tasks: Sequence[work.Task]) -> Results:
     for task in tasks:
         found.setdefault((task.cell, task.strategy), []).extend(work.shots_of(folder, task))
     return found
+
+
+def complete(folder: Path, tasks: Sequence[work.Task]) -> bool:
+    """Whether all shots that were wanted have ended."""
+    return all(len(work.shots_of(folder, task)) == task.count for task in tasks)
 
 
 def environment() -> dict[str, Any]:
@@ -125,7 +148,11 @@ def main() -> int:
         finally:
             rows = rows_of(results_of(folder, tasks))
             if given.json:
-                said = {**environment(), "wall_seconds": round(time.time() - began, 1), "complete": code == 0}
+                said = {
+                    **environment(),
+                    "wall_seconds": round(time.time() - began, 1),
+                    "complete": complete(folder, tasks),
+                }
                 given.json.write_text(
                     json.dumps([row.to_json(said) for row in rows], indent=1) + "\n", encoding="utf-8"
                 )

@@ -18,7 +18,7 @@ from .stage import Cell, Stage
 
 KEPT_SHARE = 0.95  # of shots, by rendering a fixed number
 HOPELESS = 1e-4  # chance of a shot to hold nothing acceptable in its whole budget
-ABORT_AT = (0.3, 0.45)  # of the steps; later looks save little of a render
+ABORT_AT = (0.45,)  # of the steps; a look costs about as much as half a judgement, so there is one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

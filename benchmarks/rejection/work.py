@@ -8,15 +8,18 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import Queue
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from .pool import Pool
+from .presenter_stage import PresenterStage
 from .stage import Cell, SimulatorStage, Stage
 from .strategies import STRATEGIES, Shot, campaign
+
+STAGES: Mapping[str, Callable[[Path, Pool], Stage]] = {"simulator": SimulatorStage, "presenter": PresenterStage}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Worker:
     def stage(self, generator: str) -> Stage:
         """The stage of a generator."""
         if generator not in self._stages:
-            self._stages[generator] = SimulatorStage(self.folder, self.pool)
+            self._stages[generator] = STAGES[generator](self.folder, self.pool)
         return self._stages[generator]
 
     def measure(self, part: Limits) -> None:

@@ -185,3 +185,27 @@ def test_what_is_complete_is_written_when_it_is_interrupted(tmp_path: Path) -> N
         one.communicate(timeout=60)
     assert one.returncode == 130
     assert json.loads(out.read_text()) == []
+
+
+def test_renders_of_a_model_are_made_once_and_shown_again_step_by_step(tmp_path: Path) -> None:
+    from continuity.errors import Aborted
+    from rejection.presenter_stage import Replayed
+
+    class Stops:
+        settings: Mapping[str, Json] = {}
+
+        def look(self, step: int, steps: int, preview: Any) -> bool:
+            return not (step == 5 and preview().pixels.shape == (96, 96, 3))
+
+    made = SmallStage(tmp_path, Pool(tmp_path / "pool.db")).generator(CELL)
+    once = Replayed(made, 10, tmp_path / "renders.db")
+    recipe = ct.Recipe(seed=3)
+    first = once.render(recipe)
+    again = Replayed(made, 10, tmp_path / "renders.db").render(recipe)
+    wanted = made.render(recipe).media
+    assert isinstance(first.media, ct.Image) and isinstance(again.media, ct.Image) and isinstance(wanted, ct.Image)
+    assert np.array_equal(first.media.pixels, wanted.pixels) and np.array_equal(again.media.pixels, wanted.pixels)
+    assert again.cost.render == first.cost.render > 0
+    with pytest.raises(Aborted) as stopped:
+        once.render(recipe, Stops())
+    assert stopped.value.cost is not None and stopped.value.cost.render_equivalents == 0.5
