@@ -71,7 +71,7 @@ class AttemptRow:
     """What was made of a candidate: attempt 0 is the render itself, the others are what repairs made or declined.
 
     ``repair`` names the repairs that made it, in order; ``fitted`` the metrics that they were fitted to. ``declined``
-    is why there is nothing to judge. ``cost`` is of this attempt alone, None of the render.
+    is why there is no verdict, also where there is a report. ``cost`` is of this attempt alone, None of the render.
     """
 
     attempt: int

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 
 from continuity.errors import UsageError
-from continuity.media import Media
+from continuity.media import Clip, Image, Media
 from continuity.records.measuring import Json
 
 MOST = 1e15  # what is more is no budget of this world
@@ -47,6 +47,8 @@ class Cost:
     steps_planned: int | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.device, str):
+            raise UsageError(f"the device of a cost is text such as cpu or cuda:NVIDIA H100, got {self.device!r}")
         for kind, seconds in self.seconds.items():
             if not (math.isfinite(seconds) and seconds >= 0):
                 raise UsageError(f"a cost counts seconds from 0 up, got {kind} = {seconds}")
@@ -209,11 +211,22 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repaired:
-    """Media that a repair has changed, what it cost, and the settings it used."""
+    """Media that a repair has changed, what it cost, and the settings it used.
+
+    All seconds of ``cost`` are counted as repair, on its device.
+    """
 
     media: Media
     cost: Cost
     settings: Mapping[str, Json] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.media, Image | Clip):
+            raise UsageError(f"a repair gives an Image or a Clip, got {type(self.media).__name__}")
+        if not isinstance(self.cost, Cost):
+            raise UsageError(f"a repair says what it cost as Cost(repair=seconds), got {self.cost!r}")
+        if not isinstance(self.settings, Mapping) or not all(isinstance(key, str) for key in self.settings):
+            raise UsageError(f"the settings of a repair are a mapping with text as keys, got {self.settings!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +234,10 @@ class Declined:
     """A repair that would not do; the reason is for people."""
 
     reason: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.reason, str) or not self.reason.strip():
+            raise UsageError(f"a repair that declines says why in words, got {self.reason!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
