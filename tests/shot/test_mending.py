@@ -11,8 +11,10 @@ import pytest
 
 import continuity as ct
 from continuity.errors import MissingWeights
+from continuity.ledger.store import WHOLE
 from continuity.media import Frame, Media
 from continuity.records import Declined, Json, Repaired
+from continuity.report.rounds import bill_of
 from continuity.testing import FakeBackends, FakeMetric
 
 Flat = Callable[[int], ct.Image]
@@ -400,3 +402,50 @@ def test_a_clip_whose_repair_fails_as_it_is_read_has_declined(shot: Callable[...
     assert attempt.declined == ("what it made could not be inspected: frame 0 could not be changed: ValueError: late")
     assert attempt.cost is not None and attempt.cost.repair == 2 and attempt.cost.score > 0
     assert told.row.cost.seconds["repair"] == 2
+
+
+def test_the_seconds_of_a_repair_are_those_of_its_own_device_and_limited(shot: Callable[..., ct.Shot]) -> None:
+    spent = ct.Cost(render=70, repair=30, device="cuda:H100")  # a diffusion model that repairs: render or repair?
+    mends = Does(lambda media: Repaired(media=picture(250, 1, 1), cost=spent))
+    one = shot(mends)
+    row = one.tell(one.ask(ct.Budget(gpu_seconds=50)), picture(200, 10, 10), ct.Cost(render=2)).row
+    totals = one.ledger.totals(one.row)
+    assert totals.gpu_seconds == 100 and totals.renders == 1
+    assert totals.by_kind["repair"] == 100 and totals.by_kind["render"] == 2
+    assert totals.money_by_kind(ct.Rates(per_second={"cuda": 0.5}))["repair"] == 50
+    attempt = one.ledger.attempts(row.id)[1]
+    assert attempt.cost is not None and (attempt.cost.repair, attempt.cost.device) == (100, "cuda:H100")
+    assert (row.cost.device, row.cost.gpu_seconds, row.cost.seconds["repair"]) == ("cpu", 100, 100)
+    assert bill_of([row], ct.Rates()).totals.seconds == totals.seconds
+    with pytest.raises(ct.BudgetSpent, match="of 50 GPU seconds"):
+        one.ask(ct.Budget(gpu_seconds=50))
+
+
+def test_the_first_of_two_deliveries_stands_also_where_only_it_was_repaired(made: Made) -> None:
+    first: list[ct.Told] = []
+
+    def late(seen: ct.Observed) -> float:  # the other worker delivers while this one inspects
+        if not first:
+            first.append(repairing.tell(ticket, picture(200, 10, 10)))
+        return float(seen.pixels[..., 0].mean())
+
+    repairing = made([channel("red", 0, 1)], Level("red", 0, 50))
+    ticket = repairing.ask()
+    second = made([FakeMetric("red", measures=late)]).tell(ticket, picture(150, 10, 10))
+    assert (first[0].row.state, first[0].row.attempt) == ("accepted", 1)
+    assert second.row == repairing.ledger.candidate(ticket.candidate)
+    assert second.report is not None and second.report["red"].value == 50
+    assert second.media is not None and next(iter(second.media.frames())).pixels[0, 0].tolist() == [50, 10, 10]
+
+
+def test_a_repair_whose_media_cannot_be_stored_is_not_accepted(shot: Callable[..., ct.Shot]) -> None:
+    one = shot(Level("red", 0, 50))
+    root = one.ledger.media.root
+    root.mkdir(exist_ok=True)
+    (root / WHOLE).write_text("no folder")
+    told = one.tell(one.ask(), picture(200, 10, 10))
+    attempt = one.ledger.attempts(told.candidate)[1]
+    assert (told.row.state, told.row.attempt, told.row.kept) == ("rejected", 0, False)
+    assert attempt.verdict is None and attempt.declined.startswith("what it made could not be stored: ")
+    assert told.report is not None and told.report["red"].value == 200 and one.ledger.kept(one.row) is None
+    assert told.row.cost.repair == 0.5

@@ -182,7 +182,8 @@ def recipe(text: str) -> Recipe:
 
 def cost(text: str | None) -> Cost:
     """The cost of its JSON form; none yet where there is none."""
-    return Cost(**json.loads(text)) if text else Cost()
+    stored = json.loads(text) if text else {}
+    return Cost(**{**stored, "elsewhere": tuple(Cost(**one) for one in stored.get("elsewhere", ()))})
 
 
 def finite(value: float | None) -> float | None:

@@ -27,11 +27,6 @@ class Tried:
     attempt: Attempt
     media: Media | None = None
 
-    @property
-    def passed(self) -> bool:
-        """Whether the whole gate passes what was made, and all that was mended is still there to be measured."""
-        return self.attempt.passed
-
 
 def checked(repairs: Sequence[Repair], keys: Sequence[str]) -> tuple[Repair, ...]:
     """The repairs of a shot whose gate measures ``keys``.
@@ -138,8 +133,9 @@ def _repaired(
         attempt = replace(attempt, stream=stream(), settings=settings)
         result: object = repair.repair(media, report, identity)
         if isinstance(result, Repaired):
-            cost = Cost(repair=result.cost.total, device=result.cost.device)
-            return replace(attempt, cost=cost, settings={**settings, **result.settings}), result.media
+            return replace(
+                attempt, cost=_of_repair(result.cost), settings={**settings, **result.settings}
+            ), result.media
         said = f"it gives Repaired or Declined; it gave {type(result).__name__}"
         said = result.reason if isinstance(result, Declined) else said
     except (MissingPiece, LedgerError):
@@ -148,6 +144,12 @@ def _repaired(
         log.warning("%s failed", type(repair).__name__, exc_info=True)
         said = f"it failed: {type(cause).__name__}: {cause}"
     return replace(attempt, declined=said, cost=Cost(repair=time.perf_counter() - began)), None
+
+
+def _of_repair(cost: Cost) -> Cost:
+    """The same seconds on the same devices, all of them as repair: whatever it did, it was done to repair."""
+    own, *elsewhere = [Cost(repair=sum(kinds.values()), device=device) for device, kinds in cost.by_device.items()]
+    return replace(own, elsewhere=tuple(elsewhere))
 
 
 def _inspected(attempt: Attempt, made: Media, inspect: Callable[[Media, str], Report], owed: Iterable[str]) -> Attempt:
