@@ -96,8 +96,8 @@ class Cost:
             for kind, seconds in kinds.items():
                 of_device[kind] += seconds
         own = sums.pop(self.device)
-        elsewhere = tuple(Cost(device=device, **kinds) for device, kinds in sums.items() if any(kinds.values()))
-        return replace(self, elsewhere=elsewhere, **own)
+        others = [replace(Cost(device=device), **kinds) for device, kinds in sums.items() if any(kinds.values())]  # type: ignore[arg-type]
+        return replace(self, elsewhere=tuple(others), **own)  # type: ignore[arg-type]
 
     def to_json(self) -> dict[str, Json]:
         """A plain mapping, without the fields that were not recorded."""

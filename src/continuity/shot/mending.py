@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from continuity.errors import LedgerError, MediaError, MissingPiece, UsageError
 from continuity.gate import broke
@@ -110,7 +111,7 @@ def tried(
         left.remove(repair)
         keys = (*fitted, *(key for key in repair.keys if key in off and key not in fitted))
         named = ", ".join(type(one).__name__ for one in (*used, repair))
-        attempt, made = _repaired(repair, media, report, identity, lambda one=repair: stream([*used, one]))
+        attempt, made = _repaired(repair, media, report, identity, partial(stream, [*used, repair]))
         attempt = replace(attempt, repair=named, fitted=keys)
         if made is not None:
             attempt = _inspected(attempt, made, inspect, owed)
