@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from continuity.errors import MediaError
+from continuity.errors import MediaError, MissingWeights
 from continuity.media import Clip, Frame, Sampling, open_media
 
 
@@ -48,3 +48,25 @@ def test_its_digest_is_that_of_its_pixels() -> None:
 def test_another_size_or_type_is_refused(wrong: np.ndarray) -> None:
     with pytest.raises(MediaError, match="what changes it gave"):
         list(clip().changed(lambda frame: wrong).frames())
+
+
+def test_what_a_change_raises_names_the_frame() -> None:
+    def fails(frame: Frame) -> np.ndarray:
+        if frame.index == 3:
+            raise ValueError("late")
+        return frame.pixels
+
+    with pytest.raises(MediaError, match="frame 3 could not be changed: ValueError: late"):
+        _ = clip().changed(fails).digest
+    with pytest.raises(MediaError, match="frame 0: what changes it gives an array, it gave NoneType"):
+        _ = clip().changed(lambda frame: None).digest  # type: ignore[arg-type,return-value]
+
+
+def test_missing_weights_and_an_interrupt_pass_through_a_change() -> None:
+    for cause in (MissingWeights("pull them"), KeyboardInterrupt()):
+
+        def fails(frame: Frame, cause: BaseException = cause) -> np.ndarray:
+            raise cause
+
+        with pytest.raises(type(cause)):
+            _ = clip().changed(fails).digest

@@ -13,11 +13,21 @@ from continuity.errors import UsageError
 def test_costs_add_by_kind_and_money_is_derived() -> None:
     cost = ct.Cost(render=2, score=1, device="cuda:H100") + ct.Cost(render=1, decode=0.5)
     assert cost.seconds == {"render": 3, "decode": 0.5, "preview": 0, "score": 1, "repair": 0}
-    assert (cost.total, cost.gpu_seconds) == (4.5, 3.5)
+    assert (cost.total, cost.gpu_seconds) == (4.5, 2)  # what ran on the CPU held no GPU
     rates = ct.Rates(currency="EUR", per_second={"cuda": 0.001, "cuda:H100": 0.002})
     assert rates.price("cuda:H100") == 0.002
     assert rates.price("cuda:A10") == 0.001
     assert rates.price("cpu") == 0
+
+
+def test_seconds_on_several_devices_stay_on_theirs() -> None:
+    cost = ct.Cost(render=2, steps_run=5, steps_planned=20) + ct.Cost(repair=3, device="cuda:H100")
+    cost = cost + ct.Cost(repair=1, score=1, device="cuda:H100") + ct.Cost(score=1)
+    assert (cost.device, cost.render, cost.repair, cost.score) == ("cpu", 2, 0, 1)
+    assert cost.seconds == {"render": 2, "decode": 0, "preview": 0, "score": 2, "repair": 4}
+    assert (cost.total, cost.gpu_seconds, cost.render_equivalents) == (8, 4, 0.25)
+    assert {device: kinds["repair"] for device, kinds in cost.by_device.items()} == {"cpu": 0, "cuda:H100": 4}
+    assert (ct.Cost() + ct.Cost(device="cuda:H100")).elsewhere == ()
 
 
 def test_an_aborted_render_counts_the_steps_it_ran() -> None:

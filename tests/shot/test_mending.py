@@ -11,8 +11,10 @@ import pytest
 
 import continuity as ct
 from continuity.errors import MissingWeights
-from continuity.media import Media
+from continuity.ledger.store import WHOLE
+from continuity.media import Frame, Media
 from continuity.records import Declined, Json, Repaired
+from continuity.report.rounds import bill_of
 from continuity.testing import FakeBackends, FakeMetric
 
 Flat = Callable[[int], ct.Image]
@@ -113,7 +115,9 @@ def test_all_that_fails_has_to_have_a_repair(shot: Callable[..., ct.Shot]) -> No
     assert repr(one.ledger.report(told.candidate)) == repr(told.report)
 
 
-def test_nothing_is_mended_where_something_is_inconclusive(nobody: ct.Identity, tmp_path: Path) -> None:
+def test_nothing_is_mended_where_something_without_a_repair_is_inconclusive(
+    nobody: ct.Identity, tmp_path: Path
+) -> None:
     unsure = FakeMetric("unsure", measures=ct.FrameMeasurement(status=ct.Status.NOT_MEASURABLE, note="dark"))
     gate = ct.Gate(
         [channel("red", 0, 2), unsure],
@@ -240,3 +244,208 @@ def test_a_fail_without_a_repair_ends_the_measuring_and_one_with_a_repair_does_n
     told = one.tell(one.ask(), picture(200, 200, 200))
     assert told.report is not None
     assert {f.key: str(f.status) for f in told.report} == {"red": "measured", "green": "measured", "blue": "skipped"}
+
+
+@dataclass
+class Does:
+    """A repair of red that does whatever it is given."""
+
+    does: Callable[[Media], object]
+    settings: object = field(default_factory=dict)
+    keys: Sequence[str] = ("red",)
+
+    def repair(self, media: Media, report: ct.Report, identity: ct.Identity) -> Repaired | Declined:
+        return self.does(media)  # type: ignore[return-value]
+
+
+def seen(key: str, number: int, expect: str, least: float = 10, status: str = "absent") -> FakeMetric:
+    """The mean of one channel, where there is any of it."""
+
+    def measures(seen: ct.Observed) -> ct.FrameMeasurement:
+        level = float(seen.pixels[..., number].mean())
+        if level > least:
+            return ct.FrameMeasurement(status=ct.Status.MEASURED, value=level)
+        return ct.FrameMeasurement(status=ct.Status(status), note="gone")
+
+    return FakeMetric(key, measures=measures, expect=expect)
+
+
+Made = Callable[..., ct.Shot]
+
+
+@pytest.fixture
+def made(nobody: ct.Identity, tmp_path: Path) -> Made:
+    """A shot of these metrics, each limited to 100."""
+    ledger = ct.Ledger.open(tmp_path / "made.db")
+
+    def make(metrics: Sequence[FakeMetric], *repairs: object) -> ct.Shot:
+        limits = dict.fromkeys((one.key for one in metrics), 100.0)
+        gate = ct.Gate(metrics, identity=nobody, tolerances=limits, backends=FakeBackends())
+        return ct.Shot("s", gate=gate, ledger=ledger, repairs=repairs, measure_fully=0)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("expect", "status", "said"),
+    [("if_present", "absent", "red is absent"), ("if_measurable", "not_measurable", "red is not measurable")],
+)
+def test_a_repair_that_destroys_what_it_mends_is_not_accepted(made: Made, expect: str, status: str, said: str) -> None:
+    one = made([seen("red", 0, expect, status=status), channel("blue", 2, 2)], Level("red", 0, 0))
+    told = one.tell(one.ask(), picture(200, 10, 10))
+    assert (told.row.state, told.row.attempt) == ("rejected", 0)
+    attempt = one.ledger.attempts(told.candidate)[1]
+    assert (attempt.verdict, attempt.declined) == (None, f"it destroyed what it mends: afterwards {said}")
+    kept = one.ledger.report(told.candidate, 1)
+    assert kept is not None and kept.verdict == "pass"  # by itself; what it made stays on record
+
+
+def test_what_an_earlier_repair_mended_may_not_be_destroyed_either(made: Made) -> None:
+    metrics = [seen("red", 0, "if_present"), channel("blue", 2, 2)]
+    both = Does(lambda media: Repaired(media=picture(0, 0, 50), cost=ct.Cost()), keys=("blue",))
+    one = made(metrics, Level("red", 0, 50), both)
+    told = one.tell(one.ask(), picture(200, 10, 210))
+    assert told.row.state == "rejected"
+    assert "red is absent" in one.ledger.attempts(told.candidate)[2].declined
+
+
+def test_another_repair_starts_from_what_was_before_one_that_destroyed(made: Made) -> None:
+    metrics = [seen("red", 0, "if_present"), channel("blue", 2, 2)]
+    one = made(metrics, Level("red", 0, 0), Level("red", 0, 50), Level("blue", 2, 60))
+    told = one.tell(one.ask(), picture(200, 10, 210))
+    assert (told.row.state, told.row.attempt, told.row.repair) == ("accepted", 3, "Level, Level")
+    assert told.media is not None and next(iter(told.media.frames())).pixels[0, 0].tolist() == [50, 10, 60]
+
+
+def test_a_metric_that_raises_is_not_mended(made: Made) -> None:
+    def broken(seen: ct.Observed) -> float:
+        raise RuntimeError("out of memory")
+
+    red = Level("red", 0, 50)
+    one = made([FakeMetric("red", measures=broken), channel("blue", 2, 2)], red)
+    assert one.tell(one.ask(), picture(200, 10, 10)).row.state == "inconclusive"
+    assert red.calls == []
+
+
+def test_what_is_not_expected_is_not_mended(made: Made) -> None:
+    red = Level("red", 0, 250)
+    one = made([FakeMetric("red", measures=lambda seen: float(seen.pixels[..., 0].mean()), expect="not_expected")], red)
+    assert one.tell(one.ask(), picture(10, 10, 10)).row.state == "rejected"
+    assert red.calls == []
+
+
+@pytest.mark.parametrize(
+    ("repair", "said"),
+    [
+        (Does(lambda media: Repaired(media=media, cost=None)), "what it cost as Cost"),  # type: ignore[arg-type]
+        (Does(lambda media: Repaired(media=None, cost=ct.Cost())), "an Image or a Clip, got NoneType"),  # type: ignore[arg-type]
+        (Does(lambda media: Repaired(media=media, cost=ct.Cost(), settings=None)), "are a mapping"),  # type: ignore[arg-type]
+        (Does(lambda media: Repaired(media=media, cost=ct.Cost(device=None))), "device of a cost"),  # type: ignore[arg-type]
+        (Does(lambda media: Declined(reason=None)), "says why in words"),  # type: ignore[arg-type]
+        (Does(lambda media: Declined(reason=" ")), "says why in words"),
+        (Does(lambda media: None), "gives Repaired or Declined; it gave NoneType"),
+        (Does(lambda media: Repaired(media=media, cost=ct.Cost()), settings=None), "it failed: TypeError"),
+        (Does(lambda media: Repaired(media=media, cost=ct.Cost()), settings={"a": object()}), "plain JSON values"),
+    ],
+)
+def test_a_repair_that_gives_what_it_should_not_has_declined(
+    shot: Callable[..., ct.Shot], repair: Does, said: str
+) -> None:
+    one = shot(repair)
+    told = one.tell(one.ask(), picture(200, 10, 10))
+    assert told.row.state == "rejected"
+    assert said in one.ledger.attempts(told.candidate)[1].declined
+
+
+class Broken(Does):
+    """Once broken, its settings cannot be read."""
+
+    broken = False
+
+    @property  # type: ignore[override]
+    def settings(self) -> Mapping[str, Json]:
+        if self.broken:
+            raise RuntimeError("not ready")
+        return {}
+
+    @settings.setter
+    def settings(self, value: object) -> None: ...
+
+
+def test_a_repair_whose_settings_cannot_be_read_has_declined(shot: Callable[..., ct.Shot]) -> None:
+    repair = Broken(lambda media: Repaired(media=media, cost=ct.Cost()))
+    one = shot(repair)
+    repair.broken = True
+    told = one.tell(one.ask(), picture(200, 10, 10))
+    assert told.row.state == "rejected"
+    assert one.ledger.attempts(told.candidate)[1].declined == "it failed: RuntimeError: not ready"
+
+
+def test_a_repair_whose_keys_cannot_be_read_is_refused(shot: Callable[..., ct.Shot]) -> None:
+    with pytest.raises(ct.UsageError, match="Does cannot repair: TypeError"):
+        shot(Does(lambda media: None, keys=5))  # type: ignore[arg-type]
+
+
+def test_a_clip_whose_repair_fails_as_it_is_read_has_declined(shot: Callable[..., ct.Shot]) -> None:
+    def fails(frame: Frame) -> np.ndarray:
+        raise ValueError("late")
+
+    def mends(media: Media) -> Repaired:
+        assert isinstance(media, ct.Clip)
+        return Repaired(media=media.changed(fails), cost=ct.Cost(repair=2))
+
+    one = shot(Does(mends))
+    clip = ct.Clip.from_arrays([np.full((32, 32, 3), (200, 10, 10), np.uint8)] * 8, 8)
+    told = one.tell(one.ask(), clip)
+    attempt = one.ledger.attempts(told.candidate)[1]
+    assert (told.row.state, attempt.verdict) == ("rejected", None)
+    assert attempt.declined == ("what it made could not be inspected: frame 0 could not be changed: ValueError: late")
+    assert attempt.cost is not None and attempt.cost.repair == 2 and attempt.cost.score > 0
+    assert told.row.cost.seconds["repair"] == 2
+
+
+def test_the_seconds_of_a_repair_are_those_of_its_own_device_and_limited(shot: Callable[..., ct.Shot]) -> None:
+    spent = ct.Cost(render=70, repair=30, device="cuda:H100")  # a diffusion model that repairs: render or repair?
+    mends = Does(lambda media: Repaired(media=picture(250, 1, 1), cost=spent))
+    one = shot(mends)
+    row = one.tell(one.ask(ct.Budget(gpu_seconds=50)), picture(200, 10, 10), ct.Cost(render=2)).row
+    totals = one.ledger.totals(one.row)
+    assert totals.gpu_seconds == 100 and totals.renders == 1
+    assert totals.by_kind["repair"] == 100 and totals.by_kind["render"] == 2
+    assert totals.money_by_kind(ct.Rates(per_second={"cuda": 0.5}))["repair"] == 50
+    attempt = one.ledger.attempts(row.id)[1]
+    assert attempt.cost is not None and (attempt.cost.repair, attempt.cost.device) == (100, "cuda:H100")
+    assert (row.cost.device, row.cost.gpu_seconds, row.cost.seconds["repair"]) == ("cpu", 100, 100)
+    assert bill_of([row], ct.Rates()).totals.seconds == totals.seconds
+    with pytest.raises(ct.BudgetSpent, match="of 50 GPU seconds"):
+        one.ask(ct.Budget(gpu_seconds=50))
+
+
+def test_the_first_of_two_deliveries_stands_also_where_only_it_was_repaired(made: Made) -> None:
+    first: list[ct.Told] = []
+
+    def late(seen: ct.Observed) -> float:  # the other worker delivers while this one inspects
+        if not first:
+            first.append(repairing.tell(ticket, picture(200, 10, 10)))
+        return float(seen.pixels[..., 0].mean())
+
+    repairing = made([channel("red", 0, 1)], Level("red", 0, 50))
+    ticket = repairing.ask()
+    second = made([FakeMetric("red", measures=late)]).tell(ticket, picture(150, 10, 10))
+    assert (first[0].row.state, first[0].row.attempt) == ("accepted", 1)
+    assert second.row == repairing.ledger.candidate(ticket.candidate)
+    assert second.report is not None and second.report["red"].value == 50
+    assert second.media is not None and next(iter(second.media.frames())).pixels[0, 0].tolist() == [50, 10, 10]
+
+
+def test_a_repair_whose_media_cannot_be_stored_is_not_accepted(shot: Callable[..., ct.Shot]) -> None:
+    one = shot(Level("red", 0, 50))
+    root = one.ledger.media.root
+    root.mkdir(exist_ok=True)
+    (root / WHOLE).write_text("no folder")
+    told = one.tell(one.ask(), picture(200, 10, 10))
+    attempt = one.ledger.attempts(told.candidate)[1]
+    assert (told.row.state, told.row.attempt, told.row.kept) == ("rejected", 0, False)
+    assert attempt.verdict is None and attempt.declined.startswith("what it made could not be stored: ")
+    assert told.report is not None and told.report["red"].value == 200 and one.ledger.kept(one.row) is None
+    assert told.row.cost.repair == 0.5

@@ -9,10 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 from continuity.records import Budget, Cost, Rates, State
+from continuity.records.rendering import KINDS
 from continuity.words import counted, duration, plain
 
 FORMAT = 1  # of a bill as JSON
-KINDS = tuple(Cost().seconds)  # render, decode, preview, score, repair
 RENDERS = "renders"  # kept beside the seconds, in full-render equivalents
 
 
@@ -75,7 +75,7 @@ class Totals:
 
 def amounts(cost: Cost) -> dict[tuple[str, str], float]:
     """What one told candidate adds to the totals, by (device, kind); kinds of no seconds are left out."""
-    added = {(cost.device, kind): seconds for kind, seconds in cost.seconds.items() if seconds}
+    added = {(device, kind): s for device, kinds in cost.by_device.items() for kind, s in kinds.items() if s}
     return {**added, (cost.device, RENDERS): cost.render_equivalents}
 
 

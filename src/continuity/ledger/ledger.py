@@ -220,7 +220,7 @@ class Ledger:
 
         A candidate that was given up as lost is taken all the same. ``report`` and ``media`` are of the render,
         ``attempts`` what repairs made of it: where the last one passes, its report decides. ``cost`` has the seconds
-        of all of them. ``previews`` is what a watch saw of the render.
+        of all of them, each on the device that spent them. ``previews`` is what a watch saw of the render.
 
         Raises:
             UsageError: a state that is not an end, or that does not follow from the verdict of the report.

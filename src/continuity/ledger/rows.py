@@ -71,7 +71,7 @@ class AttemptRow:
     """What was made of a candidate: attempt 0 is the render itself, the others are what repairs made or declined.
 
     ``repair`` names the repairs that made it, in order; ``fitted`` the metrics that they were fitted to. ``declined``
-    is why there is nothing to judge. ``cost`` is of this attempt alone, None of the render.
+    is why there is no verdict, also where there is a report. ``cost`` is of this attempt alone, None of the render.
     """
 
     attempt: int
@@ -182,7 +182,8 @@ def recipe(text: str) -> Recipe:
 
 def cost(text: str | None) -> Cost:
     """The cost of its JSON form; none yet where there is none."""
-    return Cost(**json.loads(text)) if text else Cost()
+    stored = json.loads(text) if text else {}
+    return Cost(**{**stored, "elsewhere": tuple(Cost(**one) for one in stored.get("elsewhere", ()))})
 
 
 def finite(value: float | None) -> float | None:

@@ -101,7 +101,7 @@ attempts = Table(
     Column("verdict", Text),
     Column("settings", Text),  # JSON
     Column("cost", Text),  # JSON
-    Column("declined", Text),  # why there are no media
+    Column("declined", Text),  # why there is no verdict
     sqlite_with_rowid=False,
 )
 

@@ -35,7 +35,11 @@ _ADD = _ADD.on_conflict_do_update(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What a repair made of a candidate, or why it declined. ``cost`` is of this attempt alone."""
+    """What a repair made of a candidate, or why it declined. ``cost`` is of this attempt alone.
+
+    A sentence in ``declined`` outweighs the report, where there is one: what passes by itself may have passed by
+    destroying what it mends, or could not be stored.
+    """
 
     repair: str  # the repairs that made it, in order
     fitted: tuple[str, ...]  # the metric keys that they were fitted to
@@ -45,6 +49,16 @@ class Attempt:
     report: Report | None = None
     media: StoredMedia | None = None
     declined: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it makes the candidate accepted."""
+        return self.verdict is Verdict.PASS
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """That of its report; None where it declined."""
+        return self.report.verdict if self.report is not None and not self.declined else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +85,7 @@ class Telling:
     @property
     def attempt(self) -> int:
         """The attempt that decides: the last repair where it passes, else 0, the render itself."""
-        last = self.attempts[-1].report if self.attempts else None
-        return len(self.attempts) if last is not None and last.verdict is Verdict.PASS else 0
+        return len(self.attempts) if self.attempts and self.attempts[-1].passed else 0
 
     @property
     def decided(self) -> Report | None:
@@ -194,7 +207,7 @@ def _attempt(
             "repair": rows.text(repaired.repair),
             "fitted": rows.dump(list(repaired.fitted)),
             "stream": repaired.stream,
-            "verdict": str(report.verdict) if report else None,
+            "verdict": str(repaired.verdict) if repaired.verdict else None,
             "settings": rows.dump(repaired.settings),
             "cost": rows.dump(repaired.cost.to_json()),
             "declined": rows.text(repaired.declined),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from continuity.errors import MediaError
+from continuity.errors import ContinuityError, MediaError
 from continuity.media.arrays import encode
 from continuity.media.frames import Frame, digest_of_pixels, frozen
 
@@ -63,15 +63,29 @@ class ChangedReel:
         return self._digest
 
     def decode(self, indices: Sequence[int]) -> Iterator[Frame]:
-        """Yield the changed frames at ascending ``indices``."""
+        """Yield the changed frames at ascending ``indices``.
+
+        Raises:
+            MediaError: a frame could not be read or changed, or came out in another size or type; names the frame.
+        """
         for frame in self._reel.decode(indices):
-            pixels = self._change(frame)
-            if pixels.shape != frame.pixels.shape or pixels.dtype != np.uint8:
-                raise MediaError(
-                    f"frame {frame.index} was wanted as uint8 of shape {frame.pixels.shape}, "
-                    f"what changes it gave {pixels.dtype} {pixels.shape}"
-                )
-            yield Frame(frame.index, frame.seconds, frozen(pixels))
+            yield Frame(frame.index, frame.seconds, frozen(self._changed(frame)))
+
+    def _changed(self, frame: Frame) -> NDArray[np.uint8]:
+        try:
+            pixels: object = self._change(frame)
+        except ContinuityError:
+            raise
+        except (Exception, SystemExit) as cause:  # it may be a plugin's, and is called long after that was guarded
+            raise MediaError(f"frame {frame.index} could not be changed: {type(cause).__name__}: {cause}") from cause
+        if not isinstance(pixels, np.ndarray):
+            raise MediaError(f"frame {frame.index}: what changes it gives an array, it gave {type(pixels).__name__}")
+        if pixels.shape != frame.pixels.shape or pixels.dtype != np.uint8:
+            raise MediaError(
+                f"frame {frame.index} was wanted as uint8 of shape {frame.pixels.shape}, "
+                f"what changes it gave {pixels.dtype} {pixels.shape}"
+            )
+        return pixels
 
     def save(self, target: Path) -> None:
         """Encode the frames losslessly to ``target``."""

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 
 from continuity.errors import UsageError
-from continuity.media import Media
+from continuity.media import Clip, Image, Media
 from continuity.records.measuring import Json
 
 MOST = 1e15  # what is more is no budget of this world
+KINDS = ("render", "decode", "preview", "score", "repair")  # of seconds
 
 
 class State(StrEnum):
@@ -35,7 +36,11 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Seconds by kind, on which device, and how far the render came. Money is derived, never stored alone."""
+    """Seconds by kind, on which device, and how far the render came. Money is derived, never stored alone.
+
+    What was spent on other devices, such as by a repair, is in ``elsewhere``, one cost per device; the seconds named
+    here are those on ``device``. All sums are over all devices.
+    """
 
     render: float = 0.0
     decode: float = 0.0
@@ -45,16 +50,25 @@ class Cost:
     device: str = "cpu"  # such as cpu, cuda:NVIDIA H100
     steps_run: int | None = None
     steps_planned: int | None = None
+    elsewhere: tuple[Cost, ...] = ()
 
     def __post_init__(self) -> None:
-        for kind, seconds in self.seconds.items():
+        if not isinstance(self.device, str):
+            raise UsageError(f"the device of a cost is text such as cpu or cuda:NVIDIA H100, got {self.device!r}")
+        for kind in KINDS:
+            seconds = getattr(self, kind)
             if not (math.isfinite(seconds) and seconds >= 0):
                 raise UsageError(f"a cost counts seconds from 0 up, got {kind} = {seconds}")
 
     @property
+    def by_device(self) -> Mapping[str, Mapping[str, float]]:
+        """Seconds by kind of each device, its own first."""
+        return {one.device: {kind: getattr(one, kind) for kind in KINDS} for one in (self, *self.elsewhere)}
+
+    @property
     def seconds(self) -> Mapping[str, float]:
         """Seconds by kind."""
-        return {k: getattr(self, k) for k in ("render", "decode", "preview", "score", "repair")}
+        return {kind: sum(getattr(one, kind) for one in (self, *self.elsewhere)) for kind in KINDS}
 
     @property
     def total(self) -> float:
@@ -64,7 +78,8 @@ class Cost:
     @property
     def gpu_seconds(self) -> float:
         """Seconds that a CUDA device was held: all but scoring, which may run elsewhere."""
-        return self.total - self.score if self.device.startswith("cuda") else 0.0
+        held = [kinds for device, kinds in self.by_device.items() if device.startswith("cuda")]
+        return sum(seconds for kinds in held for kind, seconds in kinds.items() if kind != "score")
 
     @property
     def render_equivalents(self) -> float:
@@ -74,18 +89,20 @@ class Cost:
         return min(1.0, self.steps_run / self.steps_planned)
 
     def __add__(self, other: Cost) -> Cost:
-        return replace(
-            self,
-            render=self.render + other.render,
-            decode=self.decode + other.decode,
-            preview=self.preview + other.preview,
-            score=self.score + other.score,
-            repair=self.repair + other.repair,
-        )
+        """The seconds of both, each on its device; device and steps are of the first."""
+        sums = {device: dict(kinds) for device, kinds in self.by_device.items()}
+        for device, kinds in other.by_device.items():
+            of_device = sums.setdefault(device, dict.fromkeys(KINDS, 0.0))
+            for kind, seconds in kinds.items():
+                of_device[kind] += seconds
+        own = sums.pop(self.device)
+        others = [replace(Cost(device=device), **kinds) for device, kinds in sums.items() if any(kinds.values())]  # type: ignore[arg-type]
+        return replace(self, elsewhere=tuple(others), **own)  # type: ignore[arg-type]
 
     def to_json(self) -> dict[str, Json]:
         """A plain mapping, without the fields that were not recorded."""
-        return {k: v for k, v in asdict(self).items() if v is not None}
+        own = {k: v for k, v in asdict(replace(self, elsewhere=())).items() if v is not None and k != "elsewhere"}
+        return {**own, "elsewhere": [one.to_json() for one in self.elsewhere]} if self.elsewhere else own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,11 +226,22 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repaired:
-    """Media that a repair has changed, what it cost, and the settings it used."""
+    """Media that a repair has changed, what it cost, and the settings it used.
+
+    All seconds of ``cost`` are counted as repair, on its device.
+    """
 
     media: Media
     cost: Cost
     settings: Mapping[str, Json] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.media, Image | Clip):
+            raise UsageError(f"a repair gives an Image or a Clip, got {type(self.media).__name__}")
+        if not isinstance(self.cost, Cost):
+            raise UsageError(f"a repair says what it cost as Cost(repair=seconds), got {self.cost!r}")
+        if not isinstance(self.settings, Mapping) or not all(isinstance(key, str) for key in self.settings):
+            raise UsageError(f"the settings of a repair are a mapping with text as keys, got {self.settings!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +249,10 @@ class Declined:
     """A repair that would not do; the reason is for people."""
 
     reason: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.reason, str) or not self.reason.strip():
+            raise UsageError(f"a repair that declines says why in words, got {self.reason!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,9 +89,10 @@ class Account:
 
     def add(self, row: CandidateRow, report: Report | None, words: Words) -> None:
         """Counts one candidate."""
-        for kind, amount in row.cost.seconds.items():
-            if amount:
-                self.seconds[row.cost.device, _part(row, kind)] += amount
+        for device, kinds in row.cost.by_device.items():
+            for kind, amount in kinds.items():
+                if amount:
+                    self.seconds[device, _part(row, kind)] += amount
         if row.state is State.ABORTED:
             self.spared += 1 - row.cost.render_equivalents
         for said in words.decisions:

@@ -198,7 +198,7 @@ class _Site:
                 if self._table:
                     self._table.add(row, report, words, number)
                 known.add(report)
-                attempts = self._ledger.attempts(row.id) if row.cost.repair else ()
+                attempts = self._ledger.attempts(row.id) if row.cost.seconds["repair"] else ()
                 cards.append(self._card(card_of(row, report, words, attempts)))
         for number, of_round in sorted(rounds.items()):
             of_round.bill = bill_of(rows[number], self._rates)

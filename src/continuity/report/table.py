@@ -99,7 +99,7 @@ def _rows(row: CandidateRow, report: Report | None, words: Words, number: int) -
         "device": row.cost.device,
         "render_equivalents": row.cost.render_equivalents,
         "render_seconds": row.cost.render,
-        "score_seconds": row.cost.score,
+        "score_seconds": row.cost.seconds["score"],
         "asked_at": row.asked_at,
         "told_at": row.told_at,
     }

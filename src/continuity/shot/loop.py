@@ -10,7 +10,7 @@ from typing import Any
 from continuity.errors import Aborted, ContinuityError, MissingPiece, RenderError, StorageFull, UsageError
 from continuity.gate import Gate
 from continuity.interfaces import Generator, LearningProposer, Proposer, Repair, Watch
-from continuity.ledger import CandidateRow, Features, Ledger, StoredMedia
+from continuity.ledger import Attempt, CandidateRow, Features, Ledger, StoredMedia
 from continuity.media import Clip, Media
 from continuity.observed import FrameFeatures
 from continuity.proposers import Seeds
@@ -164,10 +164,9 @@ class Shot:
         repaired = self._repaired(media, report)
         for one in repaired:
             cost = cost + one.attempt.cost
-        passed = bool(repaired) and repaired[-1].passed
         told = self._end(
             ticket,
-            State.ACCEPTED if passed else STATES[report.verdict],
+            STATES[report.verdict],
             recipe=recipe,
             cost=cost,
             report=report,
@@ -237,39 +236,59 @@ class Shot:
         previews: Previews | None = None,
         repaired: Sequence[mending.Tried] = (),
     ) -> Told:
-        """Stores media first, then the row that names them; the row is written also where they cannot be stored."""
-        failed: ContinuityError | None = None
-        stored: list[StoredMedia | None] = []
-        for made, judged in ((media, report), *((one.media, one.attempt.report) for one in repaired)):
-            stored.append(None)
-            try:
-                if made is not None:
-                    stored[-1] = self.ledger.media.put(made, full=judged is not None and worth_keeping(judged))
-            except ContinuityError as cause:
-                log.warning("the media of candidate %d could not be stored", ticket.index, exc_info=True)
-                failed = cause
-        attempts = [replace(one.attempt, media=kept) for one, kept in zip(repaired, stored[1:], strict=True)]
+        """Stores media first, then the row that names them; the row is written also where they cannot be stored.
+
+        A repair that passes makes it accepted, whatever ``state`` the render is in; not one whose media could not be
+        stored: nobody would ever see what was accepted.
+        """
+        kept, cause = self._put(ticket, media, report)
+        causes = [cause]
+        attempts: list[Attempt] = []
+        for one in repaired:
+            made, cause = self._put(ticket, one.media, one.attempt.report)
+            attempt = replace(one.attempt, media=made)
+            if attempt.passed and cause is not None:
+                attempt = replace(attempt, declined=f"what it made could not be stored: {cause}")
+            attempts.append(attempt)
+            causes.append(cause)
+        if attempts and attempts[-1].passed:
+            state = State.ACCEPTED
         recipe = recipe or ticket.recipe
         try:
-            self.ledger.tell(
+            first = self.ledger.tell(
                 ticket,
                 state,
                 recipe=replace(recipe, inputs={**ticket.recipe.inputs, **recipe.inputs}),
                 cost=cost or Cost(),
                 report=report,
                 error=error,
-                media=stored[0],
+                media=kept,
                 attempts=attempts,
                 previews=previews,
             )
         finally:
             self._beats.remove(ticket)
-        if isinstance(failed, StorageFull):
-            raise failed
+        for cause in causes:
+            if isinstance(cause, StorageFull):
+                raise cause
         row = self.ledger.candidate(ticket.candidate)
+        if not first:  # another worker delivered the same ticket meanwhile: its word stands
+            return recalled(self.ledger, row)
         if row.attempt:
             report, media = repaired[row.attempt - 1].attempt.report, repaired[row.attempt - 1].media
         return Told(row=row, report=report, media=media)
+
+    def _put(
+        self, ticket: Ticket, media: Media | None, report: Report | None
+    ) -> tuple[StoredMedia | None, ContinuityError | None]:
+        """Media as they are stored, and why they could not be; whole where it may have to be looked at."""
+        if media is None:
+            return None, None
+        try:
+            return self.ledger.media.put(media, full=report is not None and worth_keeping(report)), None
+        except ContinuityError as cause:
+            log.warning("the media of candidate %d could not be stored", ticket.index, exc_info=True)
+            return None, cause
 
     def _repaired(self, media: Media, report: Report) -> list[mending.Tried]:
         return mending.tried(

@@ -51,8 +51,8 @@ def render(generator: Generator, recipes: Sequence[Recipe], watch: Watch | None)
 
 def shared(cost: Cost, among: int) -> Cost:
     """An equal share of a cost."""
-    kinds = {kind: seconds / among for kind, seconds in cost.seconds.items()}
-    return replace(cost, **kinds)  # type: ignore[arg-type]
+    kinds = {kind: seconds / among for kind, seconds in cost.by_device[cost.device].items()}
+    return replace(cost, elsewhere=tuple(shared(one, among) for one in cost.elsewhere), **kinds)  # type: ignore[arg-type]
 
 
 def _results(given: object, wanted: int) -> list[Result]:
