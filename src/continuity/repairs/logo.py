@@ -18,13 +18,13 @@ from continuity.records import Cost, Declined, Finding, FrameMeasurement, Json, 
 from continuity.vision.homography import Matrix, axes_of, of_points, unstretched
 from continuity.vision.mark_drift import compare
 from continuity.vision.mark_pose import Found, refined
-from continuity.vision.mark_redraw import Setting, hanging, placed, redrawn, setting_of
+from continuity.vision.mark_redraw import Setting, cover_of, hanging, placed, redrawn, setting_of
 from continuity.vision.marks import Mark, Pyramid, corners, extent
 
 SMALLEST = 40.0  # px of the longer side
 OBLIQUE = 1.6  # ratio of the axes of the pose: a tilt of 51 degrees
 STRETCHED = 1.06  # ratio from which the pose itself is a fault, and is drawn without it
-COVERED = 0.2  # share of the mark
+COVERED = 0.15  # share of the mark as it is measured: what hides a quarter draws the pose in, and shows as 16 %
 CERTAIN = 0.45  # correlation of edges, coarse
 MOVED = 0.15  # residual
 SMOOTH = 1.5  # frames (sigma): what a mark moves by faster than that is the jitter of its finding
@@ -45,7 +45,8 @@ class LogoRepair:
     the mark is followed through every frame, its corners smoothed in time, its light and softness interpolated.
 
     Declines where the mark is absent, was not found in every measured frame, is smaller than 40 px, seen at more than
-    about 50 degrees, covered by more than a fifth, or sound but elsewhere than the layout has it.
+    about 50 degrees, covered by more than 15 % (what goes on beyond its outline lies over it, and so may a missing part
+    on a restless plate), or sound but elsewhere than the layout has it.
 
     With a ``place`` a still gets the artwork laid over what is there where the mark was not found: another one of the
     same outline. It declines where something would hang out from under it, as a smeared mark does.
@@ -102,6 +103,8 @@ class LogoRepair:
         redraw = _Redraw.over(media, mark, known)
         if (tilt := redraw.tilt) > OBLIQUE:
             return Declined(reason=f"{self.logo} is seen too obliquely ({tilt:.1f} : 1): render it again")
+        if redraw.cover > COVERED:
+            return Declined(reason=self._covered(redraw.cover))
         settings: dict[str, Json] = {**self.settings, "frames": len(redraw.corners)}
         if isinstance(media, Clip):
             made: Media = media.changed(lambda frame: redraw.pixels(frame, frame.pixels))
@@ -141,11 +144,14 @@ class LogoRepair:
             return f"{self.logo} is elsewhere than the layout has it, and its old place is not known: render it again"
         hidden = max(float(f.evidence["hidden"]) for f in measured)  # type: ignore[arg-type]
         if hidden > COVERED:
-            return f"{hidden:.0%} of {self.logo} is covered, at most {COVERED:.0%} can be mended: render it again"
+            return self._covered(hidden)
         small = min(float(f.evidence["px"]) for f in measured)  # type: ignore[arg-type]
         if small < SMALLEST:
             return f"{self.logo} is {small:.0f} px, at least {SMALLEST:.0f} px can be mended: render it again"
         return ""
+
+    def _covered(self, share: float) -> str:
+        return f"{share:.0%} of {self.logo} is covered, at most {COVERED:.0%} can be mended: render it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +162,7 @@ class _Redraw:
     corners: Doubles  # frames x 4 x 2
     looks: Mapping[int, Setting]
     tilt: float  # the largest ratio of the axes
+    cover: float  # the largest share of it that something lies over
 
     @classmethod
     def over(cls, media: Media, mark: Mark, known: Mapping[int, Doubles]) -> _Redraw:
@@ -166,7 +173,7 @@ class _Redraw:
         flat = np.stack([known[index].ravel() for index in measured])
         count = media.frame_count
         way = np.stack([np.interp(np.arange(count), measured, column) for column in flat.T], axis=1).reshape(-1, 4, 2)
-        looks, tilt = {}, 1.0
+        looks, tilt, cover = {}, 1.0, 0.0
         for frame in media.frames(Sampling(at_least=count)):
             pose, pyramid = _pose(mark, way[frame.index]), Pyramid(frame.pixels)
             if count > 1:
@@ -176,10 +183,12 @@ class _Redraw:
                 long, short = axes_of(pose)
                 tilt = max(tilt, long / short)
                 drift = compare(pyramid, mark, Found(pose, 1.0))
-                looks[frame.index] = setting_of(_floats(frame.pixels), mark, pose, drift)
+                picture = _floats(frame.pixels)
+                looks[frame.index] = setting_of(picture, mark, pose, drift)
+                cover = max(cover, cover_of(picture, mark, pose, drift))
         if count > 1:
             way = gaussian_filter1d(way, SMOOTH, axis=0, mode="nearest")
-        return cls(mark, way, looks, tilt)
+        return cls(mark, way, looks, tilt, cover)
 
     def pixels(self, frame: Frame, source: NDArray[Any]) -> NDArray[Any]:
         """The frame drawn anew, in the type of ``source``: what is not near the mark is untouched."""
