@@ -41,10 +41,14 @@ def lying_over(lab: Floats, art: Floats, alpha: Floats, long: float) -> Bits:
     found = np.zeros(alpha.shape, bool)
     if inner.sum() < ENOUGH or outer.sum() < ENOUGH:
         return found
-    gain, offset = light_of(art, lab, alpha, inner, 0.3)
-    expected = (art * gain + offset).astype(np.float32)
+    expected = art
+    for _ in range(3):  # the light as the better half of the mark has it: something may lie over the other
+        far = apart(expected, lab)
+        gain, offset = light_of(art, lab, alpha, inner & (far <= np.median(far[inner])), 0.3)
+        expected = (art * gain + offset).astype(np.float32)
     fine = max(1, round(long / 60))
     wrong = ndimage.binary_opening((apart(expected, lab) > OFF) & inner, iterations=fine)
+    wrong = ndimage.binary_closing(wrong, iterations=2 * fine) & inner  # a cover of many colours is one all the same
     for part in _parts(lab, wrong, inner, outer, fine):
         if part.sum() >= LEAST * inner.sum() and _edged(lab, part, inner, outer, long):
             found |= part
