@@ -213,9 +213,10 @@ def test_a_mark_that_moved_is_declined(gate: ct.Gate) -> None:
     assert isinstance(found, Declined) and "elsewhere" in found.reason
 
 
-def test_it_needs_a_name() -> None:
+@pytest.mark.parametrize("name", ["", " ", 3, None, b"acme"])
+def test_it_needs_a_name(name: object) -> None:
     with pytest.raises(ct.UsageError, match="name of an enrolled logo"):
-        ct.LogoRepair(" ")
+        ct.LogoRepair(name)  # type: ignore[arg-type]
 
 
 LAYOUT = (150 / 420, 90 / 300, SIDE / 420)
@@ -256,6 +257,10 @@ def test_what_would_hang_out_is_left(gate: ct.Gate) -> None:
     assert "outline" in made.reason
 
 
-def test_a_place_is_inside_the_frame() -> None:
-    with pytest.raises(ct.UsageError, match="place"):
-        ct.LogoRepair("acme", place=(0.2, 1.4, 0.1))
+@pytest.mark.parametrize(
+    "place",
+    [(0.2, 1.4, 0.1), 5, ("a", 0, 1), "abc", (0.1, 0.1), (0.1, 0.1, 0.2, 0.3), (float("nan"), 0, 1), (0, 0, True)],
+)
+def test_a_place_is_inside_the_frame(place: object) -> None:
+    with pytest.raises(ct.UsageError, match="a place is"):
+        ct.LogoRepair("acme", place=place)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from continuity.errors import UsageError
 from continuity.identity import Identity
 from continuity.media import Clip, Frame, Image, Media, Sampling
 from continuity.records import Cost, Declined, Finding, FrameMeasurement, Json, Repaired, Report, Status, Verdict
+from continuity.repairs.written import lost, still_of
 from continuity.vision.homography import Matrix, axes_of, of_points, unstretched
 from continuity.vision.mark_drift import compare
 from continuity.vision.mark_pose import Found, refined
@@ -44,6 +45,9 @@ class LogoRepair:
     it, with the plate carried on over old ink beside it. A stretched mark is drawn without the stretch. In a clip
     the mark is followed through every frame, its corners smoothed in time, its light and softness interpolated.
 
+    Media with transparent parts or a colour space of their own (OpenEXR) are declined: what is written is sRGB without
+    alpha. The notes of other media are carried over.
+
     Declines where the mark is absent, was not found in every measured frame, is smaller than 40 px, seen at more than
     about 50 degrees, covered by more than 15 % (what goes on beyond its outline lies over it, and so may a missing part
     on a restless plate), or sound but elsewhere than the layout has it.
@@ -63,12 +67,11 @@ class LogoRepair:
     place: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
-        if not self.logo.strip():
-            raise UsageError("LogoRepair needs the name of an enrolled logo, got an empty one")
-        place = self.place
-        if place is not None and not (len(place) == 3 and all(0 <= one < 1 for one in place[:2]) and 0 < place[2] <= 1):
+        if not isinstance(self.logo, str) or not self.logo.strip():
+            raise UsageError(f"LogoRepair needs the name of an enrolled logo, got {self.logo!r}")
+        if self.place is not None and not _inside(self.place):
             raise UsageError(
-                f"a place is left edge, top edge and width as shares of the frame from 0 to 1, got {place!r}"
+                f"a place is left edge, top edge and width as shares of the frame from 0 to 1, got {self.place!r}"
             )
 
     @property
@@ -87,6 +90,8 @@ class LogoRepair:
         finding = next((f for f in report if f.key == self.keys[0]), None)
         if finding is None or finding.verdict is Verdict.PASS or finding.status is Status.SKIPPED:
             return Declined(reason=f"{self.logo} was not found to be off: there is nothing to mend")
+        if said := lost(media):
+            return Declined(reason=said)
         measured = list(finding.measurement.frames) or [_only(finding)]
         mark = Mark(identity.features(SPACE)[f"logo/{self.logo}"])
         if said := self._unfit(measured):
@@ -109,11 +114,8 @@ class LogoRepair:
         if isinstance(media, Clip):
             made: Media = media.changed(lambda frame: redraw.pixels(frame, frame.pixels))
         else:
-            (frame,), deep = media.frames(), media.deep
-            if deep is None:
-                made = Image.from_array(redraw.pixels(frame, frame.pixels))
-            else:
-                made = Image.from_deep(redraw.pixels(frame, deep))
+            (frame,) = media.frames()
+            made = still_of(redraw.pixels(frame, frame.pixels if media.deep is None else media.deep), media)
         return Repaired(media=made, cost=Cost(repair=time.perf_counter() - began), settings=settings)
 
     def _laid(self, media: Image, mark: Mark) -> Image | None:
@@ -226,6 +228,15 @@ def _traced(pyramid: Pyramid, mark: Mark, box: Doubles) -> Found:
     ]
     coarse = refined(pyramid, outline, starts, extent(mark, SIDE), 2 * BLUR, (2, 4))[:3]
     return refined(pyramid, outline, coarse, extent(mark, SIDE), BLUR, (4, 4))[0]
+
+
+def _inside(place: Any) -> bool:
+    """Whether it is three numbers: left and top edge inside the frame, and a width that the frame has."""
+    if not (isinstance(place, tuple | list) and len(place) == 3):
+        return False
+    if not all(isinstance(one, int | float | np.number) and not isinstance(one, bool) for one in place):
+        return False
+    return 0 <= place[0] < 1 and 0 <= place[1] < 1 and 0 < place[2] <= 1
 
 
 def _pose(mark: Mark, box: Doubles) -> Matrix:
