@@ -236,7 +236,7 @@ def _inside(place: Any) -> bool:
         return False
     if not all(isinstance(one, int | float | np.number) and not isinstance(one, bool) for one in place):
         return False
-    return 0 <= place[0] < 1 and 0 <= place[1] < 1 and 0 < place[2] <= 1
+    return bool(0 <= place[0] < 1 and 0 <= place[1] < 1 and 0 < place[2] <= 1)
 
 
 def _pose(mark: Mark, box: Doubles) -> Matrix:

@@ -44,7 +44,8 @@ def lying_over(lab: Floats, art: Floats, alpha: Floats, long: float) -> Bits:
     expected = art
     for _ in range(3):  # the light as the better half of the mark has it: something may lie over the other
         far = apart(expected, lab)
-        gain, offset = light_of(art, lab, alpha, inner & (far <= np.median(far[inner])), 0.3)
+        better = inner & (far <= np.median(far[inner]))
+        gain, offset = light_of(art, lab, alpha, better.astype(np.float32), 0.3)
         expected = (art * gain + offset).astype(np.float32)
     fine = max(1, round(long / 60))
     wrong = ndimage.binary_opening((apart(expected, lab) > OFF) & inner, iterations=fine)
