@@ -49,3 +49,36 @@ def test_it_is_read_back() -> None:
     for wrong in ({}, {"slope": 1, "offset": 1, "power": 1, "saturation": 1}, {**STRONG.to_json(), "saturation": "x"}):
         with pytest.raises(UsageError, match="a CDL was wanted"):
             CDL.of(wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"slope": "123"},
+        {"slope": [1, 1, 1, 1], "offset": [0, 0]},
+        {"offset": [0, 0]},
+        {"power": ["1", "1", "1"]},
+        {"slope": [True, True, True]},
+        {"slope": {"r": 1, "g": 1, "b": 1}},
+        {"saturation": "1"},
+        {"saturation": True},
+        {"offset": [float("nan"), 0, 0]},
+        {"slope": [10**400, 1, 1]},
+    ],
+)
+def test_what_is_not_three_numbers_is_not_read(wrong: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="a CDL was wanted"):
+        CDL.of({**STRONG.to_json(), **wrong})
+
+
+def test_settings_that_are_no_mapping_are_not_read() -> None:
+    with pytest.raises(UsageError, match="a CDL was wanted"):
+        CDL.of(["slope"])  # type: ignore[arg-type]
+
+
+def test_a_cdl_makes_finite_values() -> None:
+    for wrong in ({"slope": (1e300,) * 3, "power": (50.0,) * 3}, {"slope": (1e30,) * 3, "power": (2.0,) * 3}):
+        with pytest.raises(UsageError, match="finite values"):
+            CDL(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="three finite numbers each"):
+        CDL(slope=(1.0, 1.0, 1.0, 1.0), offset=(0.0, 0.0))  # type: ignore[arg-type]

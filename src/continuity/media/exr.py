@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from continuity.errors import MediaError, MissingDependency
 from continuity.media.files import shown, translated
 from continuity.media.formats import require_clip_size
-from continuity.media.frames import MATTE
+from continuity.media.frames import MATTE, TRANSPARENT
 from continuity.media.spaces import EXTRA, Space, to_srgb
 
 _AGAIN = "render or copy it again"
@@ -106,7 +106,7 @@ def decode(content: bytes, space: Space, path: str | os.PathLike[str]) -> tuple[
     if found.alpha is not None:
         alpha = np.clip(canvas[..., -1], 0, 1)
         if alpha.min() < 1:
-            notes.append(f"transparent parts are measured over middle grey (sRGB {MATTE})")
+            notes.append(TRANSPARENT)
         else:
             alpha = None
     encoded = to_srgb(colours, alpha, space, MATTE)

@@ -17,6 +17,7 @@ from continuity.errors import MediaError, UsageError
 # Where a picture is transparent it shows whatever lies behind, which nobody knows. Black or white would pull the
 # grade towards dark or bright, so the measuring copy shows middle grey: sRGB 119 is CIELAB L* = 50, a* = b* = 0.
 MATTE = 119
+TRANSPARENT = f"transparent parts are measured over middle grey (sRGB {MATTE})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -70,7 +70,7 @@ class Image:
         return cls(None, checked(array), tuple(notes))
 
     @classmethod
-    def from_deep(cls, array: NDArray[np.uint16]) -> Image:
+    def from_deep(cls, array: NDArray[np.uint16], *, notes: tuple[str, ...] = ()) -> Image:
         """Make a picture from HxWx3 uint16 sRGB. The array is copied; the source is a PNG of 16 bits a channel.
 
         Raises:
@@ -78,7 +78,7 @@ class Image:
         """
         if array.dtype != np.uint16:
             raise MediaError(f"a picture of 16 bits a channel has to be uint16, not {array.dtype}")
-        image = cls.from_array(rounded(array), notes=("16 bits a channel, reduced to 8 for measuring",))
+        image = cls.from_array(rounded(array), notes=(*notes, "16 bits a channel, reduced to 8 for measuring"))
         image._deep = array.copy()
         return image
 

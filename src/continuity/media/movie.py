@@ -17,7 +17,7 @@ from continuity.errors import ContinuityError, MediaError
 from continuity.media.colour import colour_of, display_matrix, to_srgb, turned
 from continuity.media.files import SourceFile, reason, shown, translated
 from continuity.media.formats import Format, require_clip_size, suffix_of
-from continuity.media.frames import Frame
+from continuity.media.frames import TRANSPARENT, Frame
 from continuity.media.restarts import Restarts
 from continuity.media.structure import missing_bytes
 
@@ -150,8 +150,8 @@ class Movie:
             raise self._broken(index, f"its size changes to {frame.width}x{frame.height}")
         with translated("read", self.source.path, AGAIN):
             pixels, transparent = to_srgb(frame, self._colour, reformatter)  # type: ignore[arg-type]
-        if transparent and _TRANSPARENT not in self._notes:
-            self._notes.append(_TRANSPARENT)
+        if transparent and TRANSPARENT not in self._notes:
+            self._notes.append(TRANSPARENT)
         seconds = float((self._times[index] - self._times[0]) * self._time_base)
         return Frame(index, seconds, turned(pixels, self._turn))
 
@@ -221,9 +221,6 @@ class Movie:
         if average and abs(average / measured - 1) < Fraction(1, 100):
             return average
         return measured
-
-
-_TRANSPARENT = "transparent parts are measured over middle grey (sRGB 119)"
 
 
 def _pictures(container: InputContainer) -> Iterator[VideoStream]:

@@ -24,6 +24,7 @@ VARIABLE = "CONTINUITY_COLORSPACE"
 ASKED = f"colorspace=, --colorspace or ${VARIABLE}"
 # Pinned: what the newest one calls default moves with each release of OpenColorIO, and numbers would move with it.
 BUILTIN: Final = "ocio://studio-config-v4.0.0_aces-v2.0_ocio-v2.5"
+READ_AS = "colours read as"  # how the note of a picture with a space of its own begins
 SRGB, LINEAR = "srgb_rec709_scene", "lin_rec709_scene"
 _SAME_PRIMARIES = 0.0015  # files hold what somebody rounded to three digits
 
@@ -60,7 +61,7 @@ class Space:
     @property
     def note(self) -> str:
         """One line for reports."""
-        return f"colours read as {self.name} (said by {self.said_by}), without tone mapping"
+        return f"{READ_AS} {self.name} (said by {self.said_by}), without tone mapping"
 
     def digest(self, source: str) -> str:
         """The digest of a source as it is read: the source's own, unless its space was told from outside."""

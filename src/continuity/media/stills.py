@@ -15,7 +15,7 @@ from continuity.errors import MediaError
 from continuity.media import exr
 from continuity.media.files import SourceFile, shown, translated
 from continuity.media.formats import Format, sniff
-from continuity.media.frames import frozen, over_matte
+from continuity.media.frames import TRANSPARENT, frozen, over_matte
 from continuity.media.icc import needs_no_profile, to_srgb
 from continuity.media.pillow import open_pillow, strict_pillow
 from continuity.media.sixteen import rounded, sixteen_bits
@@ -165,7 +165,7 @@ def _from_eight_bits(
     if has_alpha:
         rgb, transparent = over_matte(np.concatenate([rgb, array[..., -1:]], axis=2))
         if transparent:
-            notes = (*notes, "transparent parts are measured over middle grey (sRGB 119)")
+            notes = (*notes, TRANSPARENT)
     return rgb, notes
 
 

@@ -15,16 +15,17 @@ from continuity.errors import UsageError
 from continuity.identity import Identity
 from continuity.media import Clip, Frame, Image, Media, Sampling
 from continuity.records import Cost, Declined, Finding, FrameMeasurement, Json, Repaired, Report, Status, Verdict
+from continuity.repairs.written import lost, still_of
 from continuity.vision.homography import Matrix, axes_of, of_points, unstretched
 from continuity.vision.mark_drift import compare
 from continuity.vision.mark_pose import Found, refined
-from continuity.vision.mark_redraw import Setting, hanging, placed, redrawn, setting_of
+from continuity.vision.mark_redraw import Setting, cover_of, hanging, placed, redrawn, setting_of
 from continuity.vision.marks import Mark, Pyramid, corners, extent
 
 SMALLEST = 40.0  # px of the longer side
 OBLIQUE = 1.6  # ratio of the axes of the pose: a tilt of 51 degrees
 STRETCHED = 1.06  # ratio from which the pose itself is a fault, and is drawn without it
-COVERED = 0.2  # share of the mark
+COVERED = 0.15  # share of the mark as it is measured: what hides a quarter draws the pose in, and shows as 16 %
 CERTAIN = 0.45  # correlation of edges, coarse
 MOVED = 0.15  # residual
 SMOOTH = 1.5  # frames (sigma): what a mark moves by faster than that is the jitter of its finding
@@ -44,8 +45,12 @@ class LogoRepair:
     it, with the plate carried on over old ink beside it. A stretched mark is drawn without the stretch. In a clip
     the mark is followed through every frame, its corners smoothed in time, its light and softness interpolated.
 
+    Media with transparent parts or a colour space of their own (OpenEXR) are declined: what is written is sRGB without
+    alpha. The notes of other media are carried over.
+
     Declines where the mark is absent, was not found in every measured frame, is smaller than 40 px, seen at more than
-    about 50 degrees, covered by more than a fifth, or sound but elsewhere than the layout has it.
+    about 50 degrees, covered by more than 15 % (what goes on beyond its outline lies over it, and so may a missing part
+    on a restless plate), or sound but elsewhere than the layout has it.
 
     With a ``place`` a still gets the artwork laid over what is there where the mark was not found: another one of the
     same outline. It declines where something would hang out from under it, as a smeared mark does.
@@ -62,12 +67,11 @@ class LogoRepair:
     place: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
-        if not self.logo.strip():
-            raise UsageError("LogoRepair needs the name of an enrolled logo, got an empty one")
-        place = self.place
-        if place is not None and not (len(place) == 3 and all(0 <= one < 1 for one in place[:2]) and 0 < place[2] <= 1):
+        if not isinstance(self.logo, str) or not self.logo.strip():
+            raise UsageError(f"LogoRepair needs the name of an enrolled logo, got {self.logo!r}")
+        if self.place is not None and not _inside(self.place):
             raise UsageError(
-                f"a place is left edge, top edge and width as shares of the frame from 0 to 1, got {place!r}"
+                f"a place is left edge, top edge and width as shares of the frame from 0 to 1, got {self.place!r}"
             )
 
     @property
@@ -86,6 +90,8 @@ class LogoRepair:
         finding = next((f for f in report if f.key == self.keys[0]), None)
         if finding is None or finding.verdict is Verdict.PASS or finding.status is Status.SKIPPED:
             return Declined(reason=f"{self.logo} was not found to be off: there is nothing to mend")
+        if said := lost(media):
+            return Declined(reason=said)
         measured = list(finding.measurement.frames) or [_only(finding)]
         mark = Mark(identity.features(SPACE)[f"logo/{self.logo}"])
         if said := self._unfit(measured):
@@ -102,15 +108,14 @@ class LogoRepair:
         redraw = _Redraw.over(media, mark, known)
         if (tilt := redraw.tilt) > OBLIQUE:
             return Declined(reason=f"{self.logo} is seen too obliquely ({tilt:.1f} : 1): render it again")
+        if redraw.cover > COVERED:
+            return Declined(reason=self._covered(redraw.cover))
         settings: dict[str, Json] = {**self.settings, "frames": len(redraw.corners)}
         if isinstance(media, Clip):
             made: Media = media.changed(lambda frame: redraw.pixels(frame, frame.pixels))
         else:
-            (frame,), deep = media.frames(), media.deep
-            if deep is None:
-                made = Image.from_array(redraw.pixels(frame, frame.pixels))
-            else:
-                made = Image.from_deep(redraw.pixels(frame, deep))
+            (frame,) = media.frames()
+            made = still_of(redraw.pixels(frame, frame.pixels if media.deep is None else media.deep), media)
         return Repaired(media=made, cost=Cost(repair=time.perf_counter() - began), settings=settings)
 
     def _laid(self, media: Image, mark: Mark) -> Image | None:
@@ -141,11 +146,14 @@ class LogoRepair:
             return f"{self.logo} is elsewhere than the layout has it, and its old place is not known: render it again"
         hidden = max(float(f.evidence["hidden"]) for f in measured)  # type: ignore[arg-type]
         if hidden > COVERED:
-            return f"{hidden:.0%} of {self.logo} is covered, at most {COVERED:.0%} can be mended: render it again"
+            return self._covered(hidden)
         small = min(float(f.evidence["px"]) for f in measured)  # type: ignore[arg-type]
         if small < SMALLEST:
             return f"{self.logo} is {small:.0f} px, at least {SMALLEST:.0f} px can be mended: render it again"
         return ""
+
+    def _covered(self, share: float) -> str:
+        return f"{share:.0%} of {self.logo} is covered, at most {COVERED:.0%} can be mended: render it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +164,7 @@ class _Redraw:
     corners: Doubles  # frames x 4 x 2
     looks: Mapping[int, Setting]
     tilt: float  # the largest ratio of the axes
+    cover: float  # the largest share of it that something lies over
 
     @classmethod
     def over(cls, media: Media, mark: Mark, known: Mapping[int, Doubles]) -> _Redraw:
@@ -166,7 +175,7 @@ class _Redraw:
         flat = np.stack([known[index].ravel() for index in measured])
         count = media.frame_count
         way = np.stack([np.interp(np.arange(count), measured, column) for column in flat.T], axis=1).reshape(-1, 4, 2)
-        looks, tilt = {}, 1.0
+        looks, tilt, cover = {}, 1.0, 0.0
         for frame in media.frames(Sampling(at_least=count)):
             pose, pyramid = _pose(mark, way[frame.index]), Pyramid(frame.pixels)
             if count > 1:
@@ -176,10 +185,12 @@ class _Redraw:
                 long, short = axes_of(pose)
                 tilt = max(tilt, long / short)
                 drift = compare(pyramid, mark, Found(pose, 1.0))
-                looks[frame.index] = setting_of(_floats(frame.pixels), mark, pose, drift)
+                picture = _floats(frame.pixels)
+                looks[frame.index] = setting_of(picture, mark, pose, drift)
+                cover = max(cover, cover_of(picture, mark, pose, drift))
         if count > 1:
             way = gaussian_filter1d(way, SMOOTH, axis=0, mode="nearest")
-        return cls(mark, way, looks, tilt)
+        return cls(mark, way, looks, tilt, cover)
 
     def pixels(self, frame: Frame, source: NDArray[Any]) -> NDArray[Any]:
         """The frame drawn anew, in the type of ``source``: what is not near the mark is untouched."""
@@ -217,6 +228,15 @@ def _traced(pyramid: Pyramid, mark: Mark, box: Doubles) -> Found:
     ]
     coarse = refined(pyramid, outline, starts, extent(mark, SIDE), 2 * BLUR, (2, 4))[:3]
     return refined(pyramid, outline, coarse, extent(mark, SIDE), BLUR, (4, 4))[0]
+
+
+def _inside(place: Any) -> bool:
+    """Whether it is three numbers: left and top edge inside the frame, and a width that the frame has."""
+    if not (isinstance(place, tuple | list) and len(place) == 3):
+        return False
+    if not all(isinstance(one, int | float | np.number) and not isinstance(one, bool) for one in place):
+        return False
+    return bool(0 <= place[0] < 1 and 0 <= place[1] < 1 and 0 < place[2] <= 1)
 
 
 def _pose(mark: Mark, box: Doubles) -> Matrix:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from continuity.errors import UsageError
 
 LUMA = (0.2126, 0.7152, 0.0722)  # Rec.709, as the standard has it
+FARTHEST = 4.0  # a coded value that camera data may reach: what a CDL makes of it has to be a number
+MOST = float(np.finfo(np.float64).max)
 ROWS = 65536  # pixels worked on at once: they stay in the cache
 
 Triple = tuple[float, float, float]
@@ -32,22 +34,40 @@ class CDL:
     saturation: float = 1.0
 
     def __post_init__(self) -> None:
+        triples = (self.slope, self.offset, self.power)
+        if not all(isinstance(one, tuple) and len(one) == 3 and all(map(_finite, one)) for one in triples) or not (
+            _finite(self.saturation)
+        ):
+            raise UsageError(f"a CDL has three finite numbers each of slope, offset and power, got {self}")
         numbers = (*self.slope, *self.offset, *self.power, self.saturation)
-        if len(numbers) != 10 or not all(np.isfinite(numbers)):
-            raise UsageError(f"a CDL has three finite numbers each of slope, offset and power, got {numbers}")
         if min(*self.slope, self.saturation) < 0 or min(self.power) <= 0:
             raise UsageError(f"a CDL has slopes and a saturation from 0 up and powers above 0, got {numbers}")
+        with np.errstate(all="ignore"):
+            ends = self.of_colours(np.array([[0.0] * 3, [1.0] * 3, [FARTHEST] * 3]))
+        if not (np.abs(ends) <= np.finfo(np.float32).max).all():
+            raise UsageError(f"a CDL makes finite values of those up to {FARTHEST:g}, got {numbers}")
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> CDL:
-        """The CDL of its plain mapping, such as the settings of an attempt in the ledger; other keys are let be."""
+        """The CDL of its plain mapping, such as the settings of an attempt in the ledger; other keys are let be.
+
+        Raises:
+            UsageError: slope, offset or power is no sequence of 3 finite numbers, the saturation is none, or they are
+                no CDL.
+        """
         try:
-            slope, offset, power = (tuple(float(v) for v in settings[n]) for n in ("slope", "offset", "power"))
-            return cls(slope=slope, offset=offset, power=power, saturation=float(settings["saturation"]))  # type: ignore[arg-type]
-        except (KeyError, TypeError, ValueError) as cause:
+            triples = [settings[name] for name in ("slope", "offset", "power")]
+            saturation = settings["saturation"]
+        except (KeyError, TypeError):
+            triples, saturation = [], None
+        if not _finite(saturation) or not all(
+            isinstance(one, list | tuple) and len(one) == 3 and all(map(_finite, one)) for one in triples
+        ):
             raise UsageError(
                 f"a CDL was wanted as slope, offset, power (3 numbers each) and saturation, got {settings!r}"
-            ) from cause
+            )
+        slope, offset, power = ((float(r), float(g), float(b)) for r, g, b in triples)
+        return cls(slope=slope, offset=offset, power=power, saturation=float(saturation))
 
     def to_json(self) -> dict[str, Any]:
         """A plain mapping."""
@@ -86,3 +106,8 @@ class CDL:
                 plane += luma
                 out[first : first + ROWS, c] = np.clip(plane, 0, top, out=plane)
         return out.reshape(pixels.shape)
+
+
+def _finite(value: Any) -> TypeGuard[float]:
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return number and bool(-MOST <= value <= MOST)  # NaN is in no interval

@@ -15,6 +15,7 @@ from scipy import ndimage
 from continuity.vision.colour import lab_of, srgb_of
 from continuity.vision.edges import premultiplied, smooth
 from continuity.vision.homography import Matrix, projected
+from continuity.vision.mark_cover import lying_over
 from continuity.vision.mark_drift import Drift
 from continuity.vision.mark_light import apart, blurred, light_of, plate_of
 from continuity.vision.marks import Mark, corners, extent, plane_to_patch, shape_of
@@ -70,7 +71,7 @@ def setting_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> Setti
     alpha = scene.art[..., 3]
     lab = lab_of(np.clip(scene.seen, 0, 1))
     inner = (smooth(alpha, max(drift.blur, 0.3)) > 0.97).astype(np.float32)
-    inner *= 1 - np.maximum(_covered(mark, pose, drift, scene), _crossing(scene, lab))
+    inner *= 1 - _over(mark, pose, drift, scene, lab)
     gain, offset = np.ones(3), np.zeros(3)  # strokes so thin that the plate shines through tell nothing of the light
     if inner.sum() >= ENOUGH:
         gain, offset = light_of(_straight(scene.art), lab, alpha, inner, max(drift.blur, 0.3))
@@ -80,12 +81,20 @@ def setting_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> Setti
     return Setting(gain, offset, max(SHARP, blur), _grain(scene))
 
 
+def cover_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> float:
+    """Share of the mark at its place in a picture (H x W x 3, sRGB in [0, 1]) that something lies over."""
+    scene = _scene(picture, mark, pose)
+    alpha = scene.art[..., 3]
+    over = _over(mark, pose, drift, scene, lab_of(np.clip(scene.seen, 0, 1)))
+    return float((over * alpha).sum()) / max(float(alpha.sum()), 1e-6)
+
+
 def redrawn(picture: Floats, mark: Mark, pose: Matrix, drift: Drift, setting: Setting, seed: int) -> Floats:
     """A copy of the picture (H x W x 3, sRGB in [0, 1]) with the artwork in place of the mark that is there."""
     scene = _scene(picture, mark, pose)
     alpha = scene.art[..., 3]
     lab = lab_of(np.clip(scene.seen, 0, 1))
-    covered = np.maximum(_covered(mark, pose, drift, scene), _crossing(scene, lab))
+    covered = _over(mark, pose, drift, scene, lab)
     old = _old_ink(lab, alpha, covered, scene.long) if _reaches_out(drift) else np.zeros_like(alpha)
     soft = 2.5 * drift.blur if drift.kinds.blurred > 0.15 else setting.blur  # how far the old outline spreads
     rim = ndimage.grey_dilation(alpha, size=2 * round(1 + soft) + 1)
@@ -184,6 +193,12 @@ def _filled(seen: Floats, mask: Floats, size: int) -> Floats:
     close = blurred(seen[tuple(nearest)], 0.8)
     share = np.clip(deep / max(4.0, size / 20), 0, 1)[..., None].astype(np.float32)
     return np.asarray(close * (1 - share) + plate_of(seen, mask, size) * share, np.float32)
+
+
+def _over(mark: Mark, pose: Matrix, drift: Drift, scene: _Scene, lab: Floats) -> Floats:
+    """What lies over the mark, in [0, 1], whichever way it shows."""
+    beyond = lying_over(lab, _straight(scene.art), scene.art[..., 3], scene.long).astype(np.float32)
+    return np.maximum(beyond, np.maximum(_covered(mark, pose, drift, scene), _crossing(scene, lab)))
 
 
 def _covered(mark: Mark, pose: Matrix, drift: Drift, scene: _Scene) -> Floats:

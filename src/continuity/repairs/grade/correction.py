@@ -15,6 +15,7 @@ from continuity.backends.ocio import GradingSpace, grading_space
 from continuity.errors import UsageError
 from continuity.media import Clip, Image, Media, write_atomic
 from continuity.records import Json
+from continuity.repairs.written import lost, still_of
 from continuity.vision.cdl import CDL
 from continuity.vision.cdl_files import cc_text, cube_text
 
@@ -83,18 +84,18 @@ class Correction:
     def of_media(self, media: Media) -> Media:
         """A picture after the correction, in 16 bits where it has them; frames of a clip when they are asked for.
 
+        The notes of the media are carried over. What is written is sRGB without alpha.
+
         Raises:
-            UsageError: neither a picture nor a clip.
+            UsageError: neither a picture nor a clip, or one with transparent parts or a colour space of its own
+                (OpenEXR).
         """
+        if isinstance(media, Clip | Image) and (said := lost(media)):
+            raise UsageError(f"{media!r} cannot be corrected here: {said}")
         if isinstance(media, Clip):
             return media.changed(lambda frame: self.of_pixels(frame.pixels))
         if isinstance(media, Image):
-            deep = media.deep
-            return (
-                Image.from_array(self.of_pixels(media.pixels))
-                if deep is None
-                else Image.from_deep(self.of_pixels(deep))
-            )
+            return still_of(self.of_pixels(media.pixels if media.deep is None else media.deep), media)
         raise UsageError(f"a picture or a clip was wanted, got {media!r}: open it with ct.open_media(path)")
 
     def save(self, path: str | os.PathLike[str]) -> None:

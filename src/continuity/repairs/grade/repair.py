@@ -17,6 +17,7 @@ from continuity.interfaces import Pixels
 from continuity.media import Media, Sampling
 from continuity.records import Cost, Declined, Finding, Json, Repaired, Report, Verdict
 from continuity.repairs.grade.correction import Correction
+from continuity.repairs.written import lost
 from continuity.vision.cdl import CDL
 from continuity.vision.cdl_fit import Anchor, fit_cdl, same
 from continuity.vision.colour import reduced_lab
@@ -45,6 +46,9 @@ class GradeRepair:
     display-referred code values, or in ACEScct where an OCIO config is given. The settings of the attempt in the ledger
     are the CDL and its space; :meth:`Correction.of` makes a correction of them, which ``save`` writes as ``.cc`` or
     ``.cube``.
+
+    Media with transparent parts or a colour space of their own (OpenEXR) are declined: what is written is sRGB without
+    alpha. The notes of other media are carried over.
 
     Declines where nothing of the references is seen again, where the picture is black and white and the references are
     not, where a slope, power or saturation beyond 0.5 to 2 or an offset beyond 0.2 would be needed, where more than 2 %
@@ -83,6 +87,8 @@ class GradeRepair:
         if finding is None or finding.verdict is not Verdict.FAIL:
             return Declined(reason="the grade was not found to be off: there is nothing to mend")
         frames = [frame.pixels for frame in media.frames(Sampling())]
+        if said := lost(media):
+            return Declined(reason=said)
         pairs = _pairs(frames, identity)
         space = grading_space(self.config, self.display) if self.config else None
         into, out_of = (space.graded, space.shown) if space else (same, same)
