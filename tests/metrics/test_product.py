@@ -104,7 +104,6 @@ def test_too_little_to_compare_is_no_evidence_of_the_same_colour() -> None:
     assert _recoloured(RED, cut, corner, PLACES) == pytest.approx(0, abs=0.5)
     corner[:, 3:] = False
     assert _recoloured(RED, cut, corner, PLACES) is None
-    assert _recoloured(RED * np.nan, cut, np.ones((60, 60), bool), PLACES) is None
 
 
 def test_outside_the_frame_is_told_by_the_pose_not_by_black(coffee: np.ndarray) -> None:

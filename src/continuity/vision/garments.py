@@ -74,7 +74,7 @@ class Worn:
     def front(self) -> Labs:
         """Colours of the clothes about the middle (n x 3 CIELAB, at most 2000): a tie that is worn is among them."""
         across = np.abs(np.arange(SIDE) + 0.5 - SIDE / 2) < FRONT * FACE
-        found = self.lab[(self.labels > 0) & across]
+        found: Labs = self.lab[(self.labels > 0) & across]
         return found[:: max(1, -(-len(found) // 2000))]
 
     def box(self, label: int) -> Box:
