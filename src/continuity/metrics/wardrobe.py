@@ -29,8 +29,8 @@ from continuity.vision import fabric, garments, stance
 VERSION = 2  # raised when golden values move
 NOBODY = 0.3  # evidence of a person below which nobody is there, as for faces
 OUT = 0.5  # faces of frame below the face: with less, the clothes are outside
-SURE = 0.8  # evidence of a body whose mask counts there: close-ups have .92 and more (n = 14), faces upside down .55 on
-BESIDE = 0.5  # square faces of a person above the face: close-ups have at most .31 (n = 14)
+SURE = 0.8  # evidence of a body whose mask counts there: close-ups have .92 and more (n = 17), faces upside down .55 on
+BESIDE = 0.5  # square faces of a person above the face: close-ups have at most .31 (n = 17)
 LIGHTS = (0.0, 0.5, 1.0)  # how much of the change of light on the skin the clothes share
 PATTERN = 1.5  # dE00 that a CIELAB unit of contrast is worth
 NOTICED = 4.0  # dE00 from which a garment is spoken of
