@@ -70,11 +70,12 @@ def metrics_for(identity: Identity, expects: Mapping[str, str]) -> tuple[Metric,
 
 
 def _usual(key: str) -> Expect:
-    """What a shot expects where nothing is said: clothes and products are often out of the frame."""
+    """What a shot expects where nothing is said: clothes and products are often out of the frame, and a product that
+    was not found cannot be told from one that is not there."""
     aspect = key.split(":")[0]
-    if aspect == "hands":
+    if aspect in ("hands", "product"):
         return Expect.IF_MEASURABLE
-    return Expect.IF_PRESENT if aspect in ("wardrobe", "product") else Expect.REQUIRED
+    return Expect.IF_PRESENT if aspect == "wardrobe" else Expect.REQUIRED
 
 
 def _expectation(key: str, word: str) -> Expect:

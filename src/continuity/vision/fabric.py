@@ -115,6 +115,14 @@ def newness(reference: Labs, found: Labs) -> float:
     return float(apart @ found[:, 3] / found[:, 3].sum())
 
 
+def missing(reference: Labs, pixels: Labs, share: float) -> float:
+    """How far the colours of a palette are from what is nearest to each of them among pixels (n x 3 CIELAB), in dE00,
+    weighted by share; the nearest is the ``share`` quantile, as single pixels are no colour."""
+    reference = reference[reference[:, 3] > 0]
+    apart = np.quantile(differences(reference[:, :3], pixels), share, axis=1)
+    return float(apart @ reference[:, 3] / reference[:, 3].sum())
+
+
 def _units(shares: NDArray[np.floating]) -> NDArray[np.intp]:
     """The number of each colour as often as its share of UNITS says, by largest remainders."""
     exact = shares * UNITS

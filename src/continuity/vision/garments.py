@@ -40,6 +40,8 @@ EVEN = 0.3  # of the wider strip of shirt beside a tie that the narrower one has
 FLANKS = 16.0  # Lab between the shirt on either side of a tie
 STEP, GAP = 2, 5  # rows between those that are looked at for a tie, and the longest way without one
 LEAST = 0.6  # square faces of clothes that can be measured
+COLLAR = (0.3, 1.3), 0.35  # rows below the chin and half the width of where a tie hangs, in faces
+FRONT = 1.0  # half the width of the front of somebody who is turned or leans, in faces
 PART = 0.03  # of the clothes that a shirt covers at least, 5 * PART a jacket
 
 Labs = NDArray[np.float32]
@@ -60,17 +62,27 @@ class Worn:
         """How much of the clothes is seen, in square faces."""
         return float((self.labels > 0).sum()) / FACE**2
 
+    @property
+    def collar(self) -> float:
+        """The share of where a tie hangs that clothes are seen in: little where hair, hands or the frame hide it."""
+        (first, last), half = COLLAR
+        chin, middle = SIDE / 2 - (DOWN - 0.5) * FACE, SIDE // 2
+        place = slice(round(chin + first * FACE), round(chin + last * FACE))
+        return float((self.labels[place, round(middle - half * FACE) : round(middle + half * FACE)] > 0).mean())
+
+    @property
+    def front(self) -> Labs:
+        """Colours of the clothes about the middle (n x 3 CIELAB, at most 2000): a tie that is worn is among them."""
+        across = np.abs(np.arange(SIDE) + 0.5 - SIDE / 2) < FRONT * FACE
+        found: Labs = self.lab[(self.labels > 0) & across]
+        return found[:: max(1, -(-len(found) // 2000))]
+
     def box(self, label: int) -> Box:
         """The box in the picture around a garment: nine tenths of its width and height."""
         rows, columns = np.nonzero(self.labels == label)
         ends = np.array([[np.quantile(a, q) for a in (columns, rows)] for q in (0.02, 0.98)]) + 0.5
         (left, top), (right, bottom) = self.window.to_picture(ends / SIDE)
         return Box(float(left), float(top), float(right), float(bottom))
-
-
-def below(face: Face, shape: tuple[int, ...]) -> float:
-    """How much of the frame is below a face, in faces: without any no clothes can be seen."""
-    return (shape[0] - face.box.bottom) / face.size
 
 
 def worn(pixels: NDArray[np.uint8], face: Face, body: Body, skin: Labs | None, others: tuple[Face, ...] = ()) -> Worn:
