@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import continuity as ct
 from continuity.backends import LocalBackends
 from continuity.errors import Aborted
-from continuity.interfaces import Generator, Repair, Watch
+from continuity.interfaces import Generator, Metric, Repair, Watch
 from continuity.media import Image, Media
 from continuity.metrics import GradeDrift, LookDistance
 from continuity.records import Cost, Json, Recipe, Rendered
@@ -130,7 +130,7 @@ class PresenterStage:
         self._folder, self.backends = folder, LocalBackends()
         self._presenter, self._made = presenter, dict[float, Replayed]()
         identity = presenter.identity(folder / "presenter", TIE, backends=self.backends)
-        metrics = [GradeDrift(), LookDistance(), presenter.TieColour(), presenter.MarkDrift()]
+        metrics: list[Metric] = [GradeDrift(), LookDistance(), presenter.TieColour(), presenter.MarkDrift()]
         self.gate = ct.Gate(
             [Pooled(one, pool) for one in metrics],
             identity=identity, tolerances=dict(presenter.LIMITS), backends=self.backends,
