@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 import continuity as ct
+from continuity.media.written import lost, still_of
 from continuity.records import Declined, Repaired
-from continuity.repairs.written import lost, still_of
 from continuity.testing import FakeBackends, FakeMetric
 from continuity.vision.cdl import CDL
 

@@ -14,8 +14,8 @@ from continuity.enrolment.logo import SPACE
 from continuity.errors import UsageError
 from continuity.identity import Identity
 from continuity.media import Clip, Frame, Image, Media, Sampling
+from continuity.media.written import lost, still_of
 from continuity.records import Cost, Declined, Finding, FrameMeasurement, Json, Repaired, Report, Status, Verdict
-from continuity.repairs.written import lost, still_of
 from continuity.vision.homography import Matrix, axes_of, of_points, unstretched
 from continuity.vision.mark_drift import compare
 from continuity.vision.mark_pose import Found, refined

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from continuity.backends.ocio import GradingSpace, grading_space
 from continuity.errors import UsageError
 from continuity.media import Clip, Image, Media, write_atomic
+from continuity.media.written import lost, still_of
 from continuity.records import Json
-from continuity.repairs.written import lost, still_of
 from continuity.vision.cdl import CDL
 from continuity.vision.cdl_files import cc_text, cube_text
 

@@ -15,9 +15,9 @@ from continuity.enrolment.grade import PATCHES, references
 from continuity.identity import Identity
 from continuity.interfaces import Pixels
 from continuity.media import Media, Sampling
+from continuity.media.written import lost
 from continuity.records import Cost, Declined, Finding, Json, Repaired, Report, Verdict
 from continuity.repairs.grade.correction import Correction
-from continuity.repairs.written import lost
 from continuity.vision.cdl import CDL
 from continuity.vision.cdl_fit import Anchor, fit_cdl, same
 from continuity.vision.colour import reduced_lab

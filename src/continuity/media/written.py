@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from continuity.media import Image, Media
+from continuity.media.clip import Media
 from continuity.media.frames import TRANSPARENT
+from continuity.media.image import Image
 from continuity.media.spaces import READ_AS
 
 DEEP = "16 bits a channel"  # said anew of what is written in 16 bits
