@@ -164,7 +164,11 @@ def test_ledger_questions(service: Service, show: Path) -> None:
         (b'{"format": 1, "do": "score", "identity": "%s"}' % (b"x" * 5000), 2, "is no path"),
         (b'{"format": 1, "do": "score", "identity": "x", "limits": {"a": 1%s}}' % (b"0" * 400), 2, "a finite number"),
         (b'{"format": 1, "do": "score", "identity": "x", "rate": 1%s}' % (b"0" * 400), 2, "a finite number"),
-        (b'{"format": 1, "do": "score", "identity": "x", "shape": %s}' % (b"[" * 900 + b"]" * 900), 2, "continuity enrol"),
+        (
+            b'{"format": 1, "do": "score", "identity": "x", "shape": %s}' % (b"[" * 900 + b"]" * 900),
+            2,
+            "continuity enrol",
+        ),
         (b'{"format": 1, "do": "score", "identity": %s}' % (b"[" * 900 + b"]" * 900), 2, "text was wanted"),
         (b'{"format": 1, "do": "ledger", "path": "/no.db"}', 2, '"ask" must be given'),
         (b'{"format": 1, "do": "ledger", "path": "/no.db", "ask": "bil"}', 2, "did you mean 'bill'?"),

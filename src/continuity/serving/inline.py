@@ -70,7 +70,9 @@ def _npy(content: bytes) -> NDArray[np.uint8]:
 
 def _raw(content: bytes, shape: list[object]) -> NDArray[np.uint8]:
     if len(shape) not in AXES or not all(type(side) is int and side > 0 for side in shape):
-        raise UsageError(f'score: "shape": [height, width, 3] or [frames, height, width, 3] was wanted, got {told(shape)}')
+        raise UsageError(
+            f'score: "shape": [height, width, 3] or [frames, height, width, 3] was wanted, got {told(shape)}'
+        )
     sides = [int(str(side)) for side in shape]
     wanted = int(np.prod(sides, dtype=object))
     if len(content) != wanted:

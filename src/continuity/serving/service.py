@@ -19,7 +19,19 @@ from continuity.gate import Gate
 from continuity.identity import FILE
 from continuity.records import Rates
 from continuity.serving import inline
-from continuity.serving.lines import Keys, Request, answered, cut, kind_of, needed, numbers, parsed, path_in, refused, texts
+from continuity.serving.lines import (
+    Keys,
+    Request,
+    answered,
+    cut,
+    kind_of,
+    needed,
+    numbers,
+    parsed,
+    path_in,
+    refused,
+    texts,
+)
 from continuity.words import nearest
 
 if TYPE_CHECKING:
