@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from continuity.errors import ContinuityError
 from continuity.identity import Identity, Reference
 from continuity.ledger import CandidateRow, MediaStore
-from continuity.media import middle, open_media
+from continuity.media import middle
 from continuity.records import Report
 from continuity.report.cards import Picture
 from continuity.report.draw import pictures
