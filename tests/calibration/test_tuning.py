@@ -126,7 +126,7 @@ def test_a_second_look_at_the_same_labels_is_refused_or_paid_for(make_gate: Gate
 
 
 def test_labels_say_how_they_were_drawn(make_gate: Gates, labels: ct.Labels) -> None:
-    with pytest.raises(UsageError, match="how they were drawn"):
+    with pytest.raises(UsageError, match="how they were drawn were wanted: --drawn accepted-stream"):
         ct.calibrate(make_gate(), replace(labels, drawn=None))
     with pytest.raises(UsageError, match="base rate"):
         ct.calibrate(make_gate(), labels, base_rate=0.1)

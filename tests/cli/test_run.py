@@ -187,6 +187,19 @@ def test_a_dry_run_renders_and_writes_nothing(shot: Callable[..., Path], run: Ru
     assert "has 2 candidates of this shot so far" in run("run", file, "--dry-run")[1]
 
 
+def test_a_repair_whose_metric_is_off_is_left_out_with_a_note(shot: Callable[..., Path], run: Run) -> None:
+    file = shot("dark", "[budget]\ncandidates = 1\n[repairs]\ngrade = true\n[expect]\ngrade = 'off'\n")
+    code, out, err = run("run", file, "--dry-run")
+    assert code == 0, err
+    assert "face:collins required" in out
+    assert "grade off" in out
+    assert "repairs" not in out
+    assert "GradeRepair is left out: grade is off under [expect]" in err
+    told = json.loads(run("run", file, "--dry-run", "--json")[1])
+    assert (told["repairs"], told["expects"]["grade"], told["expects"]["hands"]) == ([], "off", "if_measurable")
+    assert run("run", file)[0] == 0, "a dark face is the right one"
+
+
 def test_json_is_one_object(shot: Callable[..., Path], run: Run) -> None:
     code, out, _ = run("run", shot("dark"), "--json")
     told = json.loads(out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import stat
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import pytest
 from PIL import Image as Pil
 
 import continuity as ct
+from continuity.serving import sockets
 
 INFO = b'{"format": 1, "do": "info", "id": 1}\n'
 
@@ -132,6 +135,63 @@ def test_a_place_that_is_none_is_a_sentence(words: list[str], said: str, run: An
     code, out, err = run("serve", *words)
     assert (code, out) == (2, "")
     assert said in err
+
+
+def test_stdin_is_answered_where_a_socket_is_named_for_clients(tmp_path: Path) -> None:
+    running = subprocess.run(
+        [sys.executable, "-m", "continuity", "serve"],
+        input=INFO,
+        capture_output=True,
+        env=os.environ | {"CONTINUITY_SOCKET": str(tmp_path / "s")},
+        check=True,
+        timeout=30,
+    )
+    assert json.loads(running.stdout)["id"] == 1
+
+
+def test_more_clients_than_files_end_nothing(tmp_path: Path) -> None:
+    place, code = tmp_path / "s", "import resource as r, sys; r.setrlimit(r.RLIMIT_NOFILE, (40, 40)); "
+    code += "from continuity.cli import main; sys.exit(main(['serve', '--socket', sys.argv[1]]))"
+    running = subprocess.Popen([sys.executable, "-c", code, str(place)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert running.stdout is not None
+    running.stdout.readline()
+    idle = [connected(place) for _ in range(60)]
+    assert ask(idle[0], do="info")["pid"] == running.pid
+    for one in idle:
+        one.close()
+    with connected(place) as client:
+        assert ask(client, do="info")["pid"] == running.pid
+    running.send_signal(signal.SIGTERM)
+    assert (running.wait(20), running.communicate()[1]) == (0, b"")
+
+
+def test_a_client_too_many_is_told_so(server: subprocess.Popen[bytes], place: Path) -> None:
+    clients = [connected(place) for _ in range(sockets.CLIENTS)]
+    for one in clients:
+        assert ask(one, do="info")["exit_code"] == 0
+    with connected(place) as beyond, beyond.makefile("rb") as reader:
+        refused = json.loads(reader.readline())
+        assert (refused["format"], refused["id"], refused["exit_code"]) == (1, None, 2)
+        assert "64 clients" in refused["error"]
+        assert reader.readline() == b""
+    for one in clients:
+        one.close()
+
+
+def test_a_client_that_never_reads_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    running = start("--socket", tmp_path / "s")
+    assert running.stdout is not None
+    running.stdout.readline()
+    with connected(tmp_path / "s") as deaf:
+        deaf.setblocking(False)
+        asked = INFO * 1000
+        with suppress(BlockingIOError):
+            while True:
+                asked = asked[deaf.send(asked) :] or INFO * 1000
+        assert select.select([], [deaf], [], 1.0)[1] == [], "the server still reads: it is not blocked"
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(sockets.PATIENCE / 2) == 0
+    assert running.communicate()[1] == b""
 
 
 def test_pipes_carry_nothing_but_answers_and_end_with_the_input(enrolled: ct.Identity, tmp_path: Path) -> None:

@@ -159,3 +159,10 @@ def test_rates_come_from_any_file_that_has_them(tmp_path: Path) -> None:
     assert read_rates(path).price("cpu") == 0.5
     with pytest.raises(UsageError, match=r"\[rates\]"):
         read_rates(written(tmp_path, LEAST))
+
+
+def test_all_that_a_file_of_rates_lacks_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"(?s)format 1 was wanted.*\[rates\].*per_second = "):
+        read_rates(written(tmp_path, "cuda = 0.0007\n"))
+    with pytest.raises(UsageError, match="per_second = "):
+        read_rates(written(tmp_path, "format = 1\ncuda = 0.0007\n"))

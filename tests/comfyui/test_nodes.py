@@ -310,6 +310,43 @@ def test_a_server_on_a_socket_is_used(
         client_of(installed).forget()
 
 
+def test_a_server_started_here_does_not_listen_where_another_does(
+    installed: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONTINUITY_SOCKET", str(tmp_path / "s"))
+    typed = (Path(installed.__path__[0]) / "interpreter.txt").read_text().strip()
+    server = client_of(installed).server(typed)
+    assert [server.ask({"do": "info"})["pid"] for _ in range(2)] == [server._child.pid] * 2
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"format": 1, "socket": "/tmp/s", "pid": 1}', "the answer to request 1"),
+        ('{"format": 1, "id": 7, "exit_code": 0}', "the answer to request 1"),
+        ('{"format": 2, "id": 1, "exit_code": 0}', "format 1 was wanted"),
+        ("[]", "something else answered"),
+    ],
+)
+def test_an_answer_to_something_else_is_none(line: str, said: str, installed: ModuleType, tmp_path: Path) -> None:
+    other = tmp_path / "python"
+    other.write_text(f"#!/bin/sh\nread line\necho '{line}'\nread line\n")
+    other.chmod(0o755)
+    server = client_of(installed).server(str(other))
+    with pytest.raises(RuntimeError, match=said):
+        server.ask({"do": "info"})
+    assert not server.alive(), "the next request starts another one"
+
+
+def test_a_refusal_without_id_is_an_answer(installed: ModuleType, tmp_path: Path) -> None:
+    other = tmp_path / "python"
+    other.write_text('#!/bin/sh\necho \'{"format": 1, "id": null, "error": "too long", "exit_code": 2}\'\nread line\n')
+    other.chmod(0o755)
+    with pytest.raises(RuntimeError, match="too long"):
+        client_of(installed).server(str(other)).ask({"do": "info"})
+
+
 def test_mappings_are_what_comfyui_reads(installed: ModuleType) -> None:
     assert set(installed.NODE_CLASS_MAPPINGS) == set(installed.NODE_DISPLAY_NAME_MAPPINGS)
     for kind in installed.NODE_CLASS_MAPPINGS.values():

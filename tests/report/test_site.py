@@ -12,11 +12,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pypdf
 import pytest
+from PIL import Image as Pil
 
 import continuity as ct
 from continuity.media import Media
 from continuity.records import Declined, Json, Rates, Repaired
 from continuity.report.figures import clock, percent, ratio
+from continuity.report.gather import references
 from continuity.report.site import write_report
 
 HOSTILE = "<script>alert(1)</script>/../\"'&\u202eevil"
@@ -332,6 +334,38 @@ def test_references_of_the_identity(
     assert "reference: actor collins, grade" in shot.text
     assert "of another identity than the one" in shot.text
     assert (folder / "media" / "reference-0.jpg").is_file()
+
+
+SVG = """<svg xmlns="http://www.w3.org/2000/svg" width="200" height="100">
+<circle cx="60" cy="50" r="40" fill="#c00000"/><rect x="100" y="20" width="90" height="60" fill="#ffffff"/></svg>"""
+
+
+def test_artwork_in_svg_is_drawn_and_what_cannot_be_is_a_note(
+    ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path, astronaut: np.ndarray, backends: ct.LocalBackends
+) -> None:
+    (tmp_path / "mark.svg").write_text(SVG, encoding="utf-8")
+    Pil.fromarray(astronaut).save(tmp_path / "graded.png")
+    made = ct.enrol(
+        tmp_path / "id", logos={"acme": tmp_path / "mark.svg"}, grade=[tmp_path / "graded.png"], backends=backends
+    )
+    told(ledger, bright_gate, [200])
+    folder = write_report(ledger, tmp_path / "report", identity=made).parent
+    (shot,) = pages(folder)[1]
+    assert "reference: logo acme" in shot.text
+    assert "reference: grade" in shot.text
+    (place,) = [one["src"] for one in shot.all("img") if one.get("alt") == "reference: logo acme"]
+    with Pil.open(folder / str(place)) as drawn:
+        assert drawn.size == (1024, 512)
+        middle, right, edge = (drawn.getpixel(at) for at in ((307, 256), (742, 256), (5, 5)))
+    for found, wanted in ((middle, (192, 0, 0)), (right, (255, 255, 255)), (edge, (160, 160, 160))):
+        assert np.allclose(found, wanted, atol=6)
+    made.reference_file(next(e for e in made.enrolled if e.kind == "logo").references[0]).write_text("<svg/>")
+    made.reference_file(next(e for e in made.enrolled if e.kind == "grade").references[0]).unlink()
+    (shot,) = pages(write_report(ledger, tmp_path / "again", identity=made).parent)[1]
+    assert "The reference of logo acme cannot be shown" in shot.text
+    assert "The reference of grade cannot be shown" in shot.text
+    assert not shot.all("div", "references")
+    assert [tile.picture for tile in references(made)] == [None, None]
 
 
 @pytest.mark.parametrize(("value", "said"), [(50.0, "50:1"), (8.333, "8.3:1"), (1234.5, "1,234:1"), (None, "–")])

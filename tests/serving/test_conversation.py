@@ -37,13 +37,29 @@ def test_each_line_is_answered_and_empty_ones_are_not() -> None:
 
 
 def test_a_line_without_end_is_refused_and_the_next_one_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "MOST", 100)
-    monkeypatch.setattr(lines, "MOST", 100)
+    for module in (conversation, lines):
+        monkeypatch.setattr(module, "MOST", 2_000_000)
     out = BytesIO()
-    converse(Service(), BytesIO(b"x" * 3_000_000 + b'\n{"format": 1, "do": "info", "id": 2}\n'), out)
-    first, second = (json.loads(line) for line in out.getvalue().splitlines())
-    assert "send a path instead" in first["error"]
-    assert second["id"] == 2
+    wanted = b'\n{"format": 1, "do": "info", "id": 2}\n'
+    long = [b"x" * 3_000_000, b'{"bytes": "' + b"A" * 3_000_000, b'{"a": ' + b"[]," * 1_000_000 + b'"bytes": ""}']
+    converse(Service(), BytesIO(b"".join(one + wanted for one in long)), out)
+    answers = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [answer["id"] for answer in answers] == [None, 2] * 3
+    assert all("send a path instead" in answer["error"] for answer in answers[::2])
+
+
+def test_only_media_make_a_line_long() -> None:
+    media = b'{"format": 1, "id": 3, "do": "score", "identity": "/nowhere", "as": "raw", "bytes" : "%s"%s}\n'
+    sent = [media % (b"A" * 3_000_000, b""), media % (b"A" * 3_000_000, b', "a": [' + b"[]," * 400_000 + b"0]")]
+    exact = media % (b"A" * (lines.PLAIN + 1 - len(media % (b"", b""))), b"")
+    assert len(exact) == lines.PLAIN + 1
+    out = BytesIO()
+    converse(Service(), BytesIO(b"".join([*sent, exact, b'{"format": 1, "do": "info", "id": 4}\n'])), out)
+    first, second, third, last = (json.loads(line) for line in out.getvalue().splitlines())
+    assert "continuity enrol" in first["error"]
+    assert "send a path instead" in second["error"]
+    assert "continuity enrol" in third["error"]
+    assert last["id"] == 4
 
 
 def test_a_signal_lets_the_answer_out_and_ends_the_conversation() -> None:

@@ -159,6 +159,17 @@ def test_ledger_questions(service: Service, show: Path) -> None:
         (b'{"format": 1, "do": "score", "identity": "x", "limits": {"a": 1e999}}', 2, "a finite number"),
         (b'{"format": 1, "do": "score", "identity": "x", "expects": {"a": 1}}', 2, "text was wanted"),
         (b'{"format": 1, "do": "score", "identity": "x", "tolerances": "/dev/zero"}', 2, "pipe, socket or device"),
+        (b'{"format": 1, "do": "score", "identity": "\\ud800", "path": "a"}', 2, "surrogate"),
+        (b'{"format": 1, "do": "score", "identity": "x", "expects": {"\\ud800": "off"}}', 2, "surrogate"),
+        (b'{"format": 1, "do": "score", "identity": "%s"}' % (b"x" * 5000), 2, "is no path"),
+        (b'{"format": 1, "do": "score", "identity": "x", "limits": {"a": 1%s}}' % (b"0" * 400), 2, "a finite number"),
+        (b'{"format": 1, "do": "score", "identity": "x", "rate": 1%s}' % (b"0" * 400), 2, "a finite number"),
+        (
+            b'{"format": 1, "do": "score", "identity": "x", "shape": %s}' % (b"[" * 900 + b"]" * 900),
+            2,
+            "continuity enrol",
+        ),
+        (b'{"format": 1, "do": "score", "identity": %s}' % (b"[" * 900 + b"]" * 900), 2, "text was wanted"),
         (b'{"format": 1, "do": "ledger", "path": "/no.db"}', 2, '"ask" must be given'),
         (b'{"format": 1, "do": "ledger", "path": "/no.db", "ask": "bil"}', 2, "did you mean 'bill'?"),
         (b'{"format": 1, "do": "ledger", "path": "/no.db", "ask": "bill"}', 2, "/no.db"),
@@ -170,6 +181,31 @@ def test_a_wrong_line_is_a_sentence(line: bytes, code: int, said: str, service: 
     answer = json.loads(service.answer(line))
     assert (answer["format"], answer["exit_code"]) == (1, code), answer
     assert said in answer["error"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"do": "x" * 900_000},
+        {"do": "info", "x" * 900_000: 1},
+        {"do": "info", "format": "1" * 900_000},
+        {"do": "score", "identity": "x" * 900_000},
+        {"do": "score", "identity": "/x", "limits": {"x" * 900_000: "a"}},
+        {"do": "ledger", "path": "/no.db", "ask": "x" * 900_000},
+        {"do": "ledger", "path": "/no.db", "ask": "bill", "rates": {"per_second": {"x" * 900_000: -1}}},
+    ],
+)
+def test_long_words_do_not_come_back_whole(sent: dict[str, object], service: Service) -> None:
+    answer = ask(service, **sent)
+    assert answer["exit_code"] == 2
+    assert len(answer["error"]) < 2_200
+
+
+def test_a_file_that_came_as_bytes_is_called_by_its_name(service: Service, enrolled: ct.Identity) -> None:
+    sent = {"identity": str(enrolled.folder), "bytes": "AAAA", "as": "file"}
+    assert "'take 3'" in (said := ask(service, do="score", name="take 3", **sent)["error"])
+    assert "/" not in said.replace("a picture/clip", "")
+    assert "'bytes'" in ask(service, do="score", **sent)["error"]
 
 
 @pytest.mark.parametrize(

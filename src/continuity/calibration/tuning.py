@@ -78,8 +78,9 @@ def calibrate(
         raise UsageError(f"labels were wanted, got {given!r}: open them with ct.Labels.open(path)")
     if labels.drawn is None:
         raise UsageError(
-            "labels that say how they were drawn were wanted: drawn='accepted-stream' (this gate accepted them on the "
-            "stream it will run on, then a person judged) or 'other mix' (then with base_rate)"
+            "labels that say how they were drawn were wanted: --drawn accepted-stream, in Python "
+            "Labels.open(..., drawn='accepted-stream') (this gate accepted them on the stream it will run on, then a "
+            "person judged), or 'other mix' (then with --base-rate, base_rate), or a column named drawn"
         )
     stream = labels.drawn is Drawn.ACCEPTED_STREAM
     if stream == (base_rate is not None) or not 0 < (base_rate or 0.5) < 1:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from continuity.cli.words import counted, plain
+from continuity.metrics import OFF
 from continuity.proposers import Seeds
 from continuity.shot import BestOf
 
@@ -46,6 +47,7 @@ def show(plan: Plan, *, as_json: bool) -> None:
     by_hand = [key for key, t in found["limits"].items() if not t["calibrated"]]
     if by_hand:
         rows.add_row("", f"not calibrated: {plain(', '.join(by_hand))}")
+    rows.add_row("expects", plain(", ".join(f"{key} {word}" for key, word in found["expects"].items())))
     rows.add_row("models", models_line(m for i in plan.gate.instruments.values() for m in i.models) or "-")
     rows.add_row("generator", plain(found["generator"]))
     rows.add_row("proposer", plain(found["proposer"]))
@@ -76,6 +78,10 @@ def described(plan: Plan, so_far: int | None) -> dict[str, Any]:
         "identity": {"name": identity.name, "folder": str(identity.folder), "digest": identity.digest},
         "limits": {
             t.key: {"limit": t.limit, "unit": units[t.key], "calibrated": t.calibrated} for t in gate.tolerances
+        },
+        "expects": {
+            **{metric.key: str(metric.expect) for metric in gate.metrics},
+            **{key: word for key, word in plan.file.expects.items() if word == OFF},
         },
         "generator": repr(generator),
         "settings": dict(generator.settings),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +19,12 @@ from continuity.errors import LedgerError, UsageError
 from continuity.gate import Gate
 from continuity.interfaces import Generator, Proposer, Repair, Watch
 from continuity.ledger import Ledger, MediaStore
+from continuity.metrics import OFF
 from continuity.records import Budget
 from continuity.shot import Shot
 from continuity.shot.mending import checked
+
+log = logging.getLogger(__name__)
 
 DEFAULT_CANDIDATES = 100  # where nobody sets a limit: a night must end
 
@@ -58,8 +62,16 @@ class Plan:
         return aborts_of(self.file, self.gate)
 
     def repairs(self) -> tuple[Repair, ...]:
-        """What may be made of a candidate that fails, where the file asks for it."""
-        return repairs_of(self.file)
+        """What may be made of a candidate that fails, where the file asks for it and the metric is not off."""
+        return tuple(one for one in repairs_of(self.file) if not self._idle(one))
+
+    def left_out(self) -> list[str]:
+        """A sentence for each repair of the file that has nothing to mend, since its metric is off."""
+        idle = [one for one in repairs_of(self.file) if self._idle(one)]
+        return [f"{type(one).__name__} is left out: {', '.join(one.keys)} is off under [expect]" for one in idle]
+
+    def _idle(self, repair: Repair) -> bool:
+        return bool(repair.keys) and all(self.file.expects.get(key) == OFF for key in repair.keys)
 
     def shot(self, opened: Ledger, proposer: Proposer | None = None) -> Shot:
         """The shot in its open ledger."""
@@ -124,6 +136,8 @@ class Planner:
         proposer_of(file, self._loader.check(file, plan.gate.check()[0]))
         plan.aborts()
         checked(plan.repairs(), list(plan.gate.instruments))
+        for said in plan.left_out():
+            log.warning("%s: %s", where, said)
         return plan
 
     def _gate(self, file: ShotFile, identity: Path, tolerances: Path | None) -> Gate:

@@ -15,7 +15,7 @@ import click
 
 
 @click.command()
-@click.option("--socket", "path", metavar="PATH", envvar="CONTINUITY_SOCKET", type=click.Path(path_type=Path),
+@click.option("--socket", "path", metavar="PATH", type=click.Path(path_type=Path),
               help="Listen on a Unix socket instead of stdin; only this user can connect.")  # fmt: skip
 def serve(path: Path | None) -> int:
     """Answers JSON lines on stdin, or on a Unix socket, until the input ends or SIGTERM comes.

@@ -82,7 +82,7 @@ from typing import Any
 
 from continuity.cli.tables import NUMBER, Keys, beside, check, each, needed, opened, said_of, typed
 from continuity.cli.words import nearest, plain
-from continuity.errors import UsageError
+from continuity.errors import FormatError, UsageError
 from continuity.records import Rates
 from continuity.shot import BestOf, FirstAccepted, Futility, StopRule
 
@@ -108,6 +108,9 @@ KEYS: Keys = {
 }
 BUDGET: Keys = {"candidates": (int,), "seconds": NUMBER, "gpu_seconds": NUMBER, "cost": NUMBER}
 RATES: Keys = {"currency": (str,), "per_second": (dict,)}
+RATES_FILE = (
+    'a file of rates is `format = 1` and the [rates] of a SHOT.toml: currency = "EUR", per_second = { cuda = 0.0007 }'
+)
 STOP: Keys = {
     "rule": (str,),
     "k": (int,),
@@ -238,7 +241,10 @@ def read_rates(path: Path) -> Rates:
         FormatError: not readable, no TOML, or of another format.
         UsageError: no rates in it, or rates that cannot be used.
     """
-    table = opened(path)
+    try:
+        table = opened(path)
+    except FormatError as cause:
+        raise FormatError(f"{cause}; {RATES_FILE}") from None
     if "rates" not in table:
-        raise UsageError(f"{plain(path)}: a [rates] table with currency and per_second was wanted, there is none")
+        raise UsageError(f"{plain(path)}: a [rates] table was wanted, there is none; {RATES_FILE}")
     return rates_in(table, plain(path))

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 FORMAT = 1
 WRITTEN = Path(__file__).with_name("interpreter.txt")  # left here by `continuity comfyui DIR`
 PYTHON, SOCKET = "CONTINUITY_PYTHON", "CONTINUITY_SOCKET"
-FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")  # they are about ComfyUI's environment
+FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", SOCKET)  # they are about ComfyUI's environment, not its child's
 MEDIA_LOST = 70  # exit code of what went wrong inside with one picture
 
 
@@ -33,21 +33,26 @@ class Server:
     def __init__(self, python: str, path: str) -> None:
         self._name = path or python
         self._lock = threading.Lock()
+        self._asked = 0
         self._child: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._reader, self._writer = self._connected(path) if path else self._started(python)
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a request, which has no ``format`` yet.
+        """The answer to a request, which has no ``format`` and no ``id`` yet.
 
         Raises:
-            ServerError: the answer is an error, or none comes.
+            ServerError: the answer is an error, is none to this request, or does not come.
         """
         line = b""
-        with self._lock, suppress(OSError, ValueError):  # a closed pipe is an answer that does not come
-            self._writer.write(json.dumps({"format": FORMAT, **request}).encode() + b"\n")
-            self._writer.flush()
-            line = self._reader.readline()
+        with self._lock:
+            self._asked += 1
+            ident = self._asked
+            with suppress(OSError, ValueError):  # a server that refuses may have said why before it closed
+                self._writer.write(json.dumps({"format": FORMAT, "id": ident, **request}).encode() + b"\n")
+                self._writer.flush()
+            with suppress(OSError, ValueError):  # a closed pipe is an answer that does not come
+                line = self._reader.readline()
         if not line:
             self.close()
             code = f" (exit code {self._child.returncode})" if self._child else ""
@@ -56,9 +61,10 @@ class Server:
                 "continuity-gate installed there?"
             )
         try:
-            answer: dict[str, Any] = json.loads(line)
-        except ValueError:
-            raise ServerError(f"continuity serve was wanted, something else answered: {line[:60]!r}") from None
+            answer = _answer(line, ident)
+        except ServerError:
+            self.close()  # what comes next would be the answer to something else, or never come
+            raise
         if "error" in answer:
             raise ServerError(str(answer["error"]), int(answer.get("exit_code", MEDIA_LOST)))
         return answer
@@ -101,6 +107,24 @@ class Server:
                 f"the interpreter {python!r} cannot be started ({cause}): name the Python that has continuity-gate"
             ) from None
         return cast("tuple[BinaryIO, BinaryIO]", (self._child.stdout, self._child.stdin))
+
+
+def _answer(line: bytes, ident: int) -> dict[str, Any]:
+    """The answer in a line; a line that could not be read as a request is refused without its ``id``."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or "format" not in found:
+        raise ServerError(f"continuity serve was wanted, something else answered: {line[:60]!r}")
+    if found["format"] != FORMAT:
+        raise ServerError(
+            f"an answer of format {FORMAT} was wanted, got {found['format']!r}: run `continuity comfyui` of the "
+            "installed version again"
+        )
+    if found.get("id") != ident and not ("error" in found and found.get("id") is None):
+        raise ServerError(f"the answer to request {ident} was wanted, something else came: {line[:60]!r}")
+    return found
 
 
 _servers: dict[tuple[str, str], Server] = {}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from continuity.errors import ContinuityError
 from continuity.identity import Identity
 from continuity.ledger import CandidateRow, Ledger, ShotRow
-from continuity.media import Image, Media, Sampling, open_media
+from continuity.media import Image, Media, middle
 from continuity.records import Report, State
+from continuity.report.referring import pixels_of
 from continuity.report.sheet import Sheet, Tile, tile_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def sheet_of(
 def told_tile(row: CandidateRow, report: Report | None, media: Media | None, *, boxed: bool = True) -> Tile:
     """The tile of a candidate whose media are at hand; with ``boxed`` they are what was measured, not a thumbnail."""
     return tile_of(
-        None if media is None else _middle(media),
+        None if media is None else middle(media).pixels,
         title=f"Kept: candidate {row.id}" if row.kept else f"#{row.id}",
         state=row.state,
         report=report,
@@ -87,18 +87,17 @@ def references(identity: Identity) -> Sequence[Tile]:
     """One enrolled picture of each actor, else one that carries the grade."""
     actors = [e for e in identity.enrolled if e.kind == "actor"]
     tiles = []
-    for enrolled in (actors or identity.enrolled)[:2]:
+    for enrolled in [e for e in actors or identity.enrolled if e.references][:2]:
         reference = enrolled.references[0]
-        media = open_media(identity.reference_file(reference), colorspace=reference.colorspace or None)
         more = len(enrolled.references) - 1
         note = reference.source + (f" and {more} more" if more else "")
-        tiles.append(tile_of(_middle(media), title=f"Reference: {enrolled.name or enrolled.kind}", note=note))
+        pixels: NDArray[np.uint8] | None
+        try:
+            pixels = pixels_of(identity, reference)
+        except (ContinuityError, OSError) as cause:
+            pixels, note = None, str(cause)
+        tiles.append(tile_of(pixels, title=f"Reference: {enrolled.name or enrolled.kind}", note=note))
     return tiles
-
-
-def _middle(media: Media) -> NDArray[np.uint8]:
-    """The picture, or the middle frame of a clip: its first one may be black."""
-    return list(islice(media.frames(Sampling(per_second=0, at_least=3)), 2))[-1].pixels
 
 
 def _distance(row: CandidateRow) -> tuple[bool, float, int]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from continuity.errors import ContinuityError
 from continuity.identity import Identity, Reference
 from continuity.ledger import CandidateRow, MediaStore
-from continuity.media import middle, open_media
+from continuity.media import middle
 from continuity.records import Report
 from continuity.report.cards import Picture
 from continuity.report.draw import pictures
+from continuity.report.referring import pixels_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Pixels
@@ -68,20 +69,21 @@ class Pictures:
             return made, f"its picture cannot be read: {cause}"
         return made, ""
 
-    def references(self, identity: Identity) -> Iterator[Picture]:
-        """One picture of each enrolled thing; one that stands for several things comes once.
-
-        Raises:
-            ContinuityError: a picture cannot be read.
-        """
+    def references(self, identity: Identity) -> tuple[Sequence[Picture], Sequence[str]]:
+        """One picture of each enrolled thing, and why there is none of others; what stands for several comes once."""
+        made, missing = [], []
         found: dict[str, tuple[Reference, list[str]]] = {}
         for enrolled in identity.enrolled:
             for reference in enrolled.references[:1]:
                 _, names = found.setdefault(reference.digest, (reference, []))
                 names.append(enrolled.key.replace("/", " "))
         for number, (reference, names) in enumerate(found.values()):
-            media = open_media(identity.reference_file(reference), colorspace=reference.colorspace or None)
-            yield self._write(f"reference-{number}", _picture(middle(media).pixels), f"reference: {', '.join(names)}")
+            try:
+                picture = pixels_of(identity, reference)
+                made.append(self._write(f"reference-{number}", _picture(picture), f"reference: {', '.join(names)}"))
+            except (ContinuityError, OSError) as cause:
+                missing.append(f"The reference of {', '.join(names)} cannot be shown: {cause}")
+        return made, missing
 
     def _write(self, name: str, picture: Pixels, caption: str) -> Picture:
         from PIL import Image

@@ -132,7 +132,9 @@ class _Site:
         self._ledger, self._root, self._identity, self._budgets, self._table = ledger, root, identity, budgets, table
         self._pages = environment()
         self._pictures = Pictures(root, ledger.media)
-        self._references: Sequence[Picture] = tuple(self._pictures.references(identity)) if identity else ()
+        self._references: Sequence[Picture]
+        self._missing: Sequence[str]
+        self._references, self._missing = self._pictures.references(identity) if identity else ((), ())
         self._bills = ledger.bills(rates)
         self._rates = rates
         self._made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -225,6 +227,7 @@ class _Site:
             verdicts=list(dict.fromkeys(card.word for card in others)),
             revisions=len(revisions),
             references=self._references,
+            missing=self._missing,
             foreign=bool(self._identity and known.identities and self._identity.digest not in known.identities),
         )
         return _Page(name=name, path=path, account=account, known=known, kept=kept, cards=len(cards))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from continuity.serving.lines import MOST
+from continuity.serving.lines import MEDIA, MOST, PLAIN
 from continuity.serving.service import Service
 
 
@@ -57,8 +57,10 @@ def converse(service: Service, reader: BinaryIO, writer: BinaryIO, stop: Stop | 
 
 def _line(reader: BinaryIO) -> bytes:
     """The next line; of one that is too long no more than says so, with its end skipped."""
-    line = reader.readline(MOST + 1)
-    if len(line) > MOST:
+    line, most = reader.readline(PLAIN + 1), PLAIN
+    if (more := not line.endswith(b"\n") and len(line) > PLAIN) and MEDIA.search(line):
+        line, most = line + reader.readline(MOST + 1 - len(line)), MOST
+    if more and len(line) > most and not line.endswith(b"\n"):
         while not (piece := reader.readline(2**20)).endswith(b"\n") and piece:
             pass
     return line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from continuity.errors import MediaError, UsageError
 from continuity.media import Clip, Image, Media, open_media
-from continuity.serving.lines import Keys, Request, needed
+from continuity.serving.lines import Keys, Request, cut, needed, path_in, told
 from continuity.words import nearest
 
 KEYS: Keys = {"bytes": (str,), "as": (str,), "shape": (list,), "rate": (float, int)}
@@ -34,25 +35,22 @@ def opened(request: Request) -> Iterator[Media]:
     if ("path" in request) == ("bytes" in request):
         raise UsageError('score: either "path" or "bytes" was wanted, got both or neither')
     if "path" in request:
-        yield open_media(_path(request["path"]))
+        yield open_media(Path(path_in(request, "path")))
         return
     content, kind = _content(request["bytes"]), needed(request, "as")
     if kind not in KINDS:
-        raise UsageError(f'score: "as": {nearest("kind", kind, KINDS)}')
+        raise UsageError(f'score: "as": {nearest("kind", cut(kind), KINDS)}')
     if kind == "file":
         with TemporaryDirectory(prefix="continuity-") as folder:
             file = Path(folder, "media")
             file.write_bytes(content)
-            yield open_media(file)
+            try:
+                yield open_media(file)
+            except MediaError as cause:  # whoever sent bytes knows no such file
+                raise MediaError(str(cause).replace(os.fspath(file), cut(request.get("name") or "bytes"))) from cause
         return
     array = _npy(content) if kind == "npy" else _raw(content, needed(request, "shape"))
     yield Clip.from_arrays(array, needed(request, "rate")) if array.ndim == max(AXES) else Image.from_array(array)
-
-
-def _path(text: str) -> Path:
-    if "\0" in text or not text:
-        raise UsageError(f'score: "path": {text!r} is no path')
-    return Path(text)
 
 
 def _content(text: str) -> bytes:
@@ -72,7 +70,9 @@ def _npy(content: bytes) -> NDArray[np.uint8]:
 
 def _raw(content: bytes, shape: list[object]) -> NDArray[np.uint8]:
     if len(shape) not in AXES or not all(type(side) is int and side > 0 for side in shape):
-        raise UsageError(f'score: "shape": [height, width, 3] or [frames, height, width, 3] was wanted, got {shape}')
+        raise UsageError(
+            f'score: "shape": [height, width, 3] or [frames, height, width, 3] was wanted, got {told(shape)}'
+        )
     sides = [int(str(side)) for side in shape]
     wanted = int(np.prod(sides, dtype=object))
     if len(content) != wanted:

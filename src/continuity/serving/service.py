@@ -19,7 +19,19 @@ from continuity.gate import Gate
 from continuity.identity import FILE
 from continuity.records import Rates
 from continuity.serving import inline
-from continuity.serving.lines import Keys, Request, answered, kind_of, needed, numbers, parsed, texts
+from continuity.serving.lines import (
+    Keys,
+    Request,
+    answered,
+    cut,
+    kind_of,
+    needed,
+    numbers,
+    parsed,
+    path_in,
+    refused,
+    texts,
+)
 from continuity.words import nearest
 
 if TYPE_CHECKING:
@@ -70,10 +82,10 @@ class Service:
             return answered(ident, answer(request))
         except ContinuityError as cause:
             log.debug("raised here:", exc_info=True)
-            return answered(ident, {"error": str(cause), "exit_code": cause.exit_code})
+            return answered(ident, {"error": refused(cause), "exit_code": cause.exit_code})
         except (Exception, SystemExit) as cause:  # one line must never end the server
             log.debug("raised here:", exc_info=True)
-            said = f"something went wrong inside continuity: {type(cause).__name__}: {cause}"
+            said = f"something went wrong inside continuity: {type(cause).__name__}: {refused(cause)}"
             return answered(ident, {"error": said, "exit_code": 70})
 
     def _score(self, request: Request) -> Mapping[str, Any]:
@@ -86,11 +98,9 @@ class Service:
 
     def _gate(self, request: Request) -> Gate:
         """The gate of a request, opened anew where its files have changed."""
-        identity, tolerances = needed(request, "identity"), request.get("tolerances")
+        identity = path_in(request, "identity") if needed(request, "identity") else ""  # opening it says what is wanted
+        tolerances = path_in(request, "tolerances") if request.get("tolerances") else None
         limits, expects = numbers(request, "limits"), texts(request, "expects")
-        for text in (identity, tolerances or ""):
-            if "\0" in text:
-                raise UsageError(f"score: {text!r} is no path")
         files = (Path(identity, FILE), *([Path(tolerances)] if tolerances else ()))
         key = (*map(_stamp, files), tuple(sorted(limits.items())), tuple(sorted(expects.items())))
         with self._opening:
@@ -127,9 +137,9 @@ def _ledger(request: Request) -> Mapping[str, Any]:
 
     ask = needed(request, "ask")
     if ask not in ASKS:
-        raise UsageError(f'ledger: "ask": {nearest("question", ask, ASKS)}')
+        raise UsageError(f'ledger: "ask": {nearest("question", cut(ask), ASKS)}')
     rates = _rates(request)
-    with Ledger.open(needed(request, "path"), create=False) as opened:
+    with Ledger.open(path_in(request, "path"), create=False) as opened:
         if ask == "rows":
             return {"exit_code": 0, **_rows(opened, request)}
         bills = opened.bills(rates)
@@ -167,7 +177,7 @@ def _rows(opened: Ledger, request: Request) -> Mapping[str, Any]:
 
 def _known(name: str, names: Any) -> str:
     if name not in names:
-        raise UsageError(f"ledger: {nearest('shot', name, dict.fromkeys(names))}")
+        raise UsageError(f"ledger: {nearest('shot', cut(name), dict.fromkeys(names))}")
     return name
 
 
