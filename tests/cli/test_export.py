@@ -62,6 +62,14 @@ def test_refusals(show: Path, tmp_path: Path, run: Run) -> None:
     assert (code, "error: sc010_010:" in err) == (2, True)
 
 
+def test_nothing_to_hand_over(show: Path, tmp_path: Path, run: Run) -> None:
+    for more in ((), ("--check",)):
+        code, said, err = run("export", show, "-o", tmp_path / "out", "--shot", "sc010_020", *more)
+        assert (code, said) == (1, "")
+        assert "nothing was handed over" in err
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_template_is_one() -> None:
     module = importlib.import_module("continuity.cli.export")
     assert module.TEMPLATE == TEMPLATE  # written twice, so that --help loads no library

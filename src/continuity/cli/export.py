@@ -14,7 +14,7 @@ from continuity.errors import UsageError
 if TYPE_CHECKING:
     from continuity.exporting import Handover
 
-FAILED = 2
+NOTHING, FAILED = 1, 2
 TEMPLATE = "{show}_{seq}_{shot}_{task}_v{version:03d}"
 
 
@@ -72,12 +72,20 @@ def export(
         _fields(made)
     else:
         for one in made.files:
-            click.echo(f"{plain(output / one.path)}{'' if one.written else ' (was there already)'}")
+            there = "" if one.written else " (was there already)"
+            click.echo(f"{plain(output / one.path)}{there}{f' ({plain(one.lacks)})' if one.lacks else ''}")
     for shot in made.unkept:
         click.echo(f"{plain(shot)}: nothing is kept, so it is not in the timeline", err=True)
     for shot, why in made.refused.items():
         click.echo(f"error: {plain(shot)}: {plain(why)}", err=True)
-    return FAILED if made.refused else 0
+    for left in made.left:
+        click.echo(f"{plain(output / left)}: is not of a hand-off, so it is still there", err=True)
+    if made.refused:
+        return FAILED
+    if not made.files:
+        click.echo("nothing was handed over: no shot keeps anything", err=True)
+        return NOTHING
+    return 0
 
 
 def _fields(made: Handover) -> None:
@@ -85,6 +93,8 @@ def _fields(made: Handover) -> None:
         click.echo(f"{plain(one.path)}: {counted(len(one.fields), 'field')} would leave")
         for key, value in one.fields.items():
             click.echo(f"    {plain(key)}: {plain(value)}")
+        if one.lacks:
+            click.echo(f"    {plain(one.lacks)}")
         if one.removed:
             click.echo(f"    taken out: {', '.join(plain(key) for key in one.removed)}")
 
