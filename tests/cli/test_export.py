@@ -38,6 +38,7 @@ def test_check(show: Path, tmp_path: Path, run: Run) -> None:
     assert "show_sc010_010_render_v001.png: 0 fields would leave" in said
     assert "metadata.continuity.standing: gate-accepted, unreviewed" in said
     assert "SECRETPROMPT" not in said
+    assert "hid inside the coded pictures" in said
     assert not (tmp_path / "out").exists()
     code, said, _ = run("export", show, "-o", tmp_path / "out", "--check", "--with-recipe")
     assert "parameters: SECRETPROMPT" in said

@@ -203,6 +203,8 @@ def test_a_check_writes_nothing_and_says_all(show: ct.Ledger, tmp_path: Path) ->
     assert "comment" in by_path["acme_sc010_020_render_v001.mp4"].removed
     timeline = by_path["acme_v001.otio"].fields
     assert timeline["tracks.children[0].children[0].metadata.continuity.shot"] == "sc010_010"
+    assert not [name for name in timeline if name.endswith((".rate", ".start_frame"))]
+    assert timeline["the rest"].endswith("numbers, such as times and frame rates")
     assert SECRET not in str([one.fields for one in made.files])
     told = export(show, tmp_path / "out", names=NAMES, check=True, with_recipe=True).files[0].fields
     assert told["parameters"].startswith(SECRET)
@@ -255,6 +257,10 @@ def test_hostile_shots_stay_inside(ledger: ct.Ledger, gate: ct.Gate, tmp_path: P
     assert {p.name for p in tmp_path.iterdir()} == {"show.db", "show.db-shm", "show.db-wal", "show.media", "deep"}
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["out"]
     assert all(name.isascii() and "/" not in name for name in tree(out))
+    (timeline,) = out.glob("*.otio")
+    for clip in otio.adapters.read_from_file(str(timeline)).tracks[0]:
+        shot = clip.metadata["continuity"]["shot"]
+        assert shot.isascii() and "/" not in shot and ".." not in shot
 
 
 def test_two_shots_of_one_name(
@@ -445,3 +451,21 @@ def test_where_no_recipe_can_be_put(show: ct.Ledger, tmp_path: Path) -> None:
         "acme_sc010_030_render_v001/acme_sc010_030_render_v001.####.png": "",
         "acme_v001.otio": "",
     }
+
+
+def test_exr_frames(ledger: ct.Ledger, gate: ct.Gate, tmp_path: Path, exr: Callable[..., Path]) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for n in range(2):
+        exr(folder / f"f.{n:04d}.exr", np.full((24, 32, 3), 20 + n, np.uint8), owner=SECRET)
+    told(ledger, gate, "sc010", ct.open_media(folder, colorspace="lin_rec709_scene"))
+    made = export(ledger, tmp_path / "out", names=NAMES)
+    assert made.refused == {}
+    assert sorted(tree(tmp_path / "out")) == [
+        *(f"acme_sc010_render_v001/acme_sc010_render_v001.{n}.exr" for n in (1001, 1002)),
+        "acme_v001.otio",
+    ]
+    assert SECRET.encode() not in b"".join(tree(tmp_path / "out").values())
+    checked = export(ledger, tmp_path / "other", names=NAMES, check=True)
+    assert {"channels": "R, G, B"}.items() <= checked.files[0].fields.items()
+    assert SECRET not in str([one.fields for one in checked.files])

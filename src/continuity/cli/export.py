@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from continuity.exporting import Handover
 
 NOTHING, FAILED = 1, 2
+HIDDEN = (
+    "Fields were looked at: text that another program hid inside the coded pictures or a colour profile would stay."
+)
 TEMPLATE = "{show}_{seq}_{shot}_{task}_v{version:03d}"
 
 
@@ -30,7 +33,9 @@ TEMPLATE = "{show}_{seq}_{shot}_{task}_v{version:03d}"
 @click.option("--rate", metavar="FPS", default="24", show_default=True,
               help="Frames a second of stills and image sequences, such as 25 or 24000/1001.")  # fmt: skip
 @click.option("--with-recipe", is_flag=True, help="Puts prompt, seed and settings into PNG files.")
-@click.option("--overwrite", is_flag=True, help="Replaces the newest version instead of making the next.")
+@click.option(
+    "--overwrite", is_flag=True, help="Replaces the newest version instead of making the next; files of others stay."
+)
 @click.option("--check", is_flag=True, help="Writes nothing; lists every field that would leave, by file.")
 def export(
     path: Path,
@@ -46,8 +51,9 @@ def export(
 ) -> int:
     """Hands over what is kept: media, an OpenTimelineIO timeline, .cc and .cube where a grade was corrected.
 
-    No prompt, seed, path or adapter name is in any file: pictures and movies are copied without what was written in
-    them, and not encoded anew. A version counts what was handed over of a shot in this folder: the same files stay the
+    No field of any file says a prompt, seed, path or adapter name: pictures and movies are copied without what was
+    written beside the picture, and not encoded anew. Text that another program hid inside the coded pictures stays,
+    such as the settings that x264 notes in each movie. A version counts what was handed over of a shot in this folder: the same files stay the
     same version, another take becomes the next. So the command may be stopped and given again.
 
     Image sequences begin at frame 1001. A shot called sc042_010 is shot 010 of sequence sc042.
@@ -70,6 +76,8 @@ def export(
         )
     if check:
         _fields(made)
+        if made.files:
+            click.echo(HIDDEN)
     else:
         for one in made.files:
             there = "" if one.written else " (was there already)"
