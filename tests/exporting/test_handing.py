@@ -385,6 +385,20 @@ def test_overwriting_removes_what_the_take_before_had_more(ledger: ct.Ledger, ga
     assert not (out / "acme_v001").exists()
 
 
+def test_overwriting_removes_nothing_behind_a_link(ledger: ct.Ledger, gate: ct.Gate, tmp_path: Path) -> None:
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    told(ledger, gate, "sc010", ct.open_media(dark(tmp_path / "a.png")))
+    for folder in (out, elsewhere):
+        folder.mkdir()
+    (elsewhere / "acme_sc010_render_v001.1001.png").write_text("theirs")
+    (out / "acme_sc010_render_v001").symlink_to(elsewhere)
+    (out / "acme_sc010_render_v001.mp4").symlink_to(elsewhere / "movie")
+    made = export(ledger, out, names=NAMES, overwrite=True)
+    assert set(tree(elsewhere)) == {"acme_sc010_render_v001.1001.png"}
+    assert (out / "acme_sc010_render_v001.mp4").is_symlink()
+    assert "acme_sc010_render_v001.mp4" in made.left
+
+
 def test_what_cannot_be_written_does_not_stop_the_rest(ledger: ct.Ledger, gate: ct.Gate, tmp_path: Path) -> None:
     out = tmp_path / "out"
     for number, name in enumerate(("sc010", "sc020")):

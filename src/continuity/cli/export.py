@@ -53,8 +53,10 @@ def export(
 
     No field of any file says a prompt, seed, path or adapter name: pictures and movies are copied without what was
     written beside the picture, and not encoded anew. Text that another program hid inside the coded pictures stays,
-    such as the settings that x264 notes in each movie. A version counts what was handed over of a shot in this folder: the same files stay the
-    same version, another take becomes the next. So the command may be stopped and given again.
+    such as the settings that x264 notes in each movie, and so does what a colour profile holds.
+
+    A version counts what was handed over of a shot in this folder: the same files stay the same version, another take
+    becomes the next. So the command may be stopped and given again.
 
     Image sequences begin at frame 1001. A shot called sc042_010 is shot 010 of sequence sc042.
     """
