@@ -258,9 +258,10 @@ def test_hostile_shots_stay_inside(ledger: ct.Ledger, gate: ct.Gate, tmp_path: P
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["out"]
     assert all(name.isascii() and "/" not in name for name in tree(out))
     (timeline,) = out.glob("*.otio")
-    for clip in otio.adapters.read_from_file(str(timeline)).tracks[0]:
-        shot = clip.metadata["continuity"]["shot"]
-        assert shot.isascii() and "/" not in shot and ".." not in shot
+    read = otio.adapters.read_from_file(str(timeline))
+    told_shots = [clip.metadata["continuity"]["shot"] for clip in read.tracks[0]]
+    assert len(told_shots) == 8
+    assert all(shot.isascii() and "/" not in shot and ".." not in shot for shot in told_shots)
 
 
 def test_two_shots_of_one_name(
