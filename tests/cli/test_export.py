@@ -38,6 +38,7 @@ def test_check(show: Path, tmp_path: Path, run: Run) -> None:
     assert "show_sc010_010_render_v001.png: 0 fields would leave" in said
     assert "metadata.continuity.standing: gate-accepted, unreviewed" in said
     assert "SECRETPROMPT" not in said
+    assert "hid inside the coded pictures" in said
     assert not (tmp_path / "out").exists()
     code, said, _ = run("export", show, "-o", tmp_path / "out", "--check", "--with-recipe")
     assert "parameters: SECRETPROMPT" in said
@@ -60,6 +61,14 @@ def test_refusals(show: Path, tmp_path: Path, run: Run) -> None:
         path.unlink()
     code, out, err = run("export", show, "-o", tmp_path / "out")
     assert (code, "error: sc010_010:" in err) == (2, True)
+
+
+def test_nothing_to_hand_over(show: Path, tmp_path: Path, run: Run) -> None:
+    for more in ((), ("--check",)):
+        code, said, err = run("export", show, "-o", tmp_path / "out", "--shot", "sc010_020", *more)
+        assert (code, said) == (1, "")
+        assert "nothing was handed over" in err
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_template_is_one() -> None:

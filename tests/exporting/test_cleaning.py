@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+import OpenImageIO
 import pytest
 import tifffile
 from PIL import Image as Pil
@@ -19,9 +21,11 @@ import continuity as ct
 from continuity.errors import MediaError
 from continuity.exporting.cleaning import cleaned
 from continuity.exporting.fields import fields_of
+from continuity.exporting.stills import _chunk, png_chunks
 
 SECRET = "SECRETPROMPT of mara.safetensors"
 MARK = b"SECRETPROMPT"
+REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
 
 
 @pytest.fixture
@@ -230,6 +234,129 @@ def test_damage_is_a_sentence_and_no_file(tmp_path: Path, pixels: np.ndarray, su
         with pytest.raises(MediaError, match=r"a\."):
             cleaned(source, tmp_path / f"b{suffix}")
         assert not (tmp_path / f"b{suffix}").exists()
+
+
+def test_what_hides_in_a_png_behind_the_end_of_its_pixels(tmp_path: Path, pixels: np.ndarray) -> None:
+    source = tmp_path / "a.png"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Pil.fromarray(pixels).save(source, icc_profile=profile)
+    content, out = source.read_bytes(), [source.read_bytes()[:8]]
+    for name, data in png_chunks(content):
+        hidden = data + SECRET.encode() if name in (b"IDAT", b"iCCP") else data
+        out.append(_chunk(name, hidden))
+        if name == b"IDAT":
+            out.append(_chunk(name, SECRET.encode()))
+    source.write_bytes(b"".join(out))
+    cleaned(source, tmp_path / "b.png")
+    assert MARK in source.read_bytes() and MARK not in (tmp_path / "b.png").read_bytes()
+    with Pil.open(tmp_path / "b.png") as read:
+        assert np.array_equal(np.asarray(read), pixels) and read.info["icc_profile"] == profile
+
+
+def test_a_moving_png(tmp_path: Path, pixels: np.ndarray) -> None:
+    source = tmp_path / "a.png"
+    pictures = [Pil.fromarray(np.roll(pixels, n, 0)) for n in range(3)]
+    for first_alone in (False, True):
+        pictures[0].save(source, save_all=True, append_images=pictures[1:], duration=40, default_image=first_alone)
+        cleaned(source, tmp_path / "b.png")
+        with Pil.open(source) as before, Pil.open(tmp_path / "b.png") as after:
+            assert before.n_frames == after.n_frames >= 3
+            for n in range(before.n_frames):
+                before.seek(n), after.seek(n)
+                assert np.array_equal(np.asarray(before), np.asarray(after))
+
+
+def test_room_that_quicktime_keeps_is_emptied(tmp_path: Path, pixels: np.ndarray) -> None:
+    source = movie(tmp_path / "a.mov", pixels, "libx264")
+    content = source.read_bytes()
+    words = SECRET.encode()
+    source.write_bytes(content + struct.pack(">I4s", 8 + len(words), b"wide") + words)
+    cleaned(source, tmp_path / "b.mov")
+    assert MARK not in (tmp_path / "b.mov").read_bytes()
+
+
+@pytest.mark.parametrize("compression", ["none", "zip", "piz", "b44", "dwaa", "pxr24"])
+@pytest.mark.parametrize("tile", [0, 16])
+def test_exr(tmp_path: Path, compression: str, tile: int) -> None:
+    source, target = tmp_path / "a.exr", tmp_path / "b.exr"
+    names = ("R", "G", "B", "A", "depth.Z")
+    data = np.random.default_rng(3).normal(0.5, 2, (50, 70, 5)).astype(np.float32)
+    data[3, 4] = np.nan
+    spec = OpenImageIO.ImageSpec(70, 50, 5, "float")
+    spec.channelnames, spec.channelformats = names, tuple(OpenImageIO.TypeDesc(t) for t in (*["half"] * 4, "float"))
+    spec.x, spec.y, spec.full_width, spec.full_height = 5, -3, 80, 48
+    spec.tile_width = spec.tile_height = tile
+    for name in ("comments", "owner", "Software", "renderer/prompt", "nuke/input/filename"):
+        spec.attribute(name, SECRET)
+    spec.attribute("compression", compression)
+    spec.attribute("chromaticities", "float[8]", REC709)
+    spec.attribute("framesPerSecond", "rational", (24000, 1001))
+    spec.attribute("PixelAspectRatio", 2.0)
+    out = OpenImageIO.ImageOutput.create(str(source))
+    assert out.open(str(source), spec), out.geterror()
+    assert out.write_image(data), out.geterror()
+    out.close()
+    source.write_bytes(source.read_bytes() + SECRET.encode())
+    cleaned(source, target)
+    assert MARK in source.read_bytes() and MARK not in target.read_bytes()
+    (before, shown), (after, left) = (exr_of(path) for path in (source, target))
+    assert before.tobytes() == after.tobytes() and before.shape == (50, 70, 5)
+    for what in ("channelnames", "x", "y", "full_width", "full_height", "tile_width"):
+        assert getattr(shown, what) == getattr(left, what)
+    for what in ("compression", "chromaticities", "framesPerSecond", "PixelAspectRatio", "oiio:ColorSpace"):
+        assert shown.getattribute(what) == left.getattribute(what)
+    found = fields_of(target)
+    assert found["channels"] == "R, G, B, A, depth.Z"
+    assert set(found) <= {"channels", "chromaticities", "framesPerSecond", "FramesPerSecond", "oiio:ColorSpace"}
+    assert fields_of(source)["owner" if "owner" in fields_of(source) else "Copyright"] == SECRET
+
+
+def exr_of(path: Path) -> tuple[np.ndarray, OpenImageIO.ImageSpec]:
+    opened = OpenImageIO.ImageInput.open(str(path))
+    assert opened is not None, OpenImageIO.geterror()
+    pixels = opened.read_image(0, 0, 0, 5, "float")
+    assert pixels is not None, opened.geterror()
+    return pixels, opened.spec()
+
+
+def test_exr_of_two_parts(tmp_path: Path) -> None:
+    source, target = tmp_path / "a.exr", tmp_path / "b.exr"
+    specs = []
+    for name in ("beauty", "matte"):
+        spec = OpenImageIO.ImageSpec(20, 10, 3, "half")
+        spec.attribute("oiio:subimagename", name)
+        spec.attribute("comments", SECRET)
+        specs.append(spec)
+    out = OpenImageIO.ImageOutput.create(str(source))
+    assert out.open(str(source), specs), out.geterror()
+    data = np.random.default_rng(4).random((2, 10, 20, 3), dtype=np.float32)
+    out.write_image(data[0])
+    assert out.open(str(source), specs[1], "AppendSubimage"), out.geterror()
+    out.write_image(data[1])
+    out.close()
+    cleaned(source, target)
+    assert MARK in source.read_bytes() and MARK not in target.read_bytes()
+    for part in range(2):
+        files = [OpenImageIO.ImageInput.open(str(path)) for path in (source, target)]
+        assert np.array_equal(*(f.read_image(part, 0, 0, 3, "half") for f in files))
+    found = fields_of(target)
+    assert found["part 2 channels"] == "R, G, B"
+    assert found["part 2 oiio:subimagename"] == "matte"  # a name can say anything, so it is shown
+
+
+def test_damaged_exr_is_a_sentence(tmp_path: Path, exr: Callable[..., Path], pixels: np.ndarray) -> None:
+    content = exr(tmp_path / "a.exr", pixels, owner=SECRET).read_bytes()
+    source = tmp_path / "c.exr"
+    draw = np.random.default_rng(5)
+    for _ in range(60):
+        damaged = bytearray(content[: draw.integers(9, len(content))] if draw.random() < 0.3 else content)
+        for at in draw.integers(4, min(len(damaged), 600), 3):
+            damaged[at] = draw.integers(256)
+        source.write_bytes(bytes(damaged))
+        try:
+            cleaned(source, tmp_path / "d.exr")
+        except MediaError:
+            assert not (tmp_path / "d.exr").exists()
 
 
 def test_words_for_others_are_read_as_they_were_written(tmp_path: Path, pixels: np.ndarray) -> None:

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import errno
 import json
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -199,6 +203,8 @@ def test_a_check_writes_nothing_and_says_all(show: ct.Ledger, tmp_path: Path) ->
     assert "comment" in by_path["acme_sc010_020_render_v001.mp4"].removed
     timeline = by_path["acme_v001.otio"].fields
     assert timeline["tracks.children[0].children[0].metadata.continuity.shot"] == "sc010_010"
+    assert not [name for name in timeline if name.endswith((".rate", ".start_frame"))]
+    assert timeline["the rest"].endswith("numbers, such as times and frame rates")
     assert SECRET not in str([one.fields for one in made.files])
     told = export(show, tmp_path / "out", names=NAMES, check=True, with_recipe=True).files[0].fields
     assert told["parameters"].startswith(SECRET)
@@ -251,6 +257,11 @@ def test_hostile_shots_stay_inside(ledger: ct.Ledger, gate: ct.Gate, tmp_path: P
     assert {p.name for p in tmp_path.iterdir()} == {"show.db", "show.db-shm", "show.db-wal", "show.media", "deep"}
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["out"]
     assert all(name.isascii() and "/" not in name for name in tree(out))
+    (timeline,) = out.glob("*.otio")
+    read = otio.adapters.read_from_file(str(timeline))
+    told_shots = [clip.metadata["continuity"]["shot"] for clip in read.tracks[0]]
+    assert len(told_shots) == 8
+    assert all(shot.isascii() and "/" not in shot and ".." not in shot for shot in told_shots)
 
 
 def test_two_shots_of_one_name(
@@ -260,6 +271,7 @@ def test_two_shots_of_one_name(
     told(ledger, gate, "sc1-2", flat(2))
     with pytest.raises(ct.UsageError, match="'sc1_2' and 'sc1-2' would both be called"):
         export(ledger, tmp_path / "out", names=NAMES)
+    assert not (tmp_path / "out").exists()  # seen before anything was written
 
 
 def test_what_is_gone_does_not_stop_the_rest(show: ct.Ledger, tmp_path: Path) -> None:
@@ -294,3 +306,181 @@ def test_a_folder_behind_a_link_is_refused(show: ct.Ledger, tmp_path: Path) -> N
     made = export(show, tmp_path / "out", names=Names(show="acme", template="{seq}/{shot}_v{version:03d}"))
     assert all("leads out of the folder" in why for why in made.refused.values())
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def another(ledger: ct.Ledger, gate: ct.Gate, media: ct.Image | ct.Clip, name: str = "sc010") -> None:
+    """Rejects what is kept of a shot, and keeps something else."""
+    row = next(row for row in reversed(ledger.shots()) if row.name == name)
+    kept = ledger.kept(row)
+    assert kept is not None
+    ledger.decide(ct.Decision(candidate=kept.id, accept=False, role="supervisor", reason="tie"))
+    told(ledger, gate, name, media)
+
+
+def frames(folder: Path, count: int, level: int = 5) -> ct.Clip:
+    folder.mkdir()
+    for n in range(count):
+        dark(folder / f"f.{n:04d}.png", level + n)
+    media = ct.open_media(folder)
+    assert isinstance(media, ct.Clip)
+    return media
+
+
+def test_killed_half_way_nothing_uncleaned_is_in_the_folder(show: ct.Ledger, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    program = (
+        "import os, signal, sys\n"
+        "import continuity as ct\n"
+        "from continuity.exporting import Names, cleaning, export\n"
+        "cleaning.movies.mp4 = lambda file: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "export(ct.Ledger.open(sys.argv[1], create=False), sys.argv[2], names=Names(show='acme'))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(show.path), str(out)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert list(tree(out)) == ["acme_sc010_010_render_v001.png"]
+    assert not list(out.rglob(".*"))
+    (left,) = tmp_path.glob(".continuity-*")
+    assert left.stat().st_mode & 0o077 == 0
+    (out / ".continuity-0123abcd.tmp").mkdir()  # as older versions left it
+    (out / ".continuity-0123abcd.tmp" / "media.mp4").write_text(SECRET)
+    export(show, out, names=NAMES)
+    assert not left.exists() and not list(out.rglob(".*")) and not list(tmp_path.glob(".continuity-*"))
+
+
+def test_overwriting_leaves_what_is_not_its_own(ledger: ct.Ledger, gate: ct.Gate, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    told(ledger, gate, "sc010", frames(tmp_path / "a", 4))
+    told(ledger, gate, "sc020", ct.open_media(dark(tmp_path / "b.png", 60)))
+    export(ledger, out, names=NAMES)
+    folder = out / "acme_sc010_render_v001"
+    (folder / "mine.txt").write_text("mine")
+    (folder / "notes").mkdir()
+    assert not any(one.written for one in export(ledger, out, names=NAMES).files)  # still the same
+    another(ledger, gate, frames(tmp_path / "c", 2, 40))
+    made = export(ledger, out, names=NAMES, overwrite=True)
+    assert (made.refused, len(made.files)) == ({}, 3)
+    assert sorted(made.left) == ["acme_sc010_render_v001/mine.txt", "acme_sc010_render_v001/notes"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "acme_sc010_render_v001.1001.png", "acme_sc010_render_v001.1002.png", "mine.txt", "notes",
+    ]  # fmt: skip
+
+
+def test_overwriting_removes_what_the_take_before_had_more(ledger: ct.Ledger, gate: ct.Gate, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shot = ct.Shot("sc010", gate=gate, ledger=ledger, repairs=[Darken()])
+    shot.tell(shot.ask(), ct.Image.from_array(np.full((24, 32, 3), 200, np.uint8)), ct.Cost(render=1.0))
+    names = Names(show="acme", template="{show}_v{version:03d}")  # the timeline is called the same
+    export(ledger, out, names=names)
+    assert sorted(tree(out)) == [f"acme_v001{tail}" for tail in (".cc", ".cube", ".otio", ".png")]
+    assert not any(one.written for one in export(ledger, out, names=names).files)
+    (out / "acme_v001.png").unlink()  # a .cc alone is a version too
+    (out / "acme_v001.txt").write_text("mine")
+    another(ledger, gate, frames(tmp_path / "a", 2))
+    export(ledger, out, names=names, overwrite=True)
+    assert sorted(tree(out)) == [
+        "acme_v001.otio", "acme_v001.txt", "acme_v001/acme_v001.1001.png", "acme_v001/acme_v001.1002.png",
+    ]  # fmt: skip
+    another(ledger, gate, ct.open_media(dark(tmp_path / "b.png", 60)))
+    export(ledger, out, names=names, overwrite=True)
+    assert sorted(tree(out)) == ["acme_v001.otio", "acme_v001.png", "acme_v001.txt"]
+    assert not (out / "acme_v001").exists()
+
+
+def test_overwriting_removes_nothing_behind_a_link(ledger: ct.Ledger, gate: ct.Gate, tmp_path: Path) -> None:
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    told(ledger, gate, "sc010", ct.open_media(dark(tmp_path / "a.png")))
+    for folder in (out, elsewhere):
+        folder.mkdir()
+    (elsewhere / "acme_sc010_render_v001.1001.png").write_text("theirs")
+    (out / "acme_sc010_render_v001").symlink_to(elsewhere)
+    (out / "acme_sc010_render_v001.mp4").symlink_to(elsewhere / "movie")
+    made = export(ledger, out, names=NAMES, overwrite=True)
+    assert set(tree(elsewhere)) == {"acme_sc010_render_v001.1001.png"}
+    assert (out / "acme_sc010_render_v001.mp4").is_symlink()
+    assert "acme_sc010_render_v001.mp4" in made.left
+
+
+def test_what_cannot_be_written_does_not_stop_the_rest(ledger: ct.Ledger, gate: ct.Gate, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for number, name in enumerate(("sc010", "sc020")):
+        told(ledger, gate, name, ct.open_media(dark(tmp_path / f"{name}.png", 10 + number)))
+    (out / "sc010.png" / "mine").mkdir(parents=True)
+    made = export(ledger, out, names=Names(show="acme", template="{shot}"), overwrite=True)
+    assert list(made.refused) == ["sc010"] and "cannot be written" in made.refused["sc010"]
+    assert {one.path for one in made.files} == {"sc020.png", "acme_v001.otio"}
+
+
+def test_a_version_never_goes_backwards(ledger: ct.Ledger, gate: ct.Gate, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    told(ledger, gate, "sc010", ct.open_media(dark(tmp_path / "a.png", 10)))
+    export(ledger, out, names=NAMES)
+    another(ledger, gate, ct.open_media(dark(tmp_path / "b.png", 20)))
+    export(ledger, out, names=NAMES)
+    (out / "acme_sc010_render_v001.png").unlink()  # archived
+    another(ledger, gate, ct.open_media(dark(tmp_path / "c.png", 30)))
+    export(ledger, out, names=NAMES)
+    assert [name for name in sorted(tree(out)) if name.endswith(".png")] == [
+        "acme_sc010_render_v002.png", "acme_sc010_render_v003.png",
+    ]  # fmt: skip
+    (out / "acme_sc010_render_v007.cc").write_text("mine")
+    made = export(ledger, out, names=NAMES)
+    assert made.files[0].path == "acme_sc010_render_v008.png"
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_target_that_is_no_folder(show: ct.Ledger, tmp_path: Path, check: bool) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for target in (tmp_path / "file", tmp_path / "link", tmp_path / "file" / "out"):
+        with pytest.raises(ct.UsageError, match="name another"):
+            export(show, target, names=NAMES, check=check)
+
+
+def test_on_another_file_system(show: ct.Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace = Path.replace
+
+    def across(self: Path, target: Path) -> Path:
+        if self.parent != Path(target).parent:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", across)
+    made = export(show, tmp_path / "out", names=NAMES)
+    assert not made.refused and len(tree(tmp_path / "out")) == 6
+
+
+def test_nothing_kept_makes_no_folder(
+    ledger: ct.Ledger, gate: ct.Gate, flat: Callable[[int], ct.Image], tmp_path: Path
+) -> None:
+    told(ledger, gate, "sc010", flat(255))
+    made = export(ledger, tmp_path / "out", names=NAMES)
+    assert (list(made.files), list(made.unkept)) == ([], ["sc010"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_where_no_recipe_can_be_put(show: ct.Ledger, tmp_path: Path) -> None:
+    lacks = {one.path: one.lacks for one in export(show, tmp_path / "out", names=NAMES, with_recipe=True).files}
+    assert lacks == {
+        "acme_sc010_010_render_v001.png": "",
+        "acme_sc010_020_render_v001.mp4": "no recipe: a .mp4 file holds none",
+        "acme_sc010_030_render_v001/acme_sc010_030_render_v001.####.png": "",
+        "acme_v001.otio": "",
+    }
+
+
+def test_exr_frames(ledger: ct.Ledger, gate: ct.Gate, tmp_path: Path, exr: Callable[..., Path]) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for n in range(2):
+        exr(folder / f"f.{n:04d}.exr", np.full((24, 32, 3), 20 + n, np.uint8), owner=SECRET)
+    told(ledger, gate, "sc010", ct.open_media(folder, colorspace="lin_rec709_scene"))
+    made = export(ledger, tmp_path / "out", names=NAMES)
+    assert made.refused == {}
+    assert sorted(tree(tmp_path / "out")) == [
+        *(f"acme_sc010_render_v001/acme_sc010_render_v001.{n}.exr" for n in (1001, 1002)),
+        "acme_v001.otio",
+    ]
+    assert SECRET.encode() not in b"".join(tree(tmp_path / "out").values())
+    checked = export(ledger, tmp_path / "other", names=NAMES, check=True)
+    assert {"channels": "R, G, B"}.items() <= checked.files[0].fields.items()
+    assert SECRET not in str([one.fields for one in checked.files])

@@ -14,7 +14,10 @@ from continuity.errors import UsageError
 if TYPE_CHECKING:
     from continuity.exporting import Handover
 
-FAILED = 2
+NOTHING, FAILED = 1, 2
+HIDDEN = (
+    "Fields were looked at: text that another program hid inside the coded pictures or a colour profile would stay."
+)
 TEMPLATE = "{show}_{seq}_{shot}_{task}_v{version:03d}"
 
 
@@ -30,7 +33,9 @@ TEMPLATE = "{show}_{seq}_{shot}_{task}_v{version:03d}"
 @click.option("--rate", metavar="FPS", default="24", show_default=True,
               help="Frames a second of stills and image sequences, such as 25 or 24000/1001.")  # fmt: skip
 @click.option("--with-recipe", is_flag=True, help="Puts prompt, seed and settings into PNG files.")
-@click.option("--overwrite", is_flag=True, help="Replaces the newest version instead of making the next.")
+@click.option(
+    "--overwrite", is_flag=True, help="Replaces the newest version instead of making the next; files of others stay."
+)
 @click.option("--check", is_flag=True, help="Writes nothing; lists every field that would leave, by file.")
 def export(
     path: Path,
@@ -46,9 +51,12 @@ def export(
 ) -> int:
     """Hands over what is kept: media, an OpenTimelineIO timeline, .cc and .cube where a grade was corrected.
 
-    No prompt, seed, path or adapter name is in any file: pictures and movies are copied without what was written in
-    them, and not encoded anew. A version counts what was handed over of a shot in this folder: the same files stay the
-    same version, another take becomes the next. So the command may be stopped and given again.
+    No field of any file says a prompt, seed, path or adapter name: pictures and movies are copied without what was
+    written beside the picture, and not encoded anew. Text that another program hid inside the coded pictures stays,
+    such as the settings that x264 notes in each movie, and so does what a colour profile holds.
+
+    A version counts what was handed over of a shot in this folder: the same files stay the same version, another take
+    becomes the next. So the command may be stopped and given again.
 
     Image sequences begin at frame 1001. A shot called sc042_010 is shot 010 of sequence sc042.
     """
@@ -70,14 +78,24 @@ def export(
         )
     if check:
         _fields(made)
+        if made.files:
+            click.echo(HIDDEN)
     else:
         for one in made.files:
-            click.echo(f"{plain(output / one.path)}{'' if one.written else ' (was there already)'}")
+            there = "" if one.written else " (was there already)"
+            click.echo(f"{plain(output / one.path)}{there}{f' ({plain(one.lacks)})' if one.lacks else ''}")
     for shot in made.unkept:
         click.echo(f"{plain(shot)}: nothing is kept, so it is not in the timeline", err=True)
     for shot, why in made.refused.items():
         click.echo(f"error: {plain(shot)}: {plain(why)}", err=True)
-    return FAILED if made.refused else 0
+    for left in made.left:
+        click.echo(f"{plain(output / left)}: is not of a hand-off, so it is still there", err=True)
+    if made.refused:
+        return FAILED
+    if not made.files:
+        click.echo("nothing was handed over: no shot keeps anything", err=True)
+        return NOTHING
+    return 0
 
 
 def _fields(made: Handover) -> None:
@@ -85,6 +103,8 @@ def _fields(made: Handover) -> None:
         click.echo(f"{plain(one.path)}: {counted(len(one.fields), 'field')} would leave")
         for key, value in one.fields.items():
             click.echo(f"    {plain(key)}: {plain(value)}")
+        if one.lacks:
+            click.echo(f"    {plain(one.lacks)}")
         if one.removed:
             click.echo(f"    taken out: {', '.join(plain(key) for key in one.removed)}")
 

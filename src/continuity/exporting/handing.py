@@ -1,17 +1,16 @@
 """Hand-off: what is kept, under plain names, with nothing in the files that the receiver should not read.
 
-A shot is made whole in a hidden folder first, then moved into place. The version is the first one that is free or holds
-the very same files, so exporting again after an interruption goes on, and another take becomes the next version.
+A shot is made whole in a folder beside the ledger first, then moved into place. The version is the newest one where
+that holds the very same files, else the next: so exporting again after an interruption goes on, and no version goes
+backwards.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
@@ -19,15 +18,18 @@ from pathlib import Path, PurePosixPath
 from continuity.errors import LedgerError, MediaError, UsageError
 from continuity.exporting.cleaning import cleaned
 from continuity.exporting.names import FIRST_FRAME, Names, plain
-from continuity.exporting.pieces import Piece, same, strangers
+from continuity.exporting.pieces import Piece, same
+from continuity.exporting.place import SHOT, TIMELINE, Place
 from continuity.exporting.recipe import words_of
 from continuity.exporting.stills import PNG_MARK, png_words
 from continuity.exporting.timeline import Cut, library, timeline
+from continuity.exporting.workshop import require_target, sweep, workshop
 from continuity.ledger import CandidateRow, Ledger
 from continuity.media import Clip, numbering, write_atomic
-from continuity.media.files import sync_folder
+from continuity.media.files import reason
 from continuity.media.folder import RATE
-from continuity.records import Decision
+from continuity.media.formats import Format
+from continuity.records import Decision, Recipe
 from continuity.repairs.grade.correction import Correction
 from continuity.vision.cdl_files import cc_text, cube_text
 
@@ -40,6 +42,7 @@ class Handed:
     """One file, or one image sequence: its path in the folder, and whether it was written now or was there already.
 
     ``fields`` (what the file says besides its picture) and ``removed`` (what its source said) are filled by a check.
+    ``lacks`` says why there is no recipe in it where one was asked for.
     """
 
     shot: str
@@ -47,15 +50,20 @@ class Handed:
     written: bool
     fields: Mapping[str, str] = field(default_factory=dict)
     removed: Mapping[str, str] = field(default_factory=dict)
+    lacks: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handover:
-    """What an export did: files, shots that could not be handed over with the reason, shots that kept nothing."""
+    """What an export did: files, shots that could not be handed over with the reason, shots that kept nothing.
+
+    ``left`` are paths in what was overwritten that no hand-off wrote: they are still there.
+    """
 
     files: Sequence[Handed]
     refused: Mapping[str, str]
     unkept: Sequence[str]
+    left: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +90,14 @@ def export(
 
     Args:
         ledger: is only read.
-        folder: is made where there is none. A file that is there is never changed unless ``overwrite``.
+        folder: is made where there is none and something is handed over. A file that is there is never changed unless
+            ``overwrite``.
         names: how files are called.
         shots: names; left out, all.
         rate: frames a second of stills and image sequences, which do not say.
         with_recipe: puts prompt, seed and settings into PNG files.
-        overwrite: replaces the newest version of what differs, instead of making the next.
+        overwrite: replaces the newest version of what differs, instead of making the next, and removes what the one
+            before had beyond it; files that no hand-off wrote stay.
         check: writes nothing, and says what each file would say.
 
     Raises:
@@ -98,9 +108,28 @@ def export(
     library()  # before anything is written
     wishes = _Wishes(names=names, rate=rate, with_recipe=with_recipe, overwrite=overwrite, check=check)
     kept = _kept(ledger, shots)
+    _require_own_names(names, [shot for shot, row in kept.items() if row is not None])
     target = Path(folder).absolute()
-    with _workshop(target, check) as work:
-        return _Export(ledger, target, work, wishes).run(kept)
+    require_target(target)
+    if not check:
+        sweep(target)
+    try:
+        with workshop(Path(tempfile.gettempdir()) if check else Path(ledger.path).absolute().parent) as work:
+            return _Export(ledger, target, work, wishes).run(kept)
+    except OSError as cause:
+        raise UsageError(f"the hand-off cannot be written: {reason(cause)}; check the disk") from cause
+
+
+def _require_own_names(names: Names, shots: Sequence[str]) -> None:
+    taken: dict[str, str] = {}  # name, whatever its case -> shot
+    for shot in shots:
+        name = names.of(shot, 1).casefold()
+        other = taken.setdefault(name, shot)
+        if other != shot:
+            raise UsageError(
+                f"the shots {other!r} and {shot!r} would both be called {name!r}: use {{seq}} and {{shot}} in the "
+                "template, or hand them over one after the other into folders of their own"
+            )
 
 
 class _Export:
@@ -109,7 +138,7 @@ class _Export:
         self._said: dict[int, list[Decision]] = {}
         for decision in ledger.decisions():
             self._said.setdefault(decision.candidate, []).append(decision)
-        self._taken: dict[str, str] = {}  # name, whatever its case -> shot
+        self._left: list[str] = []
 
     def run(self, kept: Mapping[str, CandidateRow | None]) -> Handover:
         files: list[Handed] = []
@@ -118,26 +147,20 @@ class _Export:
         for shot, row in kept.items():
             if row is None:
                 continue
-            self._reserve(shot)
             try:
                 cut, made = self._shot(row)
             except (MediaError, LedgerError, UsageError) as cause:
                 refused[shot] = str(cause)
                 continue
+            except OSError as cause:
+                refused[shot] = f"it cannot be written: {reason(cause)}; look at what lies there, and at the disk"
+                continue
             cuts.append(cut)
             files += made
         if cuts:
             files.append(self._timeline(cuts))
-        return Handover(files=files, refused=refused, unkept=[name for name, row in kept.items() if row is None])
-
-    def _reserve(self, shot: str) -> None:
-        name = self._wishes.names.of(shot, 1).casefold()
-        other = self._taken.setdefault(name, shot)
-        if other != shot:
-            raise UsageError(
-                f"the shots {other!r} and {shot!r} would both be called {name!r}: use {{seq}} and {{shot}} in the "
-                "template, or hand them over one after the other into folders of their own"
-            )
+        unkept = [name for name, row in kept.items() if row is None]
+        return Handover(files=files, refused=refused, unkept=unkept, left=self._left)
 
     def _shot(self, row: CandidateRow) -> tuple[Cut, list[Handed]]:
         """Makes everything of one shot, then moves it into place."""
@@ -179,9 +202,15 @@ class _Export:
             suffix=suffix,
             cdl=correction.cdl if correction else None,
         )
-        handed = self._moved(row.shot, name, pieces)
+        handed = self._moved(row.shot, name, pieces, self._lacks(recipe, suffix))
         shutil.rmtree(place, ignore_errors=True)
         return cut, handed
+
+    def _lacks(self, recipe: Recipe | None, suffix: str) -> str:
+        """Why media have no recipe in them although one is wanted."""
+        if not self._wishes.with_recipe or (recipe and suffix in Format.PNG.value):
+            return ""
+        return f"no recipe: a {suffix} file holds none" if recipe else "no recipe: none is stored"
 
     def _correction(self, row: CandidateRow) -> Correction | None:
         """What the grade of the kept media was corrected by; None where they are as they were rendered."""
@@ -198,54 +227,50 @@ class _Export:
         return self._moved("", name, pieces)[0]
 
     def _version(self, names: Names, shot: str, pieces: Sequence[Piece]) -> int:
-        """The first version that is free or holds these very files; with ``overwrite`` the last that is taken.
+        """The newest version that is there if it holds these very files or is to be overwritten; else the next.
 
         Raises:
             UsageError: there is none, or names do not count versions and this one is taken.
         """
-        for version in range(1, MOST_VERSIONS + 1 if names.counts else 2):
-            name = names.of(shot, version)
-            places = [(self._target / piece.under(name), piece.path) for piece in pieces]
-            there = [place for place, _ in places if place.exists() or place.is_symlink()]
-            others = strangers(self._target / name, {place for place, _ in places})
-            if not there and not others:
-                return version - 1 if self._wishes.overwrite and version > 1 else version
-            if not others and all(same(place, path) for place, path in places if place in there):
-                return version
-        if self._wishes.overwrite and not names.counts:
-            return 1
+        place = Place(self._target, _tails(pieces))
+        last = MOST_VERSIONS if names.counts else 1
+        newest = next((n for n in range(last, 0, -1) if place.holds(names.of(shot, n))), 0)
+        if newest and (self._wishes.overwrite or place.same(names.of(shot, newest), pieces)):
+            return newest
+        if newest < last:
+            return newest + 1
         raise UsageError(
-            f"{names.of(shot, 1)} is there and is something else: name another folder, put {{version:03d}} into the "
-            "template, or say --overwrite"
+            f"{names.of(shot, newest)} is there and is something else: name another folder, put {{version:03d}} into "
+            "the template, or say --overwrite"
         )
 
-    def _moved(self, shot: str, name: str, pieces: Sequence[Piece]) -> list[Handed]:
+    def _moved(self, shot: str, name: str, pieces: Sequence[Piece], lacks: str = "") -> list[Handed]:
         """Moves what is not there yet; the frames of a sequence are told as one."""
         told: dict[str, Handed] = {}
-        ours = {self._target / piece.under(name) for piece in pieces}
+        place = Place(self._target, _tails(pieces))
+        stale = place.taken(name) - {self._target / piece.under(name) for piece in pieces}
         for piece in pieces:
-            place = self._target / piece.under(name)
+            under = piece.under(name)
             fields, removed = piece.told() if self._wishes.check else ({}, {})
-            new = not same(place, piece.path)
+            new = not same(self._target / under, piece.path)
             if not self._wishes.check and new:
-                if not place.parent.resolve().is_relative_to(self._target.resolve()):
-                    raise UsageError(f"{str(place)!r} leads out of the folder through a link: name another folder")
-                place.parent.mkdir(parents=True, exist_ok=True)
-                piece.path.replace(place)
-                sync_folder(place.parent)
-            key = f"{name}/{PurePosixPath(name).name}.####{place.suffix}" if piece.frame else piece.under(name)
-            one = told.get(key) or Handed(shot=shot, path=key, written=False)
-            told[key] = Handed(
-                shot=shot,
-                path=key,
+                place.put(piece.path, under)
+            key = f"{name}/{PurePosixPath(name).name}.####{PurePosixPath(under).suffix}" if piece.frame else under
+            one = told.get(key) or Handed(shot=shot, path=key, written=False, lacks=lacks if piece.source else "")
+            told[key] = replace(
+                one,
                 written=one.written or new,
                 fields={**one.fields, **fields},
                 removed={**one.removed, **removed},
             )
-        if not self._wishes.check:
-            for left in strangers(self._target / name, ours):  # frames of what is overwritten
-                left.unlink()
+        if self._wishes.overwrite and not self._wishes.check:
+            stays = sorted(path for path in stale if not place.removed(path))
+            self._left += [str(path.relative_to(self._target)) for path in (*stays, *place.others(name))]
         return list(told.values())
+
+
+def _tails(pieces: Sequence[Piece]) -> frozenset[str]:
+    return TIMELINE if pieces[0].tail in TIMELINE else SHOT
 
 
 def _grades(correction: Correction | None, name: str) -> Iterator[tuple[str, str]]:
@@ -282,24 +307,3 @@ def _kept(ledger: Ledger, names: Sequence[str]) -> dict[str, CandidateRow | None
         known = ", ".join(map(repr, list(found)[:10])) + (" ..." if len(found) > 10 else "")
         raise UsageError(f"{ledger.path.name} has no shot {missing[0]!r}; it has {known or 'none'}")
     return {name: row for name, row in found.items() if not names or name in names}
-
-
-@contextmanager
-def _workshop(target: Path, check: bool) -> Iterator[Path]:
-    """A hidden folder where files wait, beside where they will lie; for a check, somewhere else."""
-    try:
-        if check:
-            with tempfile.TemporaryDirectory(prefix="continuity-") as made:
-                yield Path(made)
-            return
-        if target.is_symlink() or (target.exists() and not target.is_dir()):
-            raise UsageError(f"a folder for the hand-off was wanted, {str(target)!r} is none: name another one")
-        target.mkdir(parents=True, exist_ok=True)
-        work = target / f".continuity-{secrets.token_hex(4)}.tmp"
-        work.mkdir()
-        try:
-            yield work
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    except OSError as cause:
-        raise UsageError(f"{str(target)!r} cannot be written: {cause.strerror or cause}") from cause

@@ -18,7 +18,7 @@ PIECE = 1 << 20
 # -- MP4 and MOV: ISO/IEC 14496-12; QuickTime File Format ---
 
 BOXES: dict[str, frozenset[str]] = {
-    "": frozenset(("ftyp", "moov", "mdat", "moof", "mfra", "sidx", "styp", "wide")),
+    "": frozenset(("ftyp", "moov", "mdat", "moof", "mfra", "sidx", "styp")),
     "moov": frozenset(("mvhd", "trak", "mvex", "iods")),
     "trak": frozenset(("tkhd", "edts", "mdia", "tref", "tapt")),
     "mdia": frozenset(("mdhd", "hdlr", "minf", "elng")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import unicodedata
@@ -55,26 +56,32 @@ class Names:
 
     def of(self, shot: str, version: int) -> str:
         """The name of one shot's file, without suffix: a relative path whose parts are plain words."""
-        seq, own = parts_of(shot) if plain(shot) == shot else ("", shot)
-        given = {"show": plain(self.show), "seq": plain(seq), "shot": plain(own), "task": plain(self.task)}
-        made = ""
-        for literal, name, spec, _ in Formatter().parse(self.template):
-            if made.endswith(EMPTY):
-                made, literal = made.removesuffix(EMPTY), literal[1:] if literal[:1] in ("_", "-", ".") else literal
-            made += literal
-            if name == "version":
-                made += format(version, spec or "")
-            elif name is not None:
-                made += given[name] or EMPTY
-        made = made.removesuffix(EMPTY)
-        steps = made.split("/")
-        if (
-            any(not step.strip(". ") or step.startswith(".") for step in steps)
-            or "\\" in made
-            or not made.isprintable()
-        ):
-            raise UsageError(f"the name template {self.template!r} gives {made!r}, which is no name inside a folder")
-        return made
+        return _pattern(self, shot).format(version=version)
+
+
+@functools.lru_cache(maxsize=64)  # all versions of a shot are looked for, one after the other
+def _pattern(names: Names, shot: str) -> str:
+    """The name of a shot's file with the version left to be filled in."""
+    seq, own = parts_of(shot) if plain(shot) == shot else ("", shot)
+    given = {"show": plain(names.show), "seq": plain(seq), "shot": plain(own), "task": plain(names.task)}
+    made = ""
+    for literal, name, spec, _ in Formatter().parse(names.template):
+        if made.endswith(EMPTY):
+            made, literal = made.removesuffix(EMPTY), literal[1:] if literal[:1] in ("_", "-", ".") else literal
+        made += literal.replace("{", "{{").replace("}", "}}")
+        if name == "version":
+            made += f"{{version:{spec}}}"
+        elif name is not None:
+            made += given[name] or EMPTY
+    made = made.removesuffix(EMPTY)
+    first = made.format(version=1)
+    if (
+        any(not step.strip(". ") or step.startswith(".") for step in first.split("/"))
+        or "\\" in first
+        or not first.isprintable()
+    ):
+        raise UsageError(f"the name template {names.template!r} gives {first!r}, which is no name inside a folder")
+    return made
 
 
 def plain(word: str) -> str:

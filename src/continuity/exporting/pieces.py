@@ -33,10 +33,3 @@ class Piece:
 def same(place: Path, path: Path) -> bool:
     """Whether the very same bytes are there."""
     return place.is_file() and not place.is_symlink() and filecmp.cmp(place, path, shallow=False)
-
-
-def strangers(folder: Path, ours: set[Path]) -> list[Path]:
-    """Files in the folder of a sequence that are not of it; none for a single file."""
-    if folder in {place.parent for place in ours} and folder.is_dir():
-        return [one for one in folder.iterdir() if one not in ours]
-    return []

@@ -18,6 +18,7 @@ WEBP_STAYS = frozenset((b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ICCP"))
 WEBP_EXIF, WEBP_XMP = 0x08, 0x04  # flags in VP8X
 LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")  # the GIF extension that says how often it repeats
 PROFILE_NAME = b"ICC"  # a PNG names its profile, and a name can say anything
+PIECE = 1 << 20  # bytes that are unpacked at once, only to find the end
 UPRIGHT = range(2, 9)  # orientations that need saying
 
 
@@ -32,12 +33,20 @@ def png(content: bytes, words: Mapping[str, str]) -> bytes:
     """
     out = [PNG_MARK]
     written = False
+    pixels = zlib.decompressobj()
     for name, data in png_chunks(content):
         if name in (b"IDAT", b"fdAT") and not written:
             out += [_text_chunk(key, text) for key, text in words.items()]
             written = True
         if name == b"iCCP":
-            data = PROFILE_NAME + data[data.index(b"\0") :]
+            at = data.index(b"\0") + 2
+            data = PROFILE_NAME + data[at - 2 : at] + _stream(zlib.decompressobj(), data[at:])
+        elif name == b"IDAT":
+            data = _stream(pixels, data)
+        elif name == b"fcTL":
+            pixels = zlib.decompressobj()  # each frame is a stream of its own; the first may be that of the IDAT
+        elif name == b"fdAT":
+            data = data[:4] + _stream(pixels, data[4:])
         elif name == b"eXIf":
             data = _turned(data)
             if not data:
@@ -46,6 +55,20 @@ def png(content: bytes, words: Mapping[str, str]) -> bytes:
             continue
         out.append(_chunk(name, data))
     return b"".join(out)
+
+
+def _stream(state: zlib._Decompress, data: bytes) -> bytes:
+    """The part of ``data`` that is of the compressed stream: what follows its end is read by nobody who shows it."""
+    try:
+        if not state.eof:
+            rest = data
+            while rest and not state.eof:
+                state.decompress(rest, PIECE)
+                rest = state.unconsumed_tail
+            return data[: len(data) - len(state.unused_data)]
+    except zlib.error as cause:
+        raise Damaged(f"its compressed pixels or profile are damaged ({cause})") from cause
+    return b""
 
 
 def png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -228,4 +251,4 @@ def _turned(exif: bytes) -> bytes:
     return struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, 0x0112, 3, 1, turn, 0, 0)
 
 
-TRANSLATED = (Damaged, struct.error, IndexError, KeyError, ValueError)  # what taking damaged pieces apart raises
+TRANSLATED = (Damaged, struct.error, IndexError, ValueError)  # what taking damaged pieces apart raises

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from continuity.errors import MissingDependency
-from continuity.exporting.names import FIRST_FRAME
+from continuity.exporting.names import FIRST_FRAME, plain
 from continuity.vision.cdl import CDL
 
 EXTRA = "continuity-gate[editorial]"
@@ -74,7 +74,7 @@ def _clip(otio: Any, cut: Cut) -> Any:
         otio.opentime.RationalTime(start, rate), otio.opentime.RationalTime(cut.frames, rate)
     )
     metadata: dict[str, Any] = {
-        NAMESPACE: {"format": FORMAT, "shot": cut.shot, "version": cut.version, "standing": cut.standing}
+        NAMESPACE: {"format": FORMAT, "shot": plain(cut.shot), "version": cut.version, "standing": cut.standing}
     }
     if cut.cdl is not None:
         said = cut.cdl.to_json()
