@@ -84,7 +84,9 @@ def shot(number: int, **given: Any) -> Shot:
     return Shot(shot=f"s{number}", **{**nothing, "kept": True, "repaired": False, "bad": False, **given})
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=[] if one in ("all", "first") else [pytest.mark.slow]) for one in STRATEGIES]
+)
 def test_every_strategy_runs_and_sees_the_same_seeds(name: str, tmp_path: Path, pool: Pool) -> None:
     stage = SmallStage(tmp_path, pool)
     found = run(stage, pool, name, tmp_path / "this.db")

@@ -41,7 +41,8 @@ def graded(tmp_path_factory: pytest.TempPathFactory, backends: ct.LocalBackends)
 
 
 def tune(run: Run, folder: Path, *more: object) -> tuple[int, str, str]:
-    return run("tune", folder / "labels.csv", "--identity", folder / "identity", "--limit", "grade=200", *more)
+    return run("tune", folder / "labels.csv", "--identity", folder / "identity", "--limit", "grade=200",
+               "--expect", "hands=off", *more)  # fmt: skip
 
 
 def test_one_page_a_file_and_plots(run: Run, graded: Path, tmp_path: Path) -> None:
@@ -57,12 +58,12 @@ def test_one_page_a_file_and_plots(run: Run, graded: Path, tmp_path: Path) -> No
     assert tuned["grade"].calibrated
     assert tuned["grade"].limit < 40
     plots = sorted(p.name for p in (tmp_path / "plots").iterdir())
-    assert plots == ["det.svg", "histogram-1-grade.svg", "histogram-2-hands.svg", "strictness.svg"]
+    assert plots == ["det.svg", "histogram-1-grade.svg", "strictness.svg"]
     assert f"limit {tuned['grade'].limit:.3g}" in (tmp_path / "plots" / plots[1]).read_text()
 
     # the file is what `score` takes; no stream is known there
     code, out, _ = run("score", graded / "3.png", "--identity", graded / "identity", "--tolerances",
-                       tmp_path / "grade.toml")  # fmt: skip
+                       tmp_path / "grade.toml", "--expect", "hands=off")  # fmt: skip
     assert code == 1
     assert "promise not established for this stream" in out
     assert "uncalibrated" not in out

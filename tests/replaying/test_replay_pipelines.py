@@ -90,6 +90,7 @@ def test_replay_is_identical_in_a_new_process(name: str, ledger: ct.Ledger, disc
     assert (told["environment"], told["settings"], told["notes"]) == ([], [], [])
 
 
+@pytest.mark.slow
 def test_replay_of_turned_noise_is_identical_in_a_new_process(ledger: ct.Ledger, discards: ct.Gate) -> None:
     near = ct.NearbySeeds(startup=1, explore=0.0)
     searched = ct.Shot("sc010", gate=discards, ledger=ledger, prompt="a bar, 85mm", proposer=near)
