@@ -179,12 +179,18 @@ def test_table_and_chart_say_the_saving() -> None:
 def test_what_is_complete_is_written_when_it_is_interrupted(tmp_path: Path) -> None:
     out = tmp_path / "rows.json"
     command = [sys.executable, str(ROOT / "rejection_ratio.py"), "--quick", "--folder", str(tmp_path / "f"), "--json"]
-    with subprocess.Popen([*command, str(out)], env=os.environ, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as one:
-        until = time.monotonic() + 60
-        while not (tmp_path / "f" / "pool.db").exists() and time.monotonic() < until:
-            time.sleep(0.1)
-        one.send_signal(signal.SIGINT)
-        one.communicate(timeout=60)
+    with subprocess.Popen(
+        [*command, str(out)], env=os.environ, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests run in the background ignore it
+    ) as one:  # fmt: skip
+        try:
+            until = time.monotonic() + 60
+            while not (tmp_path / "f" / "pool.db").exists() and time.monotonic() < until:
+                time.sleep(0.1)
+            one.send_signal(signal.SIGINT)
+            one.communicate(timeout=60)
+        finally:
+            one.kill()
     assert one.returncode == 130
     assert json.loads(out.read_text()) == []
 
