@@ -270,13 +270,14 @@ def test_files_are_never_loosened_beyond_what_was_seen(make_gate: Gates, stream:
 def test_an_odd_line_of_measurements_is_measured_again(make_gate: Gates, stream: Callable[..., Path]) -> None:
     path = stream([50.0 + i % 40 for i in range(60)])
     labels, gate, store = ct.Labels.open(path, drawn="accepted-stream"), make_gate(), path.with_name("m.jsonl")
-    ct.calibrate(gate, labels, 0.1, tuning_share=0, measurements=store)
+    before = ct.calibrate(gate, labels, 0.1, tuning_share=0, measurements=store)
     row = json.loads(store.read_text().splitlines()[0])
     tool, expect = row["metrics"]["bright"][:2]
     odd = [["foo", None, None], ["measured", "abc", None], ["measured", [1], None], ["measured", 10**400, None]]
     lines = [json.dumps({**row, "metrics": {"bright": [tool, expect, *one]}}) for one in odd]
     store.write_text("\n".join([*lines, "[" * 100_000]) + "\n")
-    ct.calibrate(gate, labels, 0.1, tuning_share=0, measurements=store)
+    again = ct.calibrate(gate, labels, 0.1, tuning_share=0, measurements=store)
+    assert again.tolerances["bright"].limit == before.tolerances["bright"].limit
 
 
 def test_names_too_long_and_numbers_too_large(make_gate: Gates, tmp_path: Path) -> None:
