@@ -41,6 +41,7 @@ _CANDIDATES = (
 _ONE = _CANDIDATES.where(candidates.c.id == bindparam("of"))
 _ASKED = select(candidates.c.stream, candidates.c.told_at).where(candidates.c.id == bindparam("of"))
 _KEPT = _CANDIDATES.where(shots.c.id == bindparam("of"), candidates.c.id == shots.c.kept)
+_KEPT_ID = select(shots.c.kept).where(shots.c.id == bindparam("of"))
 _ALL_PAGE = _CANDIDATES.where(candidates.c.id > bindparam("after")).order_by(candidates.c.id).limit(PAGE)
 _SHOT_PAGE = (
     _CANDIDATES.where(candidates.c.shot == bindparam("of"), candidates.c.index > bindparam("after"))
@@ -119,7 +120,9 @@ def asked(connection: Connection, number: int) -> tuple[str, bool] | None:
 
 
 def kept(connection: Connection, shot_id: int) -> rows.CandidateRow | None:
-    """The kept candidate of a shot."""
+    """The kept candidate of a shot. A loop asks after each candidate, and mostly there is none: that is asked first."""
+    if connection.execute(_KEPT_ID, {"of": shot_id}).scalar() is None:
+        return None
     return _record(connection.execute(_KEPT, {"of": shot_id}).one_or_none())
 
 

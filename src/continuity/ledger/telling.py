@@ -27,6 +27,7 @@ _OPEN = select(candidates.c.shot, candidates.c.told_at).where(
 )
 _TOLD = ("state", "told_at", "verdict", "worst_excess", "worst_key", "device", "cost", "error", "recipe", "attempt")
 _TELL = update(candidates).where(candidates.c.id == bindparam("of")).values({n: bindparam(f"told_{n}") for n in _TOLD})
+_ATTEMPT, _MEASURED = insert(attempts), insert(measurements)
 _ADD = sqlite.insert(totals)
 _ADD = _ADD.on_conflict_do_update(
     index_elements=["shot", "device", "kind"], set_={"amount": totals.c.amount + _ADD.excluded.amount}
@@ -119,14 +120,14 @@ def tell(connection: Connection, machine: Machine, ticket: Ticket, told: Telling
         "attempt": told.attempt,
     }
     connection.execute(_TELL, {"of": ticket.candidate, **{f"told_{k}": v for k, v in values.items()}})
-    connection.execute(insert(attempts), [_attempt(ticket.candidate, 0, told.report, told.media)])
+    connection.execute(_ATTEMPT, [_attempt(ticket.candidate, 0, told.report, told.media)])
     repaired = [_attempt(ticket.candidate, n, a.report, a.media, a) for n, a in enumerate(told.attempts, 1)]
     if repaired:
-        connection.execute(insert(attempts), repaired)
+        connection.execute(_ATTEMPT, repaired)
     reports = enumerate((told.report, *(a.report for a in told.attempts)))
     measured = [_measurement(ticket.candidate, n, f) for n, one in reports if one for f in one.findings]
     if measured:
-        connection.execute(insert(measurements), measured)
+        connection.execute(_MEASURED, measured)
     if told.previews is not None:
         previews.write(connection, ticket.candidate, told.previews, told.state, report)
     added = accounting.amounts(told.cost)

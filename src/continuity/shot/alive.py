@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -21,36 +22,37 @@ LEASE_SECONDS = 60.0
 class Heartbeat:
     """Renews the leases of open tickets, so that a long render is not taken for a dead worker.
 
-    A thread beats while there are open tickets, and ends with the last of them.
+    One thread beats for all of them. It ends at the first beat that finds none open, not with the last of them: a loop
+    has a next ticket soon, and starting a thread for each one takes longer than recording it.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._open: dict[int, Ticket] = {}
         self._lock = threading.Lock()
-        self._idle = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def add(self, ticket: Ticket) -> None:
         """Renews the lease of this ticket from now on."""
         with self._lock:
             self._open[ticket.candidate] = ticket
-            if len(self._open) == 1:
-                self._idle = threading.Event()  # one for each thread: an old one may still be on its way out
-                thread = threading.Thread(
-                    target=self._beat, args=(self._idle,), name="continuity-heartbeat", daemon=True
-                )
-                thread.start()
+            if self._thread is None or not self._thread.is_alive():  # it is dead in a process that was forked
+                self._thread = threading.Thread(target=self._beat, name="continuity-heartbeat", daemon=True)
+                self._thread.start()
 
     def remove(self, ticket: Ticket) -> None:
         """Lets the lease of this ticket run out."""
         with self._lock:
-            if self._open.pop(ticket.candidate, None) is not None and not self._open:
-                self._idle.set()
+            self._open.pop(ticket.candidate, None)
 
-    def _beat(self, idle: threading.Event) -> None:
-        while not idle.wait(LEASE_SECONDS / 3):
+    def _beat(self) -> None:
+        while True:
+            time.sleep(LEASE_SECONDS / 3)
             with self._lock:
                 tickets = list(self._open.values())
+                if not tickets:
+                    self._thread = None
+                    return
             for ticket in tickets:
                 try:
                     self._ledger.beat(ticket)

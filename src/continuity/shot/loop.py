@@ -80,6 +80,7 @@ class Shot:
         self.row = ledger.shot(name, self._spec())
         self._beats = Heartbeat(ledger)
         self._generator: Mapping[str, Json] = {"class": "external"}  # until run() is given one
+        self._open: dict[int, str] = {}  # candidates asked for here and not told here -> stream
         self._streams: dict[str, str] = {}  # description -> digest, so that it is recorded once and not per candidate
 
     def __repr__(self) -> str:
@@ -98,15 +99,17 @@ class Shot:
         history = self.ledger.history(self.row)
         index = len(history)
         proposal = self.proposer.propose(history, index)  # before a row says it was asked
+        stream = self._stream()
         ticket = self.ledger.ask(
             self.row,
-            stream=self._stream(),
+            stream=stream,
             budget=budget or Budget(),
             prompt=self.prompt,
             measure_fully=self.measure_fully,
             lease_seconds=LEASE_SECONDS,
         )
         self._beats.add(ticket)
+        self._open[ticket.candidate] = stream
         try:
             if ticket.index != index:  # another worker was faster: this is another candidate
                 proposal = self.proposer.propose(self.ledger.history(self.row), ticket.index)
@@ -138,7 +141,8 @@ class Shot:
         if (media is None) == (error is None):
             raise UsageError("tell(ticket, media, cost) or tell(ticket, error=...) was wanted, got both or neither")
         cost = cost or Cost()
-        stream, is_told = self.ledger.asked(ticket.candidate)
+        here = self._open.get(ticket.candidate)  # one that another worker told meanwhile: the ledger says so at the end
+        stream, is_told = (here, False) if here is not None else self.ledger.asked(ticket.candidate)
         if is_told:  # farms deliver twice: the first word stands
             return recalled(self.ledger, self.ledger.candidate(ticket.candidate))
         if error is not None or media is None:
@@ -268,6 +272,7 @@ class Shot:
             )
         finally:
             self._beats.remove(ticket)
+            self._open.pop(ticket.candidate, None)
         for cause in causes:
             if isinstance(cause, StorageFull):
                 raise cause

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from continuity.records import Json
 
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
 CALL_STATE = ("padding", "truncation")  # a tokenizer keeps those of its last call
+_VERSION = attrgetter("_version")
 _REVISION = re.compile(r"snapshots/([0-9a-f]{40})(?:/|$)")  # the layout of the hub's local cache
 
 
@@ -92,13 +94,17 @@ def _changes(part: Any) -> int:
 
     It is asked before every render, and ``parameters()``, which makes a name for each, takes six times as long.
     """
-    changes, modules = 0, [part]
+    found: list[Any] = []
+    modules = [part]
     while modules:
         said = vars(modules.pop())
         modules += [one for one in said.get("_modules", {}).values() if one is not None]
-        own = [one for one in said.get("_parameters", {}).values() if one is not None]
-        changes += sum(one._version for one in own if not one.is_inference())
-    return changes
+        found += said.get("_parameters", {}).values()
+    own = [one for one in found if one is not None]
+    try:
+        return sum(map(_VERSION, own))
+    except RuntimeError:  # at least one was made in inference mode, where torch keeps no count
+        return sum(one._version for one in own if not one.is_inference())
 
 
 def _as_in(part: Any, files: list[Path]) -> bool:
