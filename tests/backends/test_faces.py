@@ -10,8 +10,7 @@ from PIL import Image as Pil
 
 import continuity as ct
 from continuity.backends import blazeface, people
-from continuity.backends.installs import check_installs, require
-from continuity.errors import ConflictingInstall, MissingDependency, UsageError
+from continuity.errors import UsageError
 from continuity.records import Box
 
 
@@ -100,14 +99,6 @@ def test_people_are_seen_and_cups_are_not(backends: ct.LocalBackends, astronaut:
     assert people.evidence(np.ascontiguousarray(data.coffee())) < 0.1
 
 
-def test_installs(monkeypatch: pytest.MonkeyPatch) -> None:
-    from continuity.backends import installs
-
-    monkeypatch.setattr(installs, "_installed", lambda name: True)
-    with pytest.raises(ConflictingInstall, match="onnxruntime-gpu"):
-        check_installs()
-    with pytest.raises(MissingDependency, match="pip install no-such-package"):
-        require("no_such_package", "no-such-package")
-    monkeypatch.undo()
+def test_a_face_backend_of_another_name_is_refused() -> None:
     with pytest.raises(UsageError, match="dlib"):
         ct.LocalBackends(face="oracle")

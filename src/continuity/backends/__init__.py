@@ -2,7 +2,7 @@
 
 from continuity.backends.clip import ClipLook
 from continuity.backends.insightface_faces import InsightFaces
-from continuity.backends.installs import check_installs
 from continuity.backends.local import LocalBackends
+from continuity.installs import check_installs
 
 __all__ = ["ClipLook", "InsightFaces", "LocalBackends", "check_installs"]

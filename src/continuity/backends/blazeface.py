@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from continuity.backends.installs import require
 from continuity.backends.tflite import run
 from continuity.errors import ModelError
+from continuity.installs import require
 from continuity.records import Box, Face
 from continuity.vision.detection import anchors, decode, suppress
 from continuity.vision.geometry import Window, cut, overlap, shrunk

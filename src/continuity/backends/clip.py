@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from continuity.backends.clip_checkpoint import EXTRA, Checkpoint, open_clip, short
-from continuity.backends.installs import require
 from continuity.backends.sessions import threads
 from continuity.errors import ContinuityError, MissingDependency, MissingWeights, ModelError, UsageError
+from continuity.installs import require
 from continuity.records import ModelCard
 
 log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from continuity.backends.installs import require
 from continuity.backends.torchvision_ops import ensure_torchvision
 from continuity.errors import ContinuityError, MissingDependency, MissingWeights, UsageError
+from continuity.installs import require
 from continuity.weights.cache import sha256_of
 
 EXTRA = "'continuity-gate[clip]'"

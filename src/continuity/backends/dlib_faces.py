@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from continuity.backends import blazeface, dlib_net, onnx
-from continuity.backends.installs import require
 from continuity.backends.sessions import card, session
 from continuity.errors import ModelError
+from continuity.installs import require
 from continuity.records import Box, Face, ModelCard
 from continuity.vision.geometry import Window, angle_of, cut, moved
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from continuity.backends.installs import require
 from continuity.errors import ModelError
+from continuity.installs import require
 
 SIDE, WIDTH = 150, 128
 INPUT, OUTPUT = "chips", "embeddings"

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from continuity.backends.installs import require
 from continuity.backends.quiet import quiet
 from continuity.backends.sessions import session
 from continuity.errors import MissingDependency
+from continuity.installs import require
 from continuity.records import Hand
 from continuity.vision.geometry import shrunk
 

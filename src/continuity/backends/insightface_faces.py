@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib
 import os
 import threading
 import warnings
@@ -25,9 +24,10 @@ from numpy.typing import NDArray
 from continuity.backends import onnx
 from continuity.backends.sessions import threads
 from continuity.errors import ContinuityError, MissingDependency, MissingWeights, ModelError, UsageError
+from continuity.installs import require
 from continuity.records import Box, Face, ModelCard
 
-INSTALL = "pip install 'continuity-gate[insightface]'"
+EXTRA = "'continuity-gate[insightface]'"
 SIGNATURES = "cryptography rfc8785"  # what the library checks a signed licence with
 DETECTION, RECOGNITION = "detection", "recognition"
 ROLES = {DETECTION: "face-detection", RECOGNITION: "face-embedding"}
@@ -257,12 +257,7 @@ def _library(module: str) -> Any:
     # It calls a function that scikit-image deprecates, for every face. A filter rather than catch_warnings, which is
     # not for threads.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"insightface\.")
-    try:
-        return importlib.import_module(module)
-    except ImportError as cause:
-        raise MissingDependency(
-            f"the package insightface was wanted and cannot be imported ({cause}): {INSTALL}"
-        ) from cause
+    return require(module, EXTRA)
 
 
 def _bgr(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

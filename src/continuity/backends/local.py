@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from continuity.backends import hand_shape, hands, local_features, mesh, people
 from continuity.backends.dlib_faces import DlibFaces
-from continuity.backends.installs import check_installs
 from continuity.backends.mobilenet import MobileNetLook
 from continuity.backends.sessions import card
 from continuity.errors import UsageError
+from continuity.installs import check_installs
 from continuity.interfaces import Body, FaceBackend, Keypoints, LookBackend
 from continuity.records import Face, Hand, ModelCard
 

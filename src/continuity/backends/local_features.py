@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from continuity.backends.installs import require
 from continuity.errors import ModelError
+from continuity.installs import require
 from continuity.interfaces import Keypoints
 
 NAME = "sift-512"  # part of the instrument: what changes the features changes this name

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from continuity.backends.installs import require
 from continuity.errors import UsageError
+from continuity.installs import require
 
 DISPLAY = (  # what display-referred sRGB is called in the configs in use, by name or alias
     "sRGB - Texture",

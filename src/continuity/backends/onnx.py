@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from continuity.backends.installs import require
+from continuity.installs import require
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from continuity.backends.installs import require
 from continuity.backends.quiet import quiet
 from continuity.backends.sessions import session
+from continuity.installs import require
 
 Floats = NDArray[np.float32]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,11 +9,11 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from continuity.errors import MissingDependency
 from continuity.exporting.names import FIRST_FRAME, plain
+from continuity.installs import require
 from continuity.vision.cdl import CDL
 
-EXTRA = "continuity-gate[editorial]"
+EXTRA = "'continuity-gate[editorial]'"
 NAMESPACE, FORMAT = "continuity", 1
 USUAL = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), *map(Fraction, (24, 25, 30, 48, 50, 60)))
 NEAR = 2e-5  # of the rate: how containers round one of these; 23.98 is further off, and is what it says
@@ -44,12 +43,7 @@ def library() -> Any:
     Raises:
         MissingDependency: it is not installed; has the exact pip line.
     """
-    try:
-        return importlib.import_module("opentimelineio")
-    except ImportError as cause:
-        raise MissingDependency(
-            f"the package opentimelineio was wanted and cannot be imported ({cause}): pip install '{EXTRA}'"
-        ) from cause
+    return require("opentimelineio", EXTRA)
 
 
 def timeline(name: str, cuts: Iterable[Cut]) -> str:

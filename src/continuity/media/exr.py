@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from continuity.errors import MediaError, MissingDependency
+from continuity.errors import MediaError
+from continuity.installs import require
 from continuity.media.files import shown, translated
 from continuity.media.formats import require_clip_size
 from continuity.media.frames import MATTE, TRANSPARENT
@@ -240,11 +241,4 @@ def _damaged(path: str | os.PathLike[str], why: str) -> MediaError:
 
 
 def _oiio() -> Any:
-    try:
-        import OpenImageIO
-    except ImportError as cause:
-        raise MissingDependency(
-            f"the package OpenImageIO was wanted for OpenEXR pictures and cannot be imported ({cause}): "
-            f"pip install '{EXTRA}'"
-        ) from cause
-    return OpenImageIO
+    return require("OpenImageIO", EXTRA, "OpenEXR pictures")

@@ -16,10 +16,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from continuity.errors import MediaError, MissingDependency
+from continuity.errors import MediaError
+from continuity.installs import require
 from continuity.media.files import reason, shown
 
-EXTRA = "continuity-gate[colour]"
+EXTRA = "'continuity-gate[colour]'"
 VARIABLE = "CONTINUITY_COLORSPACE"
 ASKED = f"colorspace=, --colorspace or ${VARIABLE}"
 # Pinned: what the newest one calls default moves with each release of OpenColorIO, and numbers would move with it.
@@ -263,11 +264,4 @@ def _title(config: str) -> str:
 
 
 def _ocio() -> Any:
-    try:
-        import PyOpenColorIO
-    except ImportError as cause:
-        raise MissingDependency(
-            f"the package opencolorio was wanted for OpenEXR pictures and cannot be imported ({cause}): "
-            f"pip install '{EXTRA}'"
-        ) from cause
-    return PyOpenColorIO
+    return require("PyOpenColorIO", EXTRA, "OpenEXR pictures")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from continuity.errors import MissingDependency, UsageError
+from continuity.errors import UsageError
+from continuity.installs import require
 from continuity.proposers.ranges import DIGITS, WANTED, checked
 from continuity.records import Json, Origin, Proposal, State, Trial
 
 WHO = "optuna"
-EXTRA = "continuity-gate[optuna]"
+EXTRA = "'continuity-gate[optuna]'"
 LATEST = 1000  # trials that are learned from: what a proposal costs does not grow for ever
 
 
@@ -126,11 +126,6 @@ class OptunaProposer:
 
 
 def _optuna() -> Any:
-    try:
-        optuna = importlib.import_module("optuna")
-    except ImportError as cause:
-        raise MissingDependency(
-            f"the package optuna was wanted and cannot be imported ({cause}): pip install '{EXTRA}'"
-        ) from cause
+    optuna = require("optuna", EXTRA)
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # a study is made for every proposal, and each says so
     return optuna

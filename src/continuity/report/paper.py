@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from continuity.errors import MissingDependency
+from continuity.installs import require
 from continuity.report import ink
 from continuity.report.accounts import PARTS, Account
 from continuity.report.figures import clock, percent, ratio
 from continuity.report.naming import named
 
-EXTRA = "continuity-gate[pdf]"
+EXTRA = "'continuity-gate[pdf]'"
 GREY = 90
 SIZE, SMALL, LARGE = 9, 7.5, 16  # points
 
@@ -24,12 +23,7 @@ def library() -> Any:
     Raises:
         MissingDependency: it is not installed; has the exact pip line.
     """
-    try:
-        return importlib.import_module("fpdf")
-    except ImportError as cause:
-        raise MissingDependency(
-            f"the package fpdf2 was wanted and cannot be imported ({cause}): pip install '{EXTRA}'"
-        ) from cause
+    return require("fpdf", EXTRA)
 
 
 def bill_pdf(

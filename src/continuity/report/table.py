@@ -5,19 +5,18 @@ For spreadsheets of data scientists: the columns say all that the ledger knows o
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from continuity.errors import MissingDependency
+from continuity.installs import require
 from continuity.ledger import CandidateRow
 from continuity.records import Report
 from continuity.records.naming import parts_of
 from continuity.report.accounts import Words
 
-EXTRA = "continuity-gate[parquet]"
+EXTRA = "'continuity-gate[parquet]'"
 FORMAT = 1
 BATCH = 20_000  # rows written at once
 COLUMNS = {
@@ -37,13 +36,8 @@ def library() -> Any:
     Raises:
         MissingDependency: it is not installed; has the exact pip line.
     """
-    try:
-        importlib.import_module("pyarrow.parquet")
-        return importlib.import_module("pyarrow")
-    except ImportError as cause:
-        raise MissingDependency(
-            f"the package pyarrow was wanted and cannot be imported ({cause}): pip install '{EXTRA}'"
-        ) from cause
+    require("pyarrow.parquet", EXTRA)
+    return require("pyarrow", EXTRA)
 
 
 class Table:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from continuity.backends.installs import require
 from continuity.generators.diffusers import library
+from continuity.installs import require
 
 __all__ = ["TINY", "tiny_pipeline"]
 

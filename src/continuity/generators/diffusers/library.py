@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from continuity.backends.installs import require
 from continuity.backends.torchvision_ops import ensure_torchvision
+from continuity.installs import require
 
 EXTRA = "'continuity-gate[diffusers]'"
 

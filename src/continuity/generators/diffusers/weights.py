@@ -10,8 +10,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from continuity.backends.installs import require
 from continuity.generators.diffusers import library
+from continuity.installs import require
 from continuity.records import Json
 
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")

@@ -11,8 +11,8 @@ from continuity.errors import ConflictingInstall, MissingDependency
 SAME_FOLDER = (("onnxruntime", "onnxruntime-gpu"),)
 
 
-def require(module: str, distribution: str) -> Any:
-    """Imports a runtime.
+def require(module: str, distribution: str, purpose: str = "") -> Any:
+    """Imports a package that not everybody has; ``distribution`` is what pip installs, an extra in quotes.
 
     Raises:
         MissingDependency: it is not installed, or a library it needs is not there; has the exact pip line.
@@ -20,8 +20,10 @@ def require(module: str, distribution: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as cause:
+        name = module.partition(".")[0] if "[" in distribution else distribution
         raise MissingDependency(
-            f"the package {distribution} was wanted and cannot be imported ({cause}): pip install {distribution}"
+            f"the package {name} was wanted{purpose and ' for ' + purpose} and cannot be imported ({cause}): "
+            f"pip install {distribution}"
         ) from cause
 
 
