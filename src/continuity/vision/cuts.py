@@ -21,9 +21,9 @@ from continuity.media import Frame
 from continuity.vision.colour import lab_of
 
 SIDE = 32  # whoever changes what is found raises media.frames.CUTS, which is part of every instrument
-LEAST = 4.0  # mean absolute difference in CIELAB units: two shots differ by more
+LEAST = 5.0  # mean absolute difference in CIELAB units: two shots differ by more
 TIMES = 3.0  # how much more a cut differs than the frames around it do
-REACH = 6  # frames around a cut that it is compared with: a clip that shows each picture five times has one moving
+REACH = 6  # frames around a cut that it is compared with: those of a clip that shows each picture four times move
 SHORTEST = 3  # frames: what does not last is a flash
 
 Small = NDArray[np.float32]
@@ -51,12 +51,14 @@ def is_cut(frames: Sequence[Small], at: int) -> bool:
     jump = apart(frames[at - 1], frames[at])
     if jump < LEAST:
         return False
-    before, after = frames[max(0, at - REACH - 1) : at], frames[at : at + REACH + 1]
+    near = _around(at, at, len(frames))
+    before, after = frames[near.start : at], frames[at : near.stop]
     steps = [apart(*pair) for side in (before, after) for pair in pairwise(side)]
     if jump < TIMES * sorted(steps)[-2]:  # the largest may be another cut, or the end of a flash
         return False
-    undone = [apart(before[-1], frame) for frame in after] + [apart(frame, after[0]) for frame in before]
-    return min(undone) >= LEAST
+    undone = [apart(before[-1], frame) for frame in after[: REACH + 1]]
+    undone += [apart(frame, after[0]) for frame in before[-REACH - 1 :]]
+    return min(undone) >= max(LEAST, jump / 2)
 
 
 def find(
@@ -71,15 +73,23 @@ def find(
             shots would, and for those between and next to them: they tell a cut from motion.
     """
     gaps = [(a + 1, b) for (a, one), (b, other) in pairwise(sampled) if apart(one, other) >= LEAST]
-    around = [range(max(0, first - REACH - 1), min(frame_count, last + REACH + 1)) for first, last in gaps]
+    around = [_around(first, last, frame_count) for first, last in gaps]
     frames = decode(sorted({index for span in around for index in span}))
     known: dict[int, Small] = {}
-    cuts = []
+    cuts: list[int] = []
     for (first, last), span in zip(gaps, around, strict=True):
         known = {index: frame for index, frame in known.items() if index >= span.start}  # a long clip is not held whole
         while span[-1] not in known:
             frame = next(frames)
             known[frame.index] = small(frame.pixels)
         seen = [known[index] for index in span]
-        cuts += [index for index in range(first, last + 1) if is_cut(seen, index - span.start)]
+        for index in range(first, last + 1):
+            if is_cut(seen, index - span.start) and (not cuts or index - cuts[-1] >= SHORTEST):
+                cuts.append(index)
     return tuple(cuts)
+
+
+def _around(first: int, last: int, count: int) -> range:
+    """The frames that decide on cuts at ``first`` to ``last``; at an end of the clip more of the other side."""
+    whole = 2 * REACH + 2
+    return range(max(0, min(first - REACH - 1, count - whole)), min(count, max(last + REACH + 1, whole)))
