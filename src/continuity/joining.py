@@ -135,10 +135,10 @@ def _rank(item: Measurement) -> tuple[int, float]:
 def _span(shot: Sequence[FrameMeasurement]) -> str:
     """The sampled frames of a shot in words: ``frames 40 to 79, 1.6 to 3.2 s``."""
     first, last = shot[0], shot[-1]
-    frames = f"frame {first.index}" if first is last else f"frames {first.index} to {last.index}"
-    if first.seconds is None or last.seconds is None:
-        return frames
-    return f"{frames}, {first.seconds:.1f} to {last.seconds:.1f} s"
+    if first is last:
+        return f"frame {first.index}" + ("" if first.seconds is None else f", {first.seconds:.1f} s")
+    times = [one.seconds for one in (first, last) if one.seconds is not None]
+    return f"frames {first.index} to {last.index}" + (f", {times[0]:.1f} to {times[1]:.1f} s" if times[1:] else "")
 
 
 def _runs(frames: Sequence[FrameMeasurement]) -> Iterator[Sequence[FrameMeasurement]]:

@@ -101,7 +101,7 @@ def unpacked(content: bytes) -> Features:
                 notes=tuple(map(str, text["notes"])),
                 frames=tuple(_frame(row, arrays, number) for number, row in enumerate(_some(text["frames"]))),
                 # Nobody looked for cuts under format 1, and its instruments say so: no gate that does reads it.
-                cuts=tuple(map(_count, text["cuts"])) if text["format"] == FORMAT else (),
+                cuts=_ascending(text["cuts"]) if text["format"] == FORMAT else (),
             )
     except (
         Exception
@@ -214,6 +214,13 @@ def _number_of(number: Any, among: Sequence[object] | None) -> int:
     if _count(number) >= len(among or ()):
         raise ValueError(f"one of {len(among or ())} was wanted, got number {number}")
     return int(number)
+
+
+def _ascending(numbers: Sequence[Any]) -> tuple[int, ...]:
+    found = tuple(map(_count, numbers))
+    if list(found) != sorted(set(found)):
+        raise ValueError(f"numbers of frames in order were wanted, got {numbers}")
+    return found
 
 
 def _count(number: Any, least: int = 0) -> int:
