@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,3 +98,15 @@ def test_a_frame_of_any_size_has_a_small_form() -> None:
     for height, width in ((1, 1), (1, 500), (9, 4), (1080, 1920)):
         grey = np.full((height, width, 3), 119, np.uint8)
         assert cuts.small(grey) == pytest.approx(cuts.small(np.full((32, 32, 3), 119, np.uint8)), abs=1e-4)
+
+
+def test_real_clips_have_a_cut_where_they_are_joined_and_nowhere_else(footage: Path) -> None:
+    """Five clips of 16 frames of people; benchmarks/cuts.py tells more."""
+    takes = []
+    for path in sorted(footage.glob("clips/generated_identity/*/*.gif"))[:5]:
+        frames = [f.pixels[::4, ::4] for f in ct.open_media(path).frames()]
+        assert found(frames) == ()
+        takes.append(frames)
+    joined = [frame for frames in takes for frame in frames]
+    begins = np.cumsum([len(frames) for frames in takes])[:-1]
+    assert found(joined) == tuple(begins)
