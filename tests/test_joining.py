@@ -150,6 +150,8 @@ def test_what_counts_where_it_can_be_measured_names_the_shots_where_it_cannot() 
     assert "not measurable in shot 1" in joined.note
     assert "not measurable in shot 3" in joined.note
     assert joining.by_shot(hands, [blind(0), replace(ABSENT, index=12)], (12,)).status is Status.NOT_MEASURABLE
+    worse = [*frames, replace(timed([5.0])[0], index=40)]  # seen in a shot of which half was not
+    assert joining.by_shot(hands, worse, (12, 36)).status is Status.NOT_MEASURABLE
     broken = replace(blind(36), note=f"{joining.FAILED} on it: ValueError")
     assert joining.by_shot(hands, [*frames[:-1], broken], (12, 36)).status is Status.NOT_MEASURABLE
 

@@ -95,16 +95,14 @@ def by_shot(metric: Metric, frames: Sequence[FrameMeasurement], cuts: Sequence[i
 
     ``cuts`` are the numbers of the frames that a new shot begins with, ascending. Without one between the frames this
     is ``metric.join(frames)``. Not measurable in a shot is not measurable: other shots do not excuse it, except under
-    ``if_measurable``, where what was measured decides and the note names the rest. Else the largest value decides.
-    Absent shots do not count beside others.
+    ``if_measurable``, where the shots that were measured decide and the note names the rest, unless a frame of that is
+    worse. Else the largest value decides. Absent shots do not count beside others.
     """
     shots = [tuple(shot) for _, shot in groupby(frames, key=lambda frame: bisect_right(cuts, frame.index))]
     if len(shots) < 2:
         return metric.join(frames)
     joined = [metric.join(shot) for shot in shots]
-    left_out = [n for n, one in enumerate(joined) if one.status is Status.NOT_MEASURABLE and not broke(one)]
-    if metric.expect is not Expect.IF_MEASURABLE or all(one.status is not Status.MEASURED for one in joined):
-        left_out = []
+    left_out = _excused(joined, shots) if metric.expect == Expect.IF_MEASURABLE else []
     place = max((n for n in range(len(shots)) if n not in left_out), key=lambda n: _rank(joined[n]))
     worst = joined[place]
     said = [f"shot {place + 1} of {len(shots)} is the worst: {_span(shots[place])}"]
@@ -120,6 +118,13 @@ def by_shot(metric: Metric, frames: Sequence[FrameMeasurement], cuts: Sequence[i
         evidence={**worst.evidence, "shot": place + 1, "shots": len(shots)},
         frames=tuple(frame for one, shot in zip(joined, shots, strict=True) for frame in one.frames or shot),
     )
+
+
+def _excused(joined: Sequence[Measurement], shots: Sequence[Sequence[FrameMeasurement]]) -> list[int]:
+    """The shots that were not measurable beside others that were; none of their frames is worse than those."""
+    most = max((one.value for one in joined if one.value is not None), default=-math.inf)
+    blind = (n for n, one in enumerate(joined) if one.status is Status.NOT_MEASURABLE and not broke(one))
+    return [n for n in blind if most > -math.inf and all(_value(frame) <= most for frame in shots[n])]
 
 
 def broke(item: Measurement) -> bool:
