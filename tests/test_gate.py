@@ -221,6 +221,46 @@ def test_a_clip_is_measured_frame_by_frame_and_the_worst_frame_is_named() -> Non
     assert len(report["m"].measurement.frames) == 16
 
 
+def edit(*shots: tuple[int, int]) -> ct.Clip:
+    """Shots of so many flat frames of a brightness."""
+    return ct.Clip.from_arrays(
+        [np.full((8, 8, 3), level, np.uint8) for length, level in shots for _ in range(length)], 24
+    )
+
+
+def test_a_clip_is_judged_by_its_shots() -> None:
+    metric = FakeMetric("m", lambda seen: float(seen.lab[..., 0].mean()))
+    clip = edit((600, 40), (20, 120))
+    report = gate(metric, m=30.0).inspect(clip)
+    assert report.measurements.cuts == (600,)
+    assert report.verdict is Verdict.FAIL  # 2 of 53 frames, which a quantile of the whole clip leaves out
+    assert metric.join(report["m"].measurement.frames).value < 30
+    assert "shot 2 of 2 is the worst: frames 607 to 619" in report["m"].measurement.note
+    recalled = gate(metric, m=30.0).recall(kept(gate(metric, m=30.0), clip))
+    assert recalled is not None
+    assert recalled.measurements.cuts == (600,)
+    assert replace(recalled["m"].measurement, seconds=0.0) == replace(report["m"].measurement, seconds=0.0)
+
+
+def test_a_shot_in_which_nothing_could_be_measured_is_not_excused() -> None:
+    def measure(seen: Observed) -> FrameMeasurement:
+        if seen.pixels.mean() > 100:
+            return FrameMeasurement(status=Status.NOT_MEASURABLE, note="too bright")
+        return FrameMeasurement(status=Status.MEASURED, value=0.0)
+
+    report = gate(FakeMetric("m", measure)).inspect(edit((600, 40), (12, 120)))
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert "not measurable in shot 2 of 2" in report["m"].reason
+    assert gate(FakeMetric("m", measure)).inspect(edit((600, 40))).verdict is Verdict.PASS
+
+
+def test_shots_that_no_sampled_frame_shows_are_said() -> None:
+    report = gate(FakeMetric("m", 0.0)).inspect(edit((302, 200), (8, 40), (290, 120)))
+    assert report.measurements.cuts == (302, 310)
+    assert "1 of 3 shots are too short for the sampling: not looked at" in report.measurements.warnings
+    assert not gate(FakeMetric("m", 0.0)).inspect(edit((300, 40), (300, 90))).measurements.warnings
+
+
 def test_every_report_says_what_it_did_not_check_and_what_is_uncalibrated(flat: Flat) -> None:
     report = gate(FakeMetric("face:mara", 0.0)).inspect(flat(0))
     assert "lip sync" in report.not_checked
@@ -368,7 +408,7 @@ def test_a_gate_is_opened_from_files_and_typed_limits_win(enrolled: ct.Identity,
 def kept(gate: ct.Gate, media: ct.Image | ct.Clip, *, stop_early: bool = False) -> Features:
     """What models said of media when a gate measured them, through bytes and back."""
     frames: list[FrameFeatures] = []
-    gate.inspect(media, stop_early=stop_early, on_frame=frames.append)
+    report = gate.inspect(media, stop_early=stop_early, on_frame=frames.append)
     instruments = frozenset(one.digest for one in gate.instruments.values())
     found = Features(
         media=media.digest,
@@ -377,6 +417,7 @@ def kept(gate: ct.Gate, media: ct.Image | ct.Clip, *, stop_early: bool = False) 
         missing=0,
         notes=(),
         frames=tuple(frames),
+        cuts=report.measurements.cuts,
     )
     return unpacked(packed(found))
 

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from continuity.errors import (
@@ -18,7 +19,7 @@ from continuity.errors import (
 )
 from continuity.identity import Identity
 from continuity.interfaces import Backends, EnrolledMetric, Metric, Observed
-from continuity.joining import MIN_COVERAGE
+from continuity.joining import FAILED, MIN_COVERAGE, UNSEEN, broke, by_shot
 from continuity.media import Clip, Image, Media, Sampling
 from continuity.observed import FrameFeatures, ObservedFrame
 from continuity.records import (
@@ -35,6 +36,7 @@ from continuity.records import (
     expectation,
 )
 from continuity.tolerances import Given, Tolerances, resolve
+from continuity.vision import cuts
 
 if TYPE_CHECKING:
     from continuity.ledger import Features
@@ -51,8 +53,6 @@ ASPECTS = {
     "product": "products",
     "set": "set",
 }
-# In the note of what is not measurable because nobody knows, and not because it cannot be seen: that excuses nothing.
-FAILED, UNSEEN = "the metric failed", "numbered frames are missing"
 NEVER_CHECKED = ("lip sync", "reflections", "text in the picture", "the neighbouring shot")
 
 
@@ -221,7 +221,7 @@ class Gate:
         for metric in self.metrics:
             began, instrument = time.perf_counter(), instruments[metric.key]
             series = _recalled(metric, frames, self.identity) if instrument.digest in features.instruments else None
-            one = _skipped(metric) if series is None else _joined(metric, series, instrument)
+            one = _skipped(metric) if series is None else _joined(metric, series, instrument, features.cuts)
             one = _skipped(metric) if broke(one) else _whole(one, features.frame_count, features.missing)
             items.append(replace(one, instrument=instrument, seconds=time.perf_counter() - began))
         measurements = Measurements(
@@ -233,6 +233,7 @@ class Gate:
             not_checked=self._not_checked(),
             frames=len(frames),
             frame_count=features.frame_count,
+            cuts=features.cuts,
             seconds=time.perf_counter() - start,
         )
         report = judge(measurements, tolerances)
@@ -254,8 +255,11 @@ class Gate:
         series: dict[str, list[FrameMeasurement]] = {k: [] for k in instruments}
         joined: dict[str, Measurement] = {}
         count = 0
+        sampled: list[tuple[int, cuts.Small]] = []
         for frame in media.frames(self.sampling):
             count += 1
+            if isinstance(media, Clip):
+                sampled.append((frame.index, cuts.small(frame.pixels)))
             seen = ObservedFrame(
                 frame.pixels, index=frame.index, seconds=frame.seconds, identity=self.identity, backends=backends
             )
@@ -272,10 +276,11 @@ class Gate:
                 on_frame(_completed(seen))
         if not count:
             raise MediaError(f"{media.path or 'the media'}: at least one frame was wanted, there is none")
+        found = cuts.find(sampled, media.frame_count, media.at) if isinstance(media, Clip) else ()
         items = []
         for metric in self.metrics:
             frames, instrument = series[metric.key], instruments[metric.key]
-            one = joined.get(metric.key) or (_joined(metric, frames, instrument) if frames else _skipped(metric))
+            one = joined.get(metric.key) or (_joined(metric, frames, instrument, found) if frames else _skipped(metric))
             if isinstance(media, Clip):
                 one = _whole(one, media.frame_count, media.missing)
             items.append(replace(one, instrument=instrument, seconds=seconds[metric.key]))
@@ -285,10 +290,11 @@ class Gate:
             path=str(media.path or ""),
             identity=self.identity.digest,
             identity_name=self.identity.name,
-            warnings=tuple(media.notes),
+            warnings=(*media.notes, *_not_sampled(found, [index for index, _ in sampled])),
             not_checked=self._not_checked(),
             frames=count,
             frame_count=media.frame_count,
+            cuts=found,
             seconds=time.perf_counter() - start,
         )
 
@@ -360,12 +366,6 @@ def verdict_of(item: Measurement, tolerance: Tolerance) -> tuple[Verdict, str]:
     return (Verdict.PASS, "") if within else (Verdict.FAIL, "")
 
 
-def broke(item: Measurement) -> bool:
-    """Whether the metric raised on it or on one of its frames, or too many frames are not there: nothing is known."""
-    notes = (item.note, *(frame.note for frame in item.frames))
-    return any(why in note for note in notes for why in (FAILED, UNSEEN))
-
-
 def seen_worst(item: Measurement) -> float | None:
     """The largest value of a frame that could be measured, where too many could not; None without one."""
     return max((f.value for f in item.frames if f.value is not None), default=None)
@@ -405,9 +405,11 @@ def _recalled(metric: Metric, frames: Sequence[Observed], identity: Identity) ->
         return None
 
 
-def _joined(metric: Metric, frames: Sequence[FrameMeasurement], instrument: Instrument) -> Measurement:
+def _joined(
+    metric: Metric, frames: Sequence[FrameMeasurement], instrument: Instrument, begins: Sequence[int] = ()
+) -> Measurement:
     try:
-        joined = metric.join(frames)
+        joined = by_shot(metric, frames, begins)
         if not isinstance(joined, Measurement) or joined.key != metric.key:
             raise TypeError(f"a Measurement with key {metric.key!r} was wanted, got {joined!r}")
     except Exception as cause:  # as above: a plugin may raise anything
@@ -424,6 +426,12 @@ def _joined(metric: Metric, frames: Sequence[FrameMeasurement], instrument: Inst
         raised = next((frame for frame in frames if FAILED in frame.note), None)
         joined = replace(joined, note=raised.note) if raised else joined
     return replace(joined, instrument=instrument, expect=metric.expect)
+
+
+def _not_sampled(begins: Sequence[int], sampled: Sequence[int]) -> list[str]:
+    """What to say of shots between cuts that lie between two sampled frames."""
+    unseen = sum(1 for first, after in pairwise(begins) if not any(first <= index < after for index in sampled))
+    return [f"{unseen} of {len(begins) + 1} shots are too short for the sampling: not looked at"] if unseen else []
 
 
 def _whole(item: Measurement, frame_count: int, missing: int) -> Measurement:

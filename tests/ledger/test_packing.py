@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import continuity as ct
+from continuity.errors import FormatError
 from continuity.ledger import Features
 from continuity.ledger.packing import packed, unpacked
 from continuity.observed import FrameFeatures
@@ -48,6 +49,7 @@ def full() -> Features:
         missing=2,
         notes=("untagged colour",),
         frames=(seen, unasked, nobody),
+        cuts=(5, 11),
     )
 
 
@@ -66,7 +68,7 @@ def test_what_was_put_in_comes_out_to_the_last_bit() -> None:
     before = full()
     after = unpacked(packed(before))
     assert (after.media, after.instruments, after.notes) == (before.media, before.instruments, before.notes)
-    assert (after.frame_count, after.missing, len(after.frames)) == (40, 2, 3)
+    assert (after.frame_count, after.missing, len(after.frames), after.cuts) == (40, 2, 3, (5, 11))
     for one, other in zip(before.frames, after.frames, strict=True):
         for name in ("index", "seconds", "size", "faces", "people", "wrists", "hands", "malformed"):
             assert getattr(one, name) == getattr(other, name), name
@@ -75,6 +77,18 @@ def test_what_was_put_in_comes_out_to_the_last_bit() -> None:
             assert all(np.array_equal(mine[n], its[n]) if mine[n] is not None else its[n] is None for n in mine)
         for mine, its in ((one.look, other.look), (one.reduced, other.reduced)):
             assert (mine is None and its is None) or (np.array_equal(mine, its) and mine.dtype == its.dtype)
+
+
+def test_format_1_knew_of_no_cuts() -> None:
+    after = unpacked(rewritten(lambda text, _: text.update(format=1) or text.pop("cuts")))
+    assert after.cuts == ()
+    assert len(after.frames) == 3
+
+
+@pytest.mark.parametrize("cuts", [[11, 5], [5, 5], [-1], ["5"], [2.5], None])
+def test_cuts_that_are_none(cuts: Any) -> None:
+    with pytest.raises(FormatError):
+        unpacked(rewritten(lambda text, _: text.update(cuts=cuts)))
 
 
 def test_numbers_of_a_model_may_be_array_scalars() -> None:
@@ -111,7 +125,7 @@ def change_array(name: str, array: object) -> Callable[[dict[str, Any], dict[str
 @pytest.mark.parametrize(
     "change",
     [
-        lambda text, arrays: text.update(format=2),
+        lambda text, arrays: text.update(format=3),
         lambda text, arrays: text.update(frames=[]),
         lambda text, arrays: text.update(frame_count=0),
         lambda text, arrays: text.update(missing=-1),

@@ -51,6 +51,12 @@ def test_arrays_are_copied_and_frames_cannot_be_changed() -> None:
         first.pixels[0, 0, 0] = 1
 
 
+def test_frames_are_given_by_number() -> None:
+    clip = Clip.from_arrays([np.full((4, 4, 3), n, np.uint8) for n in range(9)], 24)
+    assert [(f.index, int(f.pixels[0, 0, 0])) for f in clip.at([0, 3, 8])] == [(0, 0), (3, 3), (8, 8)]
+    assert list(clip.at([])) == []
+
+
 def test_frames_may_come_from_a_generator() -> None:
     def one_by_one() -> Iterator[np.ndarray]:
         yield from noise(4)

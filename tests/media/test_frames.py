@@ -34,8 +34,8 @@ def test_a_three_minute_clip_is_sampled_twice_a_second() -> None:
 
 
 def test_the_name_tells_rules_apart() -> None:
-    assert Sampling().name == "2/s>=16+ends"
-    assert Sampling(0.5, 8).name == "0.5/s>=8+ends"
+    assert Sampling().name == "2/s>=16+ends,cuts1"
+    assert Sampling(0.5, 8).name == "0.5/s>=8+ends,cuts1"
     assert Sampling(2.00000001).name != Sampling(2).name
 
 

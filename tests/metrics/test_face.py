@@ -12,6 +12,7 @@ from PIL import Image as Pil
 from PIL import ImageFilter, ImageOps
 
 import continuity as ct
+from continuity import joining
 from continuity.errors import EnrolmentError, UsageError
 from continuity.interfaces import Observed
 from continuity.observed import ObservedFrame
@@ -135,12 +136,12 @@ def test_two_people_who_swap_faces_in_mid_shot_are_found(
     identity = ct.enrol(tmp_path / "two", actors=actors, backends=backends)
     metric = ct.FaceDistance("collins")
 
-    def joined(frames: list[np.ndarray]) -> ct.Measurement:
+    def joined(frames: list[np.ndarray], cuts: tuple[int, ...] = ()) -> ct.Measurement:
         seen = [
             ObservedFrame(np.ascontiguousarray(f), index=n, seconds=n / 2, identity=identity, backends=backends)
             for n, f in enumerate(frames)
         ]
-        return metric.join([replace(metric.frame(s, identity), index=s.index) for s in seen])
+        return joining.by_shot(metric, [replace(metric.frame(s, identity), index=s.index) for s in seen], cuts)
 
     whole = joined([before, before, before])
     assert whole.value is not None
@@ -150,6 +151,9 @@ def test_two_people_who_swap_faces_in_mid_shot_are_found(
     assert swapped.value > 0.4
     assert swapped.worst_frame == 2
     assert "swapped" in swapped.note
+    reverse = joined([before, before, after, after], cuts=(2,))  # the reverse angle: each is who he was
+    assert reverse.value is not None
+    assert reverse.value < 0.1
 
 
 def test_expectations_and_actors(enrolled: ct.Identity, backends: ct.LocalBackends) -> None:

@@ -40,6 +40,14 @@ def test_a_model_file_that_serves_in_two_roles_keeps_both(report: ct.Report) -> 
     assert read.models == report.models == (TWO, ONE)
 
 
+def test_cuts_are_kept_and_older_reports_have_none(report: ct.Report) -> None:
+    assert "cuts" not in report.to_json()
+    cut = replace(report, measurements=replace(report.measurements, cuts=(12, 40)))
+    read = report_from_json(json.loads(json.dumps(cut.to_json())))
+    assert read.measurements.cuts == (12, 40)
+    assert report_from_json(report.to_json()).measurements.cuts == ()
+
+
 def test_reports_that_name_models_by_their_digest_alone_are_read(report: ct.Report) -> None:
     row = json.loads(json.dumps(report.to_json()))
     for finding in row["findings"]:

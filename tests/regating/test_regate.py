@@ -232,6 +232,20 @@ def test_features_are_kept_where_a_shot_says_so_and_nowhere_else(
     assert ledger.features.kept()[gate.identity.digest].candidates == tuple(t.candidate for t in tickets)
 
 
+def test_the_cuts_of_a_clip_are_kept_with_its_features(ledger: ct.Ledger, make_gate: Callable[..., ct.Gate]) -> None:
+    def light(seen: Observed) -> float:
+        return float(seen.lab[..., 0].mean())
+
+    frames = [np.full((8, 8, 3), level, np.uint8) for length, level in ((600, 40), (20, 120)) for _ in range(length)]
+    old = make_gate(40.0, 40.0, measures=light)
+    shot = ct.Shot("sc010", gate=old, ledger=ledger, measure_fully=1.0, keep_features=True, stop=ct.BestOf(99))
+    shot.tell(shot.ask(), ct.Clip.from_arrays(frames, 24))
+    shutil.rmtree(ledger.media.root / "full", ignore_errors=True)
+    (one,) = ct.regate(ledger, make_gate(40.0, 40.0, measures=light, identity="red tie")).items
+    assert (one.now, one.source) == (FAIL, Source.FEATURES)
+    assert one.worst_excess == pytest.approx(1.0, abs=0.2)  # of the last shot, which is 4 % of the clip
+
+
 def test_what_has_no_media_is_judged_from_features_until_they_are_forgotten(
     ledger: ct.Ledger, make_gate: Callable[..., ct.Gate]
 ) -> None:

@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 
 from continuity.calibration.labels import Label, Labels
 from continuity.errors import ContinuityError, MediaError, MissingPiece, UsageError
-from continuity.gate import Gate, broke, seen_worst, verdict_of
+from continuity.gate import Gate, seen_worst, verdict_of
+from continuity.joining import broke
 from continuity.media import Media, open_media
 from continuity.records import Expect, FrameMeasurement, Measurement, Measurements, Status, Tolerance, Verdict
 

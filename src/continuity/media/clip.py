@@ -169,6 +169,15 @@ class Clip:
         """
         yield from self._reel.decode((sampling or Sampling()).indices(self.frame_count, self.rate))
 
+    def at(self, indices: Sequence[int]) -> Iterator[Frame]:
+        """Yield the frames at ascending ``indices``; only one is held at a time. Nothing is opened for none.
+
+        Raises:
+            MediaError: as :meth:`frames`.
+        """
+        if indices:
+            yield from self._reel.decode(indices)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the untouched source to ``path``, atomically: a file as a file, a folder as a new folder.
 

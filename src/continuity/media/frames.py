@@ -17,6 +17,7 @@ from continuity.errors import MediaError, UsageError
 # Where a picture is transparent it shows whatever lies behind, which nobody knows. Black or white would pull the
 # grade towards dark or bright, so the measuring copy shows middle grey: sRGB 119 is CIELAB L* = 50, a* = b* = 0.
 MATTE = 119
+CUTS = "cuts1"  # by which rule the sampled frames are divided into shots (vision/cuts.py)
 TRANSPARENT = f"transparent parts are measured over middle grey (sRGB {MATTE})"
 
 
@@ -60,8 +61,8 @@ class Sampling:
 
     @property
     def name(self) -> str:
-        """The rule in short, part of an instrument: ``2/s>=16+ends``."""
-        return f"{float(self.per_second)!r}".removesuffix(".0") + f"/s>={self.at_least}+ends"
+        """The rule in short, part of an instrument: ``2/s>=16+ends,cuts1``."""
+        return f"{float(self.per_second)!r}".removesuffix(".0") + f"/s>={self.at_least}+ends,{CUTS}"
 
     def indices(self, frame_count: int, rate: Fraction) -> tuple[int, ...]:
         """Return the positions to look at in a clip of ``frame_count`` frames at ``rate`` frames a second, ascending.

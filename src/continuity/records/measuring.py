@@ -176,7 +176,7 @@ class Measurement:
     shapes: tuple[Shape, ...] = ()
     frames: tuple[FrameMeasurement, ...] = ()
     worst_frame: int | None = None  # index of the frame in the source that carries ``value``
-    coverage: float | None = None  # measured share of the frames where the subject is present
+    coverage: float | None = None  # measured share of the frames where the subject is present, in the worst shot
     instrument: Instrument | None = None  # attached by the gate
     seconds: float = 0.0
 
@@ -201,6 +201,7 @@ class Measurements:
     not_checked: tuple[str, ...] = ()
     frames: int = 1  # frames sampled
     frame_count: int = 1
+    cuts: tuple[int, ...] = ()  # numbers of the frames that a new shot begins with, inside a clip
     seconds: float = 0.0
 
     def __iter__(self) -> Iterator[Measurement]:

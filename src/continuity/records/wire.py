@@ -40,6 +40,7 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "measurement_warnings": list(seen.warnings),
         "frames": seen.frames,
         "frame_count": seen.frame_count,
+        **({"cuts": list(seen.cuts)} if seen.cuts else {}),  # older reports have none
         "seconds": round(seen.seconds, 6),
     }
 
@@ -73,6 +74,7 @@ def report_from_json(row: Mapping[str, Any]) -> Report:
                 not_checked=tuple(row["not_checked"]),
                 frames=row["frames"],
                 frame_count=row["frame_count"],
+                cuts=tuple(row.get("cuts", ())),
                 seconds=row["seconds"],
             ),
         )

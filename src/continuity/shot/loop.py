@@ -315,6 +315,7 @@ class Shot:
             missing=media.missing if isinstance(media, Clip) else 0,
             notes=seen.warnings,
             frames=tuple(frames),
+            cuts=seen.cuts,
         )
         try:
             self.ledger.features.put(ticket.candidate, seen.identity, features)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from continuity.errors import LedgerError, MediaError, MissingPiece, UsageError
-from continuity.gate import broke
 from continuity.identity import Identity
 from continuity.interfaces import Repair
+from continuity.joining import broke
 from continuity.ledger import Attempt
 from continuity.media import Media
 from continuity.records import Cost, Declined, Expect, Finding, Repaired, Report, Status, Verdict
