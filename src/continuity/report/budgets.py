@@ -61,7 +61,8 @@ def uncovered(found: Sequence[Against]) -> str:
     others = short[0].of - most
     if not others:
         return "Not every limit is set for every shot: “shots covered” says for how many it is."
+    left = f"{counted(others, 'shot')} without a budget {'is' if others == 1 else 'are'} left out"
     return (
-        f"This budget covers {most:,} of the {short[0].of:,} shots and is not that of the show: {counted(others, 'shot')} "
-        f"without a budget {'is' if others == 1 else 'are'} left out, also of what is used."
+        f"This budget covers {most:,} of the {short[0].of:,} shots and is not that of the show: {left}, also of what is "
+        "used."
     )

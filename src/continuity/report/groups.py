@@ -14,7 +14,7 @@ MOST = 10  # takes of a group whose evidence is drawn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Cards under one heading, ``of`` so many takes. ``told`` says what they are and what there is to do, if anything."""
+    """Cards under one heading, ``of`` so many takes. ``told`` says what they are and what is to do."""
 
     name: str
     heading: str

@@ -42,11 +42,20 @@ def _why(account: Account, cards: Sequence[Card]) -> Iterator[str]:
     for card, said in rejected[:SHOWN]:
         reason = f" ({said.reason})" if said.reason else ""
         passed = ", which the gate had passed," if card.passed else ""
-        after = sum(datetime.fromisoformat(one.row.asked_at) > datetime.fromisoformat(said.when) for one in cards)
+        after = _after(cards, said.when)
         more = f"; {counted(after, 'take was', 'takes were')} made after that" if after else ""
         yield f"Take {card.take}{passed} was rejected by {whom(said.role)} in round {said.round}{reason}{more}."
     if len(rejected) > SHOWN:
         yield f"{len(rejected) - SHOWN} more rejections by people are on the cards below."
+    kept = next((card for card in cards if card.row.kept), None)
+    after = _after(cards, kept.row.told_at) if kept and kept.row.told_at else 0
+    if kept and after:
+        yield f"{counted(after, 'take was', 'takes were')} asked for after take {kept.take}, the kept one, was there."
+
+
+def _after(cards: Sequence[Card], when: str) -> int:
+    """How many takes were asked for after a moment."""
+    return sum(datetime.fromisoformat(card.row.asked_at) > datetime.fromisoformat(when) for card in cards)
 
 
 def _failing(account: Account, failed: Sequence[Card], whole: int) -> str:
@@ -54,15 +63,14 @@ def _failing(account: Account, failed: Sequence[Card], whole: int) -> str:
     causes = [cause for cause in account.causes if cause.failed][:SHOWN]
     if account.fully >= ENOUGH and causes:
         first, *others = causes
-        found = _listed(
-            [f"{first.failed} failed on {named(first.key)}", *(f"{c.failed} on {named(c.key)}" for c in others)]
-        )
+        counts = [f"{first.failed} failed on {named(first.key)}", *(f"{c.failed} on {named(c.key)}" for c in others)]
+        found = _listed(counts)
         if account.fully == whole:
             return f"All {whole} takes were checked on every point: {found}. One take can fail on several."
         return (
-            f"{account.fully} of the {whole} takes, drawn by lot, were checked on every point. Of these {account.fully}, "
-            f"{found}; one take can fail on several. For the other {whole - account.fully} the check stopped at the "
-            "first thing wrong, or there was nothing to check."
+            f"{account.fully} of the {whole} takes, drawn by lot, were checked on every point. Of these "
+            f"{account.fully}, {found}; one take can fail on several. With the other {whole - account.fully} the check "
+            "stopped as soon as something was wrong."
         )
     first_wrong = Counter(card.deciding[0].key for card in failed if card.deciding).most_common(SHOWN)
     if not first_wrong:
