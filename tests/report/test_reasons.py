@@ -50,7 +50,9 @@ def test_what_failed_is_counted_on_those_measured_fully(shot: ct.Shot, flat: obj
         "One take can fail on several.",
     )
     tell(shot, flat, *[100] * 2)
-    assert said(shot, 12)[0].startswith("12 of the 14 takes, drawn by lot, were checked on every point. Of these 12, ")
+    assert said(shot, 12)[0].startswith(
+        "12 of the 14 takes, drawn by lot, were checked on every point. Among these 12: "
+    )
     assert said(shot, 3)[0].startswith("The first thing found wrong was the face of mara (in 14 takes)")
 
 
@@ -69,7 +71,7 @@ def test_what_people_said_and_what_broke(shot: ct.Shot, flat: object) -> None:
     rejected = "Take 1, which the gate had passed, was rejected by the client in round 2 (tie: low)"
     assert said(shot, 0) == (broken, f"{rejected}.")
     again, _ = tell(shot, flat, 31, 32)
-    later = "1 take was asked for after take 3, the kept one, was there."
+    later = "1 take was made after take 3, the one that is kept."
     assert shot.ledger.candidate(again.candidate).kept
     assert said(shot, 0) == (broken, f"{rejected}; 2 takes were made after that.", later)
 

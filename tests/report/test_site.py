@@ -145,6 +145,7 @@ def test_decisions_stand_apart_from_verdicts(ledger: ct.Ledger, bright_gate: ct.
     assert {card["data-decision"] for card in shot.all("article")} == {"reject", "none"}
     assert "3:1 takes per supervisor-approved shot" in index.text
     assert "Turned down by a person: 1 take" in shot.text
+    assert f"media/{first.candidate}-clean.jpg" in [a.get("href") for a in shot.all("a", "picture")], "to be judged"
     assert "What people rejected for: tie (1)" in index.text
     ledger.decide(ct.Decision(candidate=second.candidate, accept=False, role="client", reason="face"))
     index, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
@@ -160,7 +161,7 @@ def test_the_first_page_says_what_waits_and_what_a_ratio_is_worth(
     index, _ = pages(write_report(ledger, tmp_path / "report").parent)
     assert "Approve or reject what is kept in 5 shots; nobody has approved it yet: sc0 , sc1" in index.text
     assert "6 takes of all 6 shots for 1 approved." in index.text
-    assert "Only 1 of 6 shots is approved: it falls with each more. This is not what a shot costs." in index.text
+    assert "Only 1 of 6 shots is approved, and the takes of the others count too: this is not what" in index.text
     assert "5 of the 6 kept are gate-accepted, unreviewed." in index.text
     assert index.text.count("not what a shot costs") == 1, "all shots are kept: that ratio needs no warning"
 

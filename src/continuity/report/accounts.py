@@ -185,14 +185,15 @@ class Account:
             more,
         ]
         few = 0 < shots < whole and (shots < ENOUGH or 2 * shots < whole)
-        warned = f"Only {shots:,} of {whole:,} shots {'is' if shots == 1 else 'are'} {what}: it falls with each more."
+        are = "is" if shots == 1 else "are"
+        warning = f"Only {shots:,} of {whole:,} shots {are} {what}, and the takes of the others count too: this is not "
         return Ratio(
             name=name,
             shots=shots,
             takes=takes / shots if shots else None,
             renders=renders / shots if shots else None,
             told=" ".join(filter(None, said)) if shots else f"no shot is {what} yet",
-            warning=f"{warned} This is not what a shot costs." if few else "",
+            warning=f"{warning}what a shot costs." if few else "",
         )
 
     @property

@@ -62,7 +62,5 @@ def uncovered(found: Sequence[Against]) -> str:
     if not others:
         return "Not every limit is set for every shot: “shots covered” says for how many it is."
     left = f"{counted(others, 'shot')} without a budget {'is' if others == 1 else 'are'} left out"
-    return (
-        f"This budget covers {most:,} of the {short[0].of:,} shots and is not that of the show: {left}, also of what is "
-        "used."
-    )
+    covered = f"This budget covers {most:,} of the {short[0].of:,} shots and is not that of the show"
+    return f"{covered}: {left}, also of what is used."

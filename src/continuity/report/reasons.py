@@ -50,7 +50,7 @@ def _why(account: Account, cards: Sequence[Card]) -> Iterator[str]:
     kept = next((card for card in cards if card.row.kept), None)
     after = _after(cards, kept.row.told_at) if kept and kept.row.told_at else 0
     if kept and after:
-        yield f"{counted(after, 'take was', 'takes were')} asked for after take {kept.take}, the kept one, was there."
+        yield f"{counted(after, 'take was', 'takes were')} made after take {kept.take}, the one that is kept."
 
 
 def _after(cards: Sequence[Card], when: str) -> int:
@@ -68,8 +68,8 @@ def _failing(account: Account, failed: Sequence[Card], whole: int) -> str:
         if account.fully == whole:
             return f"All {whole} takes were checked on every point: {found}. One take can fail on several."
         return (
-            f"{account.fully} of the {whole} takes, drawn by lot, were checked on every point. Of these "
-            f"{account.fully}, {found}; one take can fail on several. With the other {whole - account.fully} the check "
+            f"{account.fully} of the {whole} takes, drawn by lot, were checked on every point. Among these "
+            f"{account.fully}: {found}; one take can fail on several. With the other {whole - account.fully} the check "
             "stopped as soon as something was wrong."
         )
     first_wrong = Counter(card.deciding[0].key for card in failed if card.deciding).most_common(SHOWN)

@@ -207,8 +207,11 @@ class _Site:
             account.rounds[number] = of_round
         kept = next((card for card in reversed(cards) if card.row.kept), None)
         groups, rest = grouped(cards, kept)
-        for card in (*([kept] if kept else []), *(card for group in groups for card in group.cards)):
-            self._draw(card, clean=card is kept)
+        if kept:
+            self._draw(kept, clean=True)
+        for group in groups:
+            for card in group.cards:
+                self._draw(card, clean=group.name != "missed")  # what people judge they see without anything on it
         self._page(
             "shot.html",
             path,
