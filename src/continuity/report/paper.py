@@ -13,6 +13,7 @@ from continuity.report.accounts import PARTS, Account
 from continuity.report.budgets import uncovered
 from continuity.report.figures import clock, percent, ratio
 from continuity.report.naming import short
+from continuity.report.reasons import FEW
 
 EXTRA = "continuity-gate[pdf]"
 GREY = 90
@@ -92,9 +93,6 @@ def bill_pdf(
     page.heading("What was not checked")
     page.said(", ".join(unchecked) or "The gate names nothing. It checks no more than what is listed here.")
     page.write(path)
-
-
-FEW = 30  # candidates measured fully, below which shares say little
 
 
 def _counted(whole: Account) -> str:

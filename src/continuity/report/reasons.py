@@ -13,6 +13,7 @@ from continuity.report.naming import named
 from continuity.words import counted
 
 ENOUGH = 10  # candidates measured on everything, from which they say more than the first failures of all
+FEW = 30  # below which their shares say little
 SHOWN = 3  # causes and rejections that a sentence names
 
 
@@ -67,10 +68,11 @@ def _failing(account: Account, failed: Sequence[Card], whole: int) -> str:
         found = _listed(counts)
         if account.fully == whole:
             return f"All {whole} takes were checked on every point: {found}. One take can fail on several."
+        rough = "So few give only a rough idea. " if account.fully < FEW else ""
         return (
             f"{account.fully} of the {whole} takes, drawn by lot, were checked on every point. Among these "
-            f"{account.fully}: {found}; one take can fail on several. With the other {whole - account.fully} the check "
-            "stopped as soon as something was wrong."
+            f"{account.fully}: {found}; one take can fail on several. {rough}With the other {whole - account.fully} "
+            "the check stopped as soon as something was wrong."
         )
     first_wrong = Counter(card.deciding[0].key for card in failed if card.deciding).most_common(SHOWN)
     if not first_wrong:
