@@ -43,7 +43,7 @@ def test_budget_of_a_campaign_and_more_files(show: Path, tmp_path: Path, run: Ru
     assert (code, err) == (0, "")
     assert {"bill.pdf", "measurements.parquet"} <= {p.name for p in target.iterdir()}
     text = " ".join(re.sub("<[^>]*>", " ", (target / "index.html").read_text(encoding="utf-8")).split())
-    assert "candidates 4 2 50 %" in text
+    assert "takes 4 2 50 %" in text
     assert "CHF" in text
     code, _, err = run("report", show, "-o", target, "--budget", tmp_path / "none.toml")
     assert (code, "none.toml" in err) == (2, True)

@@ -13,7 +13,7 @@ import continuity as ct
 from continuity.records import Box, Instrument, ModelCard
 from continuity.records.shapes import Heat, Outline, Parade, Rectangle, Shape, Skeleton, Wheel
 from continuity.report import ink, parade, wheel
-from continuity.report.draw import at_frame, draw, pictures, worst
+from continuity.report.draw import at_frame, draw, pictures, pointed, worst
 
 GREY = 120
 
@@ -285,3 +285,24 @@ def test_a_still_is_drawn_once_with_its_face(astronaut: np.ndarray, gate: ct.Gat
     rows, columns = np.nonzero((made == ink.GREEN).all(axis=-1))
     assert 300 < columns.min() < columns.max() < 600
     assert 80 < rows.min() < rows.max() < 400
+
+
+def test_a_card_is_marked_only_where_it_fails() -> None:
+    grey = np.full((1000, 1000, 3), 128, np.uint8)
+    fails = finding("face:a", 9.0, 5.0, box(100, 300, 300, 500))
+    passes = finding("face:b", 1.0, 5.0, box(600, 300, 900, 500, "face:b"))
+    picture = np.asarray(pointed(grey, report(fails, passes), (250, 280)))
+    assert picture.shape == grey.shape
+    assert has(picture[:, :500], ink.RED)
+    assert (picture[:, 560:] == 128).all(), "what is fine is left alone"
+    assert (np.asarray(pointed(grey, report(passes), (250, 280))) == 128).all()
+
+
+def test_letters_on_a_card_are_as_large_as_it_is_small() -> None:
+    grey = np.full((1000, 1000, 3), 128, np.uint8)
+    fails = finding("face:a", 9.0, 5.0, box(100, 300, 300, 500))
+    high = []
+    for size in ((250, 280), (1000, 1000)):
+        column = np.asarray(pointed(grey, report(fails), size))[:300, 150]
+        high.append(int((np.abs(column.astype(int) - ink.RED).max(axis=-1) < 8).sum()))
+    assert high[0] > 1.8 * high[1]

@@ -8,7 +8,7 @@ import pytest
 import continuity as ct
 from continuity.report.accounts import Account, Words
 from continuity.report.cards import card_of
-from continuity.report.naming import meaning, named
+from continuity.report.naming import meaning, named, scale, short
 from continuity.report.reasons import why
 from continuity.testing import FakeBackends, FakeMetric
 
@@ -46,16 +46,20 @@ def tell(shot: ct.Shot, flat: object, *levels: int) -> list[ct.Told]:
 def test_what_failed_is_counted_on_those_measured_fully(shot: ct.Shot, flat: object) -> None:
     tell(shot, flat, *[100] * 8, *[200] * 4)
     assert said(shot, 0) == (
-        "Of the 12 that were measured on everything, the face of mara failed in 12 and the hands failed in 4; "
-        "one picture can fail on several.",
+        "All 12 takes were checked on every point: 12 failed on the face of mara and 4 on the hands. "
+        "One take can fail on several.",
     )
-    assert said(shot, 3)[0].startswith("The first thing found wrong was the face of mara (take 1 and ")
+    tell(shot, flat, *[100] * 2)
+    assert said(shot, 12)[0].startswith(
+        "12 of the 14 takes, drawn by lot, were checked on every point. Among these 12: "
+    )
+    assert said(shot, 3)[0].startswith("The first thing found wrong was the face of mara (in 14 takes)")
 
 
 def test_what_nobody_could_judge_comes_first_where_it_is_most(shot: ct.Shot, flat: object) -> None:
     tell(shot, flat, 0, 0, 0, 100)
     first, second = said(shot, 0)
-    assert first.startswith("3 of 4 could not be judged by the machine: the hands (too dark). It keeps nothing")
+    assert first.startswith("3 of 4 takes could not be judged by the machine: the hands (too dark). It keeps nothing")
     assert second.startswith("The first thing found wrong was the face of mara (take 4).")
 
 
@@ -63,10 +67,13 @@ def test_what_people_said_and_what_broke(shot: ct.Shot, flat: object) -> None:
     (kept,) = tell(shot, flat, 30)
     shot.tell(shot.ask(), error="no memory")
     shot.ledger.decide(ct.Decision(candidate=kept.candidate, accept=False, role="client", round=2, reason="tie: low"))
-    assert said(shot, 0) == (
-        "Besides: 1 broke while rendering.",
-        "Take 1 was rejected by the client in round 2 (tie: low).",
-    )
+    broken = "Besides: 1 broke while rendering."
+    rejected = "Take 1, which the gate had passed, was rejected by the client in round 2 (tie: low)"
+    assert said(shot, 0) == (broken, f"{rejected}.")
+    again, _ = tell(shot, flat, 31, 32)
+    later = "1 take was made after take 3, the one that is kept."
+    assert shot.ledger.candidate(again.candidate).kept
+    assert said(shot, 0) == (broken, f"{rejected}; 2 takes were made after that.", later)
 
 
 def test_nothing_to_say(shot: ct.Shot) -> None:
@@ -80,3 +87,8 @@ def test_nothing_to_say(shot: ct.Shot) -> None:
 def test_names(key: str, name: str) -> None:
     assert named(key) == name
     assert bool(meaning(key)) == (name != key)
+    assert short(key) == name.removeprefix("the ")
+
+
+def test_units_are_said_in_words_where_there_are_any() -> None:
+    assert [scale(unit) for unit in ("1 - cosine", "suspicion", "levels", "")] == ["apart", "of 1", "levels", ""]

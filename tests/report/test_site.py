@@ -67,16 +67,16 @@ def pages(folder: Path) -> tuple[Page, list[Page]]:
 def test_the_kept_the_nearest_and_the_rest(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
     told(ledger, bright_gate, [200, *range(70, 82), 30])
     index, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
-    assert "Take 14 is kept" in shot.text
+    assert "Take 14 is kept by the gate, not yet approved" in shot.text
     assert "13 gate fail" in shot.text
     cards = shot.all("article", "card")
     assert [card["data-take"] for card in cards] == [*map(str, range(2, 12)), "1", "12", "13"]
     assert cards[0]["data-values"] == "70.0"
     assert cards[0]["data-verdict"] == "gate fail"
-    assert "The rest: 3" in shot.text
+    assert "The rest: 3 takes" in shot.text
     assert "bright 70.0 levels limit 64" in shot.text
-    assert "14:1 candidates per shot kept, gate-accepted and unreviewed" in index.text
-    assert "Counted on 14 of 14 candidates" in index.text
+    assert "14:1 takes per kept shot (gate-accepted, unreviewed) 14 takes of this shot for 1 kept" in index.text
+    assert "Counted on 14 of 14 takes" in index.text
     assert re.search(r"bright 13 93 % 13 0", index.text)
 
 
@@ -110,7 +110,7 @@ def test_an_empty_ledger(ledger: ct.Ledger, tmp_path: Path) -> None:
     index, shots = pages(write_report(ledger, tmp_path / "report").parent)
     assert not shots
     assert "No shot yet" in index.text
-    assert "no candidate has been measured" in index.text
+    assert "no take has been measured" in index.text
 
 
 def test_a_shot_that_kept_nothing(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
@@ -120,8 +120,8 @@ def test_a_shot_that_kept_nothing(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_p
     assert "Nothing is kept" in first.text
     assert "Nothing is kept" in second.text
     assert "1 not finished" in second.text
-    assert "no such shot yet" in index.text
-    assert "so there is no number of candidates per shot kept" in first.text
+    assert "no shot is kept yet" in index.text
+    assert "so there is no number of takes per kept shot" in first.text
 
 
 def test_media_that_are_gone(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
@@ -139,16 +139,41 @@ def test_decisions_stand_apart_from_verdicts(ledger: ct.Ledger, bright_gate: ct.
     ledger.decide(ct.Decision(candidate=first.candidate, accept=False, role="supervisor", reason="tie: too low"))
     ledger.decide(ct.Decision(candidate=second.candidate, accept=True, role="supervisor", who="Ines", round=2))
     index, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
-    assert "Kept: Take 2 gate fail" in shot.text
+    assert "Take 2: kept, approved by the supervisor (gate fail)" in shot.text
     assert "Accepted by supervisor Ines, round 2" in shot.text
     assert "Rejected by supervisor, round 1: tie: too low" in shot.text
     assert {card["data-decision"] for card in shot.all("article")} == {"reject", "none"}
-    assert "3:1 candidates per supervisor-approved shot" in index.text
-    assert "0 of them gate-accepted and unreviewed" in index.text
+    assert "3:1 takes per supervisor-approved shot" in index.text
+    assert "Turned down by a person: 1 take" in shot.text
+    assert f"media/{first.candidate}-clean.jpg" in [a.get("href") for a in shot.all("a", "picture")], "to be judged"
     assert "What people rejected for: tie (1)" in index.text
     ledger.decide(ct.Decision(candidate=second.candidate, accept=False, role="client", reason="face"))
     index, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
     assert "a person rejected what was" in shot.text
+
+
+def test_the_first_page_says_what_waits_and_what_a_ratio_is_worth(
+    ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path
+) -> None:
+    for number in range(6):
+        (told_one,) = told(ledger, bright_gate, [30 + number], name=f"sc{number}")
+    ledger.decide(ct.Decision(candidate=told_one.candidate, accept=True, role="supervisor"))
+    index, _ = pages(write_report(ledger, tmp_path / "report").parent)
+    assert "Approve or reject what is kept in 5 shots; nobody has approved it yet: sc0 , sc1" in index.text
+    assert "6 takes of all 6 shots for 1 approved." in index.text
+    assert "Only 1 of 6 shots is approved, and the takes of the others count too: this is not what" in index.text
+    assert "5 of the 6 kept are gate-accepted, unreviewed." in index.text
+    assert index.text.count("not what a shot costs") == 1, "all shots are kept: that ratio needs no warning"
+
+
+def test_pictures_wait_until_they_are_seen(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
+    told(ledger, bright_gate, [200, *range(70, 82), 30])
+    _, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
+    kept, *cards, viewer = shot.all("img")
+    assert (kept.get("loading"), viewer.get("src")) == (None, None)
+    assert len(cards) == 13
+    assert all(one["loading"] == "lazy" and one["decoding"] == "async" for one in cards)
+    assert all(int(one["width"] or 0) and int(one["height"] or 0) for one in cards)
 
 
 def test_where_the_seconds_went(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
@@ -215,10 +240,14 @@ def test_budget_and_actual(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Pa
     rates = Rates(currency="EUR", per_second={"cuda": 1.0})
     budgets = {"a": ct.Budget(candidates=8, cost=40, rates=rates), "b": ct.Budget(candidates=12), "other": ct.Budget()}
     index, (first, second) = pages(write_report(ledger, tmp_path / "report", budgets=budgets).parent)
-    assert "candidates 20 3 15 %" in index.text
-    assert re.search(r"EUR, of 1 of 2 shots 40 2[0-9] 5[0-9] %", index.text)
-    assert "candidates 8 2 25 %" in first.text
-    assert "candidates 12 1 8 %" in second.text
+    assert "takes 2 of 2 20 3 15 %" in index.text
+    assert re.search(r"EUR 1 of 2 40 2[0-9] 5[0-9] %", index.text)
+    assert "takes 8 2 25 %" in first.text
+    assert "takes 12 1 8 %" in second.text
+    assert "Not every limit is set for every shot" in index.text
+    partly, (first, _) = pages(write_report(ledger, tmp_path / "report", budgets={"a": budgets["a"]}).parent)
+    assert "covers 1 of the 2 shots and is not that of the show: 1 shot without a budget is left out" in partly.text
+    assert "covers" not in first.text
     without, _ = pages(write_report(ledger, tmp_path / "report").parent)
     assert "No budget was named for this report" in without.text
 
@@ -253,8 +282,9 @@ def test_the_bill_as_pdf(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path
     folder = write_report(ledger, tmp_path / "report", rates=rates, budgets=budgets, pdf=True).parent
     read = pypdf.PdfReader(folder / "bill.pdf")
     text = " ".join(" ".join(page.extract_text() for page in read.pages).split())
-    for said in ("2.5:1 candidates per shot kept, gate-accepted and unreviewed", "No client-final shot yet", "CHF",
-                 "candidates 1 of 2 8 2 25 %", "bright 3 60 % 3 0", "sc01_010 1 2 2:1", "What was not checked",
+    for said in ("2.5:1 takes per kept shot (gate-accepted, unreviewed)", "No client-final shot yet", "CHF",
+                 "takes 1 of 2 8 2 25 %", "covers 1 of the 2 shots",
+                 "bright 3 60 % 3 0", "sc01_010 1 2 2:1", "What was not checked",
                  "lip sync"):  # fmt: skip
         assert said in text, said
     assert "\u202e" not in text
@@ -278,7 +308,7 @@ def test_one_shot_alone_and_one_that_is_not_there(ledger: ct.Ledger, bright_gate
     told(ledger, bright_gate, [90, 90], name="b")
     index, shots = pages(write_report(ledger, tmp_path / "report", shots=["b"]).parent)
     assert len(shots) == 1
-    assert "1 shot, 0 kept, 2 candidates" in index.text
+    assert "1 shot, 0 kept, 2 takes" in index.text
     with pytest.raises(ct.UsageError, match="has no shot 'c'; it has 'a', 'b'"):
         write_report(ledger, tmp_path / "other", shots=["c"])
     assert not (tmp_path / "other").exists()
@@ -320,7 +350,7 @@ def test_what_was_not_checked_ends_every_page(ledger: ct.Ledger, bright_gate: ct
     told(ledger, bright_gate, [30])
     index, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
     for page in (index, shot):
-        assert page.text.index("What was not checked") > page.text.index("Where the device time went")
+        assert page.text.index("What was not checked") > page.text.index("Where the machine time went")
         assert "lip sync" in page.text
         assert "no person's decisions stand behind: bright" in page.text
 

@@ -40,9 +40,10 @@ def report(
 ) -> None:
     """Writes the contact sheet and the bill as static pages: open DIR/index.html in any browser.
 
-    A page for each shot has what is kept beside the references, the ten nearest misses with the evidence drawn on
-    them, and the rest. The first page and bill.csv have what it cost and what discarded the rest. The folder needs no
-    network and no server, nothing in it points outside, and it may be moved. Decide with `continuity decide`.
+    A page for each shot has what is kept beside the references, what people turned down, what waits for them, the ten
+    nearest misses with the evidence drawn on them, and the rest. The first page and bill.csv have what it cost and what
+    takes failed on. The folder needs no network and no server, nothing in it points outside, and it may be moved.
+    Decide with `continuity decide`.
     """
     from continuity.identity import Identity
     from continuity.ledger import Ledger

@@ -18,11 +18,12 @@ from continuity.report.budgets import Against
 
 PARTS = {
     "kept": "rendering what is kept",
-    "discarded": "rendering what was discarded",
+    "discarded": "rendering what is not kept",
     "aborted": "renders stopped early",
-    "scoring": "scoring",
-    "repair": "repair",
+    "scoring": "checking the takes",
+    "repair": "repairing takes",
 }
+ENOUGH = 5  # shots, below which a ratio over all takes is mostly made of other shots
 SUPERVISOR, CLIENT = "supervisor", "client"
 BILL_COLUMNS = (
     "level", "name", "round", "shots",
@@ -40,6 +41,21 @@ class Cause:
     failed: int
     alone: int
     inconclusive: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """What one shot took, of those that ``name`` says: ``told`` is what was divided by what.
+
+    ``warning`` says that too few shots are among them; empty where they are enough.
+    """
+
+    name: str
+    shots: int
+    takes: float | None
+    renders: float | None
+    told: str
+    warning: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,18 +167,34 @@ class Account:
         ]
 
     @property
-    def ratios(self) -> Sequence[tuple[str, int, float | None, float | None]]:
-        """Denominator in words, how many shots that is, candidates and full renders for each of them."""
-        candidates, renders = self.bill.totals.candidates, self.bill.renders
-        unreviewed = "shot kept, gate-accepted and unreviewed"
-        if self.unreviewed != self.bill.kept:
-            unreviewed = f"shot kept, {self.unreviewed} of them gate-accepted and unreviewed"
-        counted = {
-            unreviewed: self.bill.kept,
-            "supervisor-approved shot": self.approved,
-            "client-final shot": self.final,
-        }
-        return [(name, n, candidates / n if n else None, renders / n if n else None) for name, n in counted.items()]
+    def ratios(self) -> Sequence[Ratio]:
+        """Takes and full renders for each shot that is kept, approved and final."""
+        alone = "gate-accepted, unreviewed"
+        kept = f"kept shot ({alone})" if self.unreviewed == self.bill.kept else "kept shot"
+        some = f"{self.unreviewed} of the {self.bill.kept} kept {'is' if self.unreviewed == 1 else 'are'} {alone}."
+        return [
+            self._ratio(kept, "kept", self.bill.kept, some if 0 < self.unreviewed < self.bill.kept else ""),
+            self._ratio("supervisor-approved shot", "approved", self.approved),
+            self._ratio("client-final shot", "final", self.final),
+        ]
+
+    def _ratio(self, name: str, what: str, shots: int, more: str = "") -> Ratio:
+        takes, renders, whole = self.bill.totals.candidates, self.bill.renders, self.bill.shots
+        said = [
+            f"{takes:,} takes of {f'all {whole:,} shots' if whole > 1 else 'this shot'} for {shots:,} {what}.",
+            more,
+        ]
+        few = 0 < shots < whole and (shots < ENOUGH or 2 * shots < whole)
+        are = "is" if shots == 1 else "are"
+        warning = f"Only {shots:,} of {whole:,} shots {are} {what}, and the takes of the others count too: this is not "
+        return Ratio(
+            name=name,
+            shots=shots,
+            takes=takes / shots if shots else None,
+            renders=renders / shots if shots else None,
+            told=" ".join(filter(None, said)) if shots else f"no shot is {what} yet",
+            warning=f"{warning}what a shot costs." if few else "",
+        )
 
     @property
     def unpriced(self) -> Sequence[str]:

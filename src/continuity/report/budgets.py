@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from continuity.ledger import Bill
 from continuity.ledger.accounting import Totals
 from continuity.records import Budget
+from continuity.words import counted
 
 LIMITS: Mapping[str, tuple[str, Callable[[Totals], float]]] = {
-    "candidates": ("candidates", lambda spent: spent.candidates),
-    "seconds": ("device seconds", lambda spent: spent.total_seconds),
-    "gpu_seconds": ("GPU seconds, without scoring", lambda spent: spent.gpu_seconds),
+    "candidates": ("takes", lambda spent: spent.candidates),
+    "seconds": ("machine seconds", lambda spent: spent.total_seconds),
+    "gpu_seconds": ("GPU seconds, without checking", lambda spent: spent.gpu_seconds),
 }
 
 
@@ -49,3 +50,17 @@ def _against(budgets: Mapping[str, Budget], bills: Mapping[str, Bill]) -> Iterat
             allowed=sum(budget.cost or 0.0 for budget in priced.values()),
             used=sum(bills[name].totals.money(budget.rates) for name, budget in priced.items()),
         )
+
+
+def uncovered(found: Sequence[Against]) -> str:
+    """Which part of the shots a budget leaves out, as a warning; empty where it covers all."""
+    short = [one for one in found if one.shots < one.of]
+    if not short:
+        return ""
+    most = max(one.shots for one in found)
+    others = short[0].of - most
+    if not others:
+        return "Not every limit is set for every shot: “shots covered” says for how many it is."
+    left = f"{counted(others, 'shot')} without a budget {'is' if others == 1 else 'are'} left out"
+    covered = f"This budget covers {most:,} of the {short[0].of:,} shots and is not that of the show"
+    return f"{covered}: {left}, also of what is used."

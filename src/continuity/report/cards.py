@@ -7,25 +7,22 @@ from dataclasses import dataclass
 
 from continuity.ledger import AttemptRow, CandidateRow
 from continuity.records import Finding, Report, State, Status, Verdict
-from continuity.report.accounts import Words
-from continuity.report.naming import named
+from continuity.records.deciding import ROLES
+from continuity.records.shapes import Parade, Wheel
+from continuity.report.accounts import CLIENT, SUPERVISOR, Words
+from continuity.report.naming import JUDGED, MACHINE_WORDS, scale, short
 from continuity.report.sheet import shown
 from continuity.report.strip import Strip, strip
 from continuity.words import number
 
 MACHINE = {
-    State.ACCEPTED: ("gate pass", "pass"),
-    State.REJECTED: ("gate fail", "fail"),
-    State.INCONCLUSIVE: ("needs eyes", "eyes"),
+    State.ACCEPTED: (MACHINE_WORDS[Verdict.PASS], "pass"),
+    State.REJECTED: (MACHINE_WORDS[Verdict.FAIL], "fail"),
+    State.INCONCLUSIVE: (MACHINE_WORDS[Verdict.INCONCLUSIVE], "eyes"),
     State.ABORTED: ("stopped early", "none"),
     State.FAILED: ("render failed", "none"),
     State.LOST: ("lost", "none"),
     State.ASKED: ("not finished", "none"),
-}
-JUDGED = {
-    Verdict.PASS: ("within", "pass"),
-    Verdict.FAIL: ("over", "fail"),
-    Verdict.INCONCLUSIVE: ("needs eyes", "eyes"),
 }
 
 
@@ -45,6 +42,7 @@ class Line:
     remark: str
     strip: Strip | None
     worst_frame: int | None
+    placed: bool  # whether what it saw has a place that is marked on the picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +57,11 @@ class Picture:
 
 @dataclass(slots=True, kw_only=True)
 class Card:
-    """One candidate. ``lines`` are all findings, ``deciding`` those that say why; ``pictures`` the large ones."""
+    """One candidate. ``lines`` are all findings, ``deciding`` those that say why.
+
+    ``thumbnail`` is as rendered, ``marked`` what a card shows instead where its evidence is drawn, ``pictures`` the
+    large ones.
+    """
 
     row: CandidateRow
     word: str
@@ -70,6 +72,7 @@ class Card:
     clip: bool
     words: Words
     thumbnail: Picture | None = None
+    marked: Picture | None = None
     pictures: Sequence[Picture] = ()
 
     @property
@@ -83,10 +86,42 @@ class Card:
         return self.row.state is State.ACCEPTED
 
     @property
+    def waiting(self) -> bool:
+        """Whether the machine left it to a person, and none has spoken."""
+        return self.row.state is State.INCONCLUSIVE and not self.words.decisions
+
+    @property
+    def turned_down(self) -> bool:
+        """Whether the last word of a person was no."""
+        return self.words.last is not None and not self.words.last.accept
+
+    @property
+    def approved(self) -> bool:
+        """Whether the last word of a supervisor, or of a client, was yes."""
+        return self.words.accepted_by(SUPERVISOR) or self.words.accepted_by(CLIENT)
+
+    @property
+    def standing(self) -> str:
+        """Of a kept one: who kept it, and what is still to come."""
+        last = self.words.last
+        if last is None:
+            return "kept by the gate, not yet approved"
+        if self.words.accepted_by(CLIENT):
+            return "kept, final: the client accepted it"
+        if self.words.accepted_by(SUPERVISOR):
+            return "kept, approved by the supervisor"
+        return f"kept, accepted by {whom(last.role)}, not yet approved by a supervisor"
+
+    @property
     def decision(self) -> str:
         """What the page filters by."""
         last = self.words.last
         return "none" if last is None else "accept" if last.accept else "reject"
+
+
+def whom(role: str) -> str:
+    """Who spoke, in a sentence."""
+    return f"the {role}" if role in ROLES else role or "a person"
 
 
 def card_of(row: CandidateRow, report: Report | None, words: Words, attempts: Sequence[AttemptRow] = ()) -> Card:
@@ -135,15 +170,16 @@ def line_of(finding: Finding) -> Line:
         remarks = [str(finding.status).replace("_", " ")]
     return Line(
         key=finding.key,
-        name=named(finding.key).removeprefix("the "),
+        name=short(finding.key),
         kind=kind,
         word=word,
         value=finding.value,
         text="" if finding.value is None else number(finding.value),
         limit="" if limit is None else f"{limit:.3g}",
-        unit=finding.unit,
+        unit=scale(finding.unit),
         share=share,
         remark="; ".join(dict.fromkeys(filter(None, remarks))),
         strip=strip(finding),
         worst_frame=measured.worst_frame,
+        placed=any(not isinstance(shape, Wheel | Parade) for shape in measured.shapes),
     )

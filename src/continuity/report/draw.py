@@ -6,7 +6,7 @@ what is drawn on it. All lines and letters grow with it: 512 px and 4096 px read
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +19,8 @@ from continuity.records import Finding, Report, Verdict
 from continuity.records.shapes import Heat, Outline, Parade, Rectangle, Shape, Skeleton, Wheel
 from continuity.report import ink, parade, wheel
 from continuity.report.legend import Legend
+from continuity.report.naming import short
+from continuity.report.veil import veil
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,8 +31,7 @@ if TYPE_CHECKING:
 LEAST = 1000  # px of the longer side: smaller pictures are enlarged, so that lines do not cover what they point at
 NARROWEST = 720  # px that the legend needs
 CASING: ink.Rgb = (16, 16, 16)  # around every line, so that it stands out from any picture
-HOT, HOTTER = (232, 40, 60), (255, 226, 90)  # residuals: from the first at half to the second at full
-COVER = 0.6  # how much of the picture the largest residual hides
+LETTER = 13  # px of a letter on the page, on pictures that are shown small
 SAME = 2.0  # px between the edges of two boxes that are one
 
 
@@ -53,21 +54,11 @@ def draw(pixels: NDArray[np.uint8], report: Report, *, title: str = "") -> Pictu
         report: of a still, or what :func:`at_frame` makes of that of a clip.
         title: what the legend calls it; the name of the measured file if empty.
     """
-    from PIL import Image, ImageDraw
+    from PIL import Image
 
-    picture = Image.fromarray(pixels)
-    factor = max(1, -(-LEAST // max(picture.size)))
-    if factor > 1:
-        picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.LANCZOS)
-    pen = _Pen(picture, factor, unit_of(picture))
-    ordered = sorted(report, key=lambda f: f.verdict.rank)  # what failed comes last: on top
-    for heat in (s for f in ordered for s in f.measurement.shapes if isinstance(s, Heat)):
-        pen.heat(heat)
-    shapes = [(shape, finding) for finding in ordered for shape in finding.measurement.shapes]
-    for shape, finding in sorted(shapes, key=lambda s: isinstance(s[0], Rectangle) and s[0].label != s[1].key):
-        pen.shape(shape, finding)
-    pen.finish(ImageDraw.Draw(picture))
-
+    pen = _Pen.on(pixels)
+    pen.all(report)
+    picture = pen.picture
     scopes = [(s, f) for f in report for s in f.measurement.shapes if isinstance(s, Wheel | Parade)]
     width = max(picture.width, NARROWEST)
     legend = Legend.of(report, title or Path(report.measurements.path).name, width, pen.unit, len(scopes))
@@ -83,6 +74,20 @@ def draw(pixels: NDArray[np.uint8], report: Report, *, title: str = "") -> Pictu
     return canvas
 
 
+def pointed(pixels: NDArray[np.uint8], report: Report, size: tuple[int, int]) -> Picture:
+    """The picture with the evidence of what decides alone, in letters to be read where it is shown in ``size``.
+
+    ``size`` is (width, height) in pixels of the page, into which the picture fits whole. A picture of which nothing
+    decides, or nothing has a place, comes back without a mark.
+    """
+    high, wide = pixels.shape[:2]
+    pen = _Pen.on(pixels)
+    pen.unit = max(pen.unit, round(LETTER * pen.factor * max(wide / size[0], high / size[1])))
+    pen.numbers = False
+    pen.all([finding for finding in report if finding.verdict is not Verdict.PASS])
+    return pen.picture
+
+
 def pictures(media: Media, report: Report) -> Iterator[tuple[str, Picture]]:
     """Key and drawing, for a still once without a key; for a clip the frame that each finding in :func:`worst` is on.
 
@@ -91,8 +96,18 @@ def pictures(media: Media, report: Report) -> Iterator[tuple[str, Picture]]:
     Raises:
         MediaError: the media cannot be decoded any more.
     """
+    for key, pixels, seen, title in evidence(media, report):
+        yield key, draw(pixels, seen, title=title)
+
+
+def evidence(media: Media, report: Report) -> Iterator[tuple[str, NDArray[np.uint8], Report, str]]:
+    """What :func:`pictures` draws: key, HxWx3 uint8 sRGB pixels, what is said of them, and what they are called.
+
+    Raises:
+        MediaError: the media cannot be decoded any more.
+    """
     if report.measurements.frame_count == 1:
-        yield from (("", draw(frame.pixels, report)) for frame in media.frames(_These(wanted=(0,))))
+        yield from (("", frame.pixels, report, "") for frame in media.frames(_These(wanted=(0,))))
         return
     shown = worst(report)
     name = Path(report.measurements.path).name
@@ -100,8 +115,8 @@ def pictures(media: Media, report: Report) -> Iterator[tuple[str, Picture]]:
         for finding in shown:
             if finding.measurement.worst_frame == frame.index:
                 when = f" at {frame.seconds:.2f} s" if frame.seconds is not None else ""
-                title = f"{name} · frame {frame.index}{when} · worst for {finding.key}"
-                yield finding.key, draw(frame.pixels, at_frame(report, frame.index), title=title)
+                title = f"{name} · frame {frame.index}{when} · worst for {short(finding.key)}"
+                yield finding.key, frame.pixels, at_frame(report, frame.index), title
 
 
 def worst(report: Report) -> Sequence[Finding]:
@@ -146,18 +161,41 @@ class _Pen:
     picture: Picture
     factor: int
     unit: int
+    numbers: bool = True  # whether tags have the value
     own: list[tuple[float, ...]] = field(default_factory=list)  # edges of boxes around the subject of a metric
     tags: list[tuple[str, ink.Rgb, list[tuple[float, float]]]] = field(default_factory=list)
+
+    @classmethod
+    def on(cls, pixels: NDArray[np.uint8]) -> _Pen:
+        from PIL import Image
+
+        picture = Image.fromarray(pixels)
+        factor = max(1, -(-LEAST // max(picture.size)))
+        if factor > 1:
+            picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.LANCZOS)
+        return cls(picture, factor, unit_of(picture))
 
     @property
     def line(self) -> int:
         return max(2, round(self.unit / 7))
 
+    def all(self, findings: Iterable[Finding]) -> None:
+        """The evidence of these findings."""
+        from PIL import ImageDraw
+
+        ordered = sorted(findings, key=lambda f: f.verdict.rank)  # what failed comes last: on top
+        for heat in (s for f in ordered for s in f.measurement.shapes if isinstance(s, Heat)):
+            self.heat(heat)
+        shapes = [(shape, finding) for finding in ordered for shape in finding.measurement.shapes]
+        for shape, finding in sorted(shapes, key=lambda s: isinstance(s[0], Rectangle) and s[0].label != s[1].key):
+            self.shape(shape, finding)
+        self.finish(ImageDraw.Draw(self.picture))
+
     def shape(self, shape: Shape, finding: Finding) -> None:
         """One shape, in the colour of its finding. A box that is not the finding's own subject stays in the back."""
         colour = ink.VERDICT_COLOURS[finding.verdict]
-        named = shape.label
-        if named == finding.key and finding.value is not None:
+        named = short(shape.label)
+        if shape.label == finding.key and finding.value is not None and self.numbers:
             named += f" {words.number(finding.value)}"
         if isinstance(shape, Rectangle):
             self._box(shape, named, colour if shape.label == finding.key else ink.FAINT)
@@ -236,50 +274,8 @@ class _Pen:
             draw.line([*points], fill=fill, width=width + around, joint="curve")
 
     def heat(self, shape: Heat) -> None:
-        """Residuals as a warm veil over the outline, seen in its perspective; where there is none nothing is hidden."""
-        import numpy as np
-        from PIL import Image
-
-        rows, columns = len(shape.values), len(shape.values[0]) if shape.values else 0
-        if not (rows and columns):
-            return
-        quad = np.array([self._at(p) for p in shape.points])
-        low = np.maximum(np.floor(quad.min(axis=0)), 0).astype(int)
-        high = np.minimum(np.ceil(quad.max(axis=0)), self.picture.size).astype(int)
-        size = (int(high[0] - low[0]), int(high[1] - low[1]))
-        if min(size) < 1:
-            return
-        values = np.clip(np.nan_to_num(np.array(shape.values, dtype=np.float32)), 0, 1)
-        warm = np.clip(2 * values - 1, 0, 1)[..., None]
-        colours = np.array(HOT) * (1 - warm) + np.array(HOTTER) * warm
-        veil = np.dstack([colours, 255 * COVER * values]).round().astype(np.uint8)
-        side = 16  # px of a cell, so that the veil is even within a cell and soft between cells
-        large = Image.fromarray(veil, "RGBA").resize((columns * side, rows * side), Image.Resampling.BICUBIC)
-        framed = Image.new("RGBA", (large.width + 2, large.height + 2))  # transparent around: outside stays as it was
-        framed.paste(large, (1, 1))
-        across, down = columns * side + 1.0, rows * side + 1.0
-        grid = np.array([(1, 1), (across, 1), (across, down), (1, down)])
-        how = _perspective(quad - low, grid)
-        if how is not None:
-            seen = framed.transform(size, Image.Transform.PERSPECTIVE, how, Image.Resampling.BILINEAR)
-            self.picture.paste(seen, (int(low[0]), int(low[1])), seen)
-
-
-def _perspective(
-    source: NDArray[np.floating], target: NDArray[np.floating]
-) -> tuple[float, float, float, float, float, float, float, float] | None:
-    """The eight numbers that Pillow wants to find, for each point of ``source``, that of ``target``."""
-    import numpy as np
-
-    rows, right = [], []
-    for (x, y), (u, v) in zip(source, target, strict=True):
-        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
-        right += [u, v]
-    try:
-        a, b, c, d, e, f, g, h = np.linalg.solve(np.array(rows), np.array(right)).tolist()
-    except np.linalg.LinAlgError:  # three of the four points in one line
-        return None
-    return a, b, c, d, e, f, g, h
+        """Residuals as a warm veil over the outline."""
+        veil(self.picture, [self._at(p) for p in shape.points], shape.values)
 
 
 def _corners(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from continuity import words
 from continuity.records import Finding, Report
 from continuity.report import ink
+from continuity.report.naming import JUDGED, MACHINE_WORDS, scale, short
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -84,7 +85,7 @@ class Legend:
         verdict, colour = self.report.verdict, ink.VERDICT_COLOURS[self.report.verdict]
         draw.rectangle((0, top, self.width, top + max(2, u // 5)), fill=colour)
         base = top + 1.85 * u
-        said, face = ink.written(str(verdict).upper(), u)
+        said, face = ink.written(MACHINE_WORDS[verdict].upper(), u)
         length = draw.textlength(said, font=face)
         draw.rounded_rectangle((u, base - 1.15 * u, 2 * u + length, base + 0.45 * u), radius=0.35 * u, fill=colour)
         draw.text((1.5 * u, base), said, font=face, fill=DARK, anchor="ls")
@@ -105,15 +106,15 @@ class Legend:
         x, y = at
         base, right = y + 0.95 * u, x + width
         colour = ink.VERDICT_COLOURS[finding.verdict]
-        taken = ink.put(draw, (right, base), str(finding.verdict), small, colour, width * 0.3, "rs") + 0.8 * u
+        taken = ink.put(draw, (right, base), JUDGED[finding.verdict][0], small, colour, width * 0.3, "rs") + 0.8 * u
         value, limit = finding.value, finding.limit
         if value is not None and limit is not None:
-            text = f"limit {limit:.3g} {finding.unit}"
+            text = f"limit {limit:.3g} {scale(finding.unit)}"
             taken += ink.put(draw, (right - taken, base), text, small, ink.FAINT, width * 0.4, "rs") + 0.6 * u
             taken += ink.put(draw, (right - taken, base), words.number(value), u, colour, width * 0.25, "rs") + 0.8 * u
             ratio = value / limit if limit > 0 else (2.0 if value > 0 else 0.0)
             ink.gauge(draw, (x, y + 1.4 * u), width, ratio, colour, height=max(4, u // 4))
-        ink.put(draw, (x, base), finding.key, u, ink.TEXT, width - taken)
+        ink.put(draw, (x, base), short(finding.key), u, ink.TEXT, width - taken)
         lower = y + (2.5 if value is not None else 1.95) * u
         ink.put(draw, (x, lower), _said(finding), small, ink.FAINT if value is not None else colour, width)
 

@@ -1,6 +1,15 @@
-"""What pages call a metric: the thing it looks at, as people on a set would say it."""
+"""What pages call a metric, its unit and its verdict: as people on a set would say it."""
 
 from __future__ import annotations
+
+from continuity.records import Verdict
+
+MACHINE_WORDS = {Verdict.PASS: "gate pass", Verdict.FAIL: "gate fail", Verdict.INCONCLUSIVE: "needs eyes"}
+JUDGED = {  # of one metric: in words, and the class of the style
+    Verdict.PASS: ("within", "pass"),
+    Verdict.FAIL: ("over", "fail"),
+    Verdict.INCONCLUSIVE: ("needs eyes", "eyes"),
+}
 
 THINGS = {
     "face": "the face",
@@ -10,16 +19,26 @@ THINGS = {
     "look": "the look",
     "wardrobe": "the wardrobe",
     "product": "the product",
+    "set": "the set",
 }
 
 MEANINGS = {
-    "face": "how far the face is from the enrolled pictures of the actor",
-    "hands": "how likely it is that a hand has a finger too many or is drawn wrong",
-    "grade": "how far colour and contrast are from the reference",
+    "face": "how far the face is from the enrolled pictures of the actor; 0 is the very same",
+    "hands": "how strongly a hand is suspected of a finger too many or of being drawn wrong; 1 is certain",
+    "grade": "how far colour and contrast are from the reference; 1 (one dE00) is a difference that can just be seen",
     "logo": "how far the mark is bent, moved, recoloured or hidden",
-    "look": "how far style and content are from the references",
-    "wardrobe": "how far the clothes are from the references",
-    "product": "how far the product is from the references",
+    "look": "how far style and content are from the references; 0 is the same",
+    "wardrobe": "how far the clothes are from the references; 0 is the same",
+    "product": "how far the product is from the references; 0 is the same",
+    "set": "how far the set is from the references; 0 is the same",
+}
+
+SCALES = {
+    "1 - cosine": "apart",
+    "Euclidean distance": "apart",
+    "face distance": "apart",
+    "residual": "apart",
+    "suspicion": "of 1",
 }
 
 
@@ -34,3 +53,13 @@ def named(key: str) -> str:
     if kind not in THINGS:
         return key
     return f"{THINGS[kind]} of {name}" if name and kind == "face" else f"{THINGS[kind]} {name}".strip()
+
+
+def short(key: str) -> str:
+    """:func:`named` as a label has it, without the article."""
+    return named(key).removeprefix("the ")
+
+
+def scale(unit: str) -> str:
+    """A unit as people say it; itself where it is one that they know, or none is."""
+    return SCALES.get(unit, unit)

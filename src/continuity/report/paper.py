@@ -9,8 +9,10 @@ from typing import Any
 from continuity.installs import require
 from continuity.report import ink
 from continuity.report.accounts import PARTS, Account
+from continuity.report.budgets import uncovered
 from continuity.report.figures import clock, percent, ratio
-from continuity.report.naming import named
+from continuity.report.naming import short
+from continuity.report.reasons import FEW
 
 EXTRA = "'continuity-gate[pdf]'"
 GREY = 90
@@ -43,17 +45,21 @@ def bill_pdf(
     page = _Paper(title)
     page.heading(title, LARGE)
     page.said(f"{made}. {_counted(whole)}")
-    for name, shots, candidates, renders in whole.ratios:
-        told = f"{ratio(candidates)} candidates per {name}; in full renders {ratio(renders)}" if shots else ""
-        page.said(told or f"No {name} yet.")
-    page.heading("Where the device time went")
+    for one in whole.ratios:
+        told = (
+            f"{ratio(one.takes)} takes per {one.name}; in full renders {ratio(one.renders)}. {one.told} {one.warning}"
+        )
+        page.said(told if one.shots else f"No {one.name} yet.")
+    page.heading("Where the machine time went")
     page.table(*_spent(whole))
     if whole.unpriced:
         page.said(f"No rate is given for {', '.join(whole.unpriced)}: that time counts as free of charge.")
     if whole.budget:
         page.heading("Budget and actual")
+        if said := uncovered(whole.budget):
+            page.said(said)
         page.table(
-            ("limit", "shots", "budget", "used", "share"),
+            ("limit", "shots covered", "budget", "used", "share"),
             [
                 (a.unit, f"{a.shots} of {a.of}", f"{a.allowed:,.0f}", f"{a.used:,.0f}", percent(a.used, a.allowed))
                 for a in whole.budget
@@ -62,33 +68,30 @@ def bill_pdf(
     if len(whole.rounds) > 1:
         page.heading("Client rounds")
         page.table(*_accounts([("round", str(number), one) for number, one in whole.rounds.items()], whole))
-    page.heading("What discarded the candidates")
+    page.heading("What takes failed on")
     if whole.fully:
         page.said(
-            f"Counted on {whole.fully:,} of {whole.bill.totals.candidates:,} candidates, drawn by chance to be "
-            "measured on everything." + (" So few say little." if whole.fully < FEW else "")
+            f"Counted on {whole.fully:,} of {whole.bill.totals.candidates:,} takes: those drawn by lot to be "
+            "checked on every point." + (" So few say little." if whole.fully < FEW else "")
         )
         page.table(
-            ("metric", "failed", "of these", "nothing else failed", "could not judge"),
-            [(named(c.key), c.failed, percent(c.failed, whole.fully), c.alone, c.inconclusive) for c in whole.causes],
+            ("checked", "failed", "of these", "nothing else failed", "could not judge"),
+            [(short(c.key), c.failed, percent(c.failed, whole.fully), c.alone, c.inconclusive) for c in whole.causes],
         )
     else:
-        page.said("Not known: no candidate was measured fully.")
+        page.said("Not known: no take was checked on every point.")
     for level, name in (("scene", "Scene by scene"), ("shot", "Shot by shot")):
         if found := [line for line in lines if line[0] == level]:
             page.heading(name)
             page.table(*_accounts(found, whole))
     page.heading("What was not checked")
-    page.said(", ".join(unchecked) or "The gate names nothing. It checks no more than the metrics listed here.")
+    page.said(", ".join(unchecked) or "The gate names nothing. It checks no more than what is listed here.")
     page.write(path)
-
-
-FEW = 30  # candidates measured fully, below which shares say little
 
 
 def _counted(whole: Account) -> str:
     bill = whole.bill
-    return f"{bill.shots:,} shots, {bill.kept:,} kept, {bill.totals.candidates:,} candidates."
+    return f"{bill.shots:,} shots, {bill.kept:,} kept, {bill.totals.candidates:,} takes."
 
 
 def _spent(whole: Account) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
@@ -106,7 +109,7 @@ def _spent(whole: Account) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
 def _accounts(
     lines: Sequence[tuple[str, str, Account]], whole: Account
 ) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
-    head = [lines[0][0], "kept", "candidates", "per kept", "full renders", "time"]
+    head = [lines[0][0], "kept", "takes", "per kept", "full renders", "time"]
     head += [whole.rates.currency] if whole.priced else []
     rows = []
     for _, name, one in lines:

@@ -12,13 +12,15 @@ from continuity.ledger import CandidateRow, MediaStore
 from continuity.media import middle
 from continuity.records import Report
 from continuity.report.cards import Picture
-from continuity.report.draw import pictures
+from continuity.report.draw import draw, evidence, pointed
+from continuity.report.naming import short
 from continuity.report.referring import pixels_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Pixels
 
 FOLDER = "media"
+CARD = (250, 280)  # px that a card has for its picture
 LONGEST = 1600  # px of the longer side: fills a laptop's screen
 
 
@@ -56,18 +58,26 @@ class Pictures:
         except ContinuityError as cause:
             return None, f"its picture cannot be read: {cause}"
 
-    def drawn(self, row: CandidateRow, report: Report | None) -> tuple[Sequence[Picture], str]:
-        """The evidence on the stored picture, for a clip on the worst frames; or why there is none."""
+    def drawn(self, row: CandidateRow, report: Report | None) -> tuple[Picture | None, Sequence[Picture], str]:
+        """The picture of a card, marked where it fails; all evidence on large ones, for a clip on the worst frames.
+
+        The last word says why there are none, or not all.
+        """
         if not row.media or report is None:
-            return (), ""
-        made = []
+            return None, (), ""
+        first = report.failing[0].key if report.failing else ""
+        small, made = None, list[Picture]()
         try:
-            for number, (key, picture) in enumerate(pictures(self._store.open(row.media), report)):
-                caption = f"what was seen, worst frame for {key}" if key else "what was seen"
-                made.append(self._write(f"{row.id}-seen{number}", picture, caption))
+            for number, (key, pixels, seen, title) in enumerate(evidence(self._store.open(row.media), report)):
+                caption = f"what was seen, worst frame for {short(key)}" if key else "what was seen"
+                made.append(self._write(f"{row.id}-seen{number}", draw(pixels, seen, title=title), caption))
+                if small is None or key == first:
+                    marked = pointed(pixels, seen, CARD)
+                    marked.thumbnail((2 * CARD[0], 2 * CARD[1]))  # sharp on screens of double density
+                    small = self._write(f"{row.id}-card", marked, "marked where it fails")
         except ContinuityError as cause:
-            return made, f"its picture cannot be read: {cause}"
-        return made, ""
+            return small, made, f"its picture cannot be read: {cause}"
+        return small, made, ""
 
     def references(self, identity: Identity) -> tuple[Sequence[Picture], Sequence[str]]:
         """One picture of each enrolled thing, and why there is none of others; what stands for several comes once."""

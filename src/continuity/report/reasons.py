@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from continuity.records import State
-from continuity.records.deciding import ROLES
 from continuity.report.accounts import Account
-from continuity.report.cards import Card
+from continuity.report.cards import Card, whom
 from continuity.report.naming import named
+from continuity.words import counted
 
 ENOUGH = 10  # candidates measured on everything, from which they say more than the first failures of all
+FEW = 30  # below which their shares say little
 SHOWN = 3  # causes and rejections that a sentence names
 
 
@@ -23,13 +25,13 @@ def why(account: Account, cards: Sequence[Card]) -> tuple[str, ...]:
 def _why(account: Account, cards: Sequence[Card]) -> Iterator[str]:
     unsure = [card for card in cards if card.row.state is State.INCONCLUSIVE]
     failed = [card for card in cards if card.row.state is State.REJECTED]
-    told = (_undecided(unsure, len(cards)), _failing(account, failed))
+    told = (_undecided(unsure, len(cards)), _failing(account, failed, len(cards)))
     yield from filter(None, told if len(unsure) > len(failed) else reversed(told))
     ended = Counter(card.row.state for card in cards)
     other = [
         f"{ended[state]} {words}"
         for state, words in (
-            (State.ABORTED, "stopped before the end"),
+            (State.ABORTED, "stopped early as hopeless (each cost only part of a render)"),
             (State.FAILED, "broke while rendering"),
             (State.LOST, "lost with the machine that rendered"),
         )
@@ -40,28 +42,51 @@ def _why(account: Account, cards: Sequence[Card]) -> Iterator[str]:
     rejected = [(card, said) for card in cards for said in card.words.decisions if not said.accept]
     for card, said in rejected[:SHOWN]:
         reason = f" ({said.reason})" if said.reason else ""
-        yield f"Take {card.take} was rejected by {_whom(said.role)} in round {said.round}{reason}."
+        passed = ", which the gate had passed," if card.passed else ""
+        after = _after(cards, said.when)
+        more = f"; {counted(after, 'take was', 'takes were')} made after that" if after else ""
+        yield f"Take {card.take}{passed} was rejected by {whom(said.role)} in round {said.round}{reason}{more}."
     if len(rejected) > SHOWN:
         yield f"{len(rejected) - SHOWN} more rejections by people are on the cards below."
+    kept = next((card for card in cards if card.row.kept), None)
+    after = _after(cards, kept.row.told_at) if kept and kept.row.told_at else 0
+    if kept and after:
+        yield f"{counted(after, 'take was', 'takes were')} made after take {kept.take}, the one that is kept."
 
 
-def _failing(account: Account, failed: Sequence[Card]) -> str:
+def _after(cards: Sequence[Card], when: str) -> int:
+    """How many takes were asked for after a moment."""
+    return sum(datetime.fromisoformat(card.row.asked_at) > datetime.fromisoformat(when) for card in cards)
+
+
+def _failing(account: Account, failed: Sequence[Card], whole: int) -> str:
     """What was wrong: on those measured on everything, else by what was found first."""
     causes = [cause for cause in account.causes if cause.failed][:SHOWN]
     if account.fully >= ENOUGH and causes:
-        found = _listed([f"{named(cause.key)} failed in {cause.failed}" for cause in causes])
-        return f"Of the {account.fully} that were measured on everything, {found}; one picture can fail on several."
-    first = Counter(card.deciding[0].key for card in failed if card.deciding).most_common(SHOWN)
-    if not first:
+        first, *others = causes
+        counts = [f"{first.failed} failed on {named(first.key)}", *(f"{c.failed} on {named(c.key)}" for c in others)]
+        found = _listed(counts)
+        if account.fully == whole:
+            return f"All {whole} takes were checked on every point: {found}. One take can fail on several."
+        rough = "So few give only a rough idea. " if account.fully < FEW else ""
+        return (
+            f"{account.fully} of the {whole} takes, drawn by lot, were checked on every point. Among these "
+            f"{account.fully}: {found}; one take can fail on several. {rough}With the other {whole - account.fully} "
+            "the check stopped as soon as something was wrong."
+        )
+    first_wrong = Counter(card.deciding[0].key for card in failed if card.deciding).most_common(SHOWN)
+    if not first_wrong:
         return ""
-    found = _listed([f"{named(key)} (take {_takes(failed, key)})" for key, _ in first])
-    return f"The first thing found wrong was {found}. What else was wrong with them may not have been measured."
+    found = _listed([f"{named(key)} ({_takes(failed, key)})" for key, _ in first_wrong])
+    return f"The first thing found wrong was {found}. The check stops there, so more may be wrong with them."
 
 
 def _takes(failed: Sequence[Card], key: str) -> str:
     """The takes that failed first on a metric, or how many where there are many."""
     takes = [str(card.take) for card in failed if card.deciding and card.deciding[0].key == key]
-    return ", ".join(takes) if len(takes) <= SHOWN else f"{takes[0]} and {len(takes) - 1} more"
+    if len(takes) > SHOWN:
+        return f"in {len(takes)} takes"
+    return f"take{'s' * (len(takes) > 1)} {', '.join(takes)}"
 
 
 def _undecided(unsure: Sequence[Card], whole: int) -> str:
@@ -72,17 +97,13 @@ def _undecided(unsure: Sequence[Card], whole: int) -> str:
     )
     told = _listed([f"{named(key)} ({remark})" for (key, remark), _ in causes.most_common(2)])
     return (
-        f"{_of(len(unsure), whole)} could not be judged by the machine{': ' + told if told else ''}. "
+        f"{_of(len(unsure), whole)} takes could not be judged by the machine{': ' + told if told else ''}. "
         "It keeps nothing that it cannot judge: a person has to look and decide."
     )
 
 
 def _of(part: int, whole: int) -> str:
     return f"All {whole}" if part == whole else f"{part} of {whole}"
-
-
-def _whom(role: str) -> str:
-    return f"the {role}" if role in ROLES else role or "a person"
 
 
 def _listed(parts: Sequence[str]) -> str:

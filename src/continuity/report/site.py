@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -21,20 +20,21 @@ from continuity.records import Budget, Decision, Rates, Report
 from continuity.records.naming import parts_of
 from continuity.report import paper
 from continuity.report.accounts import PARTS, Account, Words, bill_csv
-from continuity.report.budgets import against
+from continuity.report.budgets import against, uncovered
 from continuity.report.cards import Card, Picture, card_of
 from continuity.report.figures import clock, percent, ratio
-from continuity.report.naming import meaning, named
+from continuity.report.groups import grouped
+from continuity.report.naming import meaning, named, short
 from continuity.report.pictures import Pictures
 from continuity.report.reasons import why
 from continuity.report.replacing import replacing
 from continuity.report.rounds import bill_of, closings, round_of
 from continuity.report.table import Table
+from continuity.words import counted
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-NEAREST = 10  # discarded candidates that are shown with their evidence
 STATIC = ("report.css", "report.js")
 TABLE, PAPER = "measurements.parquet", "bill.pdf"
 
@@ -74,7 +74,7 @@ class _Page:
     account: Account
     known: _Known
     kept: Card | None
-    cards: int
+    waiting: int  # takes that a person has to look at before anything can be kept
 
 
 def write_report(
@@ -206,13 +206,12 @@ class _Site:
             of_round.bill = bill_of(rows[number], self._rates)
             account.rounds[number] = of_round
         kept = next((card for card in reversed(cards) if card.row.kept), None)
-        newest = cards[-1].row.revision if cards else 1
-        others = [card for card in cards if card is not kept]
-        ended = [card for card in others if card.row.revision == newest and card.lines and not card.passed]
-        nearest = sorted(ended, key=_distance)[:NEAREST]
-        for card in (*([kept] if kept else []), *nearest):
-            self._draw(card, clean=card is kept)
-        near = {card.row.id for card in nearest}
+        groups, rest = grouped(cards, kept)
+        if kept:
+            self._draw(kept, clean=True)
+        for group in groups:
+            for card in group.cards:
+                self._draw(card, clean=group.name != "missed")  # what people judge they see without anything on it
         self._page(
             "shot.html",
             path,
@@ -221,16 +220,17 @@ class _Site:
             known=known,
             kept=kept,
             why=why(account, cards),
-            nearest=nearest,
-            rest=[card for card in others if card.row.id not in near],
+            groups=groups,
+            rest=rest,
             metrics=list(dict.fromkeys(line.key for card in cards for line in card.lines)),
-            verdicts=list(dict.fromkeys(card.word for card in others)),
+            verdicts=list(dict.fromkeys(card.word for card in cards if card is not kept)),
             revisions=len(revisions),
             references=self._references,
             missing=self._missing,
             foreign=bool(self._identity and known.identities and self._identity.digest not in known.identities),
         )
-        return _Page(name=name, path=path, account=account, known=known, kept=kept, cards=len(cards))
+        waiting = 0 if kept else sum(group.of for group in groups if group.name == "waiting")
+        return _Page(name=name, path=path, account=account, known=known, kept=kept, waiting=waiting)
 
     def _card(self, card: Card) -> Card:
         card.thumbnail, why = self._pictures.thumbnail(card.row)
@@ -240,7 +240,7 @@ class _Site:
     def _draw(self, card: Card, *, clean: bool) -> None:
         """The large pictures of a card; its report is read once more, so that those of all others need not stay."""
         plain, why = self._pictures.clean(card.row) if clean else (None, "")
-        drawn, why_not = self._pictures.drawn(card.row, self._ledger.report(card.row.id))
+        card.marked, drawn, why_not = self._pictures.drawn(card.row, self._ledger.report(card.row.id))
         card.pictures = (*([plain] if plain else []), *drawn)
         card.note = "; ".join(dict.fromkeys(filter(None, (card.note, why, why_not))))
 
@@ -263,7 +263,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=_visible,
     )
-    made.filters |= {"clock": clock, "ratio": ratio, "percent": percent, "named": named, "meaning": meaning}
+    made.filters |= {"clock": clock, "ratio": ratio, "percent": percent, "named": named, "short": short}
+    made.filters |= {"meaning": meaning, "uncovered": uncovered, "counted": counted}
     return made
 
 
@@ -284,11 +285,6 @@ def _wanted(ledger: Ledger, names: Sequence[str]) -> dict[str, list[ShotRow]]:
         known = ", ".join(map(repr, list(found)[:10])) + (" ..." if len(found) > 10 else "")
         raise UsageError(f"{ledger.path.name} has no shot {missing[0]!r}; it has {known or 'none'}")
     return {name: rows for name, rows in found.items() if not names or name in names}
-
-
-def _distance(card: Card) -> tuple[bool, float, int]:
-    excess = card.row.worst_excess
-    return excess is None, math.inf if excess is None else excess, card.row.index
 
 
 def _slug(name: str) -> str:

@@ -4,10 +4,8 @@
   const form = document.querySelector(".controls");
   const viewer = document.querySelector("#viewer");
   if (!form || !viewer) return;
-  const near = document.querySelector("#nearest .grid");
-  const rest = document.querySelector("#rest");
-  const heading = document.querySelector("#near");
-  const unsorted = heading.textContent;
+  const found = document.querySelector("#found");
+  const groups = [...document.querySelectorAll(".group")];
   const cards = [...document.querySelectorAll(".card")];
   const homes = new Map(cards.map((card) => [card, card.parentElement]));
   const shown = () => cards.filter((card) => card.isConnected && !card.hidden && card.offsetParent !== null)
@@ -30,12 +28,12 @@
     }
     if (!asked) {
       for (const card of cards) homes.get(card).append(card);
-    } else if (near) { // everything that fits in one grid, in the order asked for
+    } else { // everything that fits in one grid, in the order asked for
       const keys = new Map(cards.map((card) => [card, key(card)]));
-      near.append(...[...cards].sort((a, b) => (keys.get(a) - keys.get(b)) || a.dataset.take - b.dataset.take));
+      found.querySelector(".grid").append(...[...cards].sort((a, b) => (keys.get(a) - keys.get(b)) || a.dataset.take - b.dataset.take));
     }
-    heading.textContent = asked ? "Candidates" : unsorted;
-    if (rest) rest.hidden = Boolean(asked);
+    found.hidden = !asked;
+    for (const group of groups) group.hidden = Boolean(asked);
     form.querySelector("output").textContent = asked ? `${count} of ${cards.length} shown` : "";
   }
 
