@@ -23,7 +23,7 @@ FINER = 1.5  # a patch may have so many times the pixels that the picture has th
 COARSE = 40  # px of the patch in the first rounds
 
 FIRST = 5  # places of large marks that compete before small ones are looked for
-BEYOND_DOUBT = 0.85  # correlation of edges
+WORTH, BEYOND_DOUBT = 1.3, 0.8  # rank from which the best is refined, and correlation of edges that ends the search
 
 SOFT = 2.0  # blur of the edges in the coarse patch
 SIEVE = (((), 10), ((4,) * 3, 4))  # of all candidates: parameters that each step moves, and how many stay
@@ -112,9 +112,10 @@ def places(pyramid: Pyramid, mark: Mark) -> Iterator[Found]:
     coarse = extent(mark, COARSE)
     lists = ([Found(pose, score, search=score) for score, pose in found] for found in searches(pyramid, mark))
     for large in refined(pyramid, mark, next(lists, [])[:FIRST], coarse, SOFT, ())[:1]:
-        found = _fitted(pyramid, mark, large)
-        if found.fine and found.correlation >= BEYOND_DOUBT:
-            yield found
+        if large.rank >= WORTH:
+            found = _fitted(pyramid, mark, large)
+            if found.fine and found.correlation >= BEYOND_DOUBT:
+                yield found
     tried = next(lists, [])
     for first, kept in SIEVE:
         tried = refined(pyramid, mark, tried, coarse, SOFT, first)[:kept]
