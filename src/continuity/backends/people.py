@@ -49,8 +49,8 @@ def wrists(pixels: NDArray[np.uint8], faces: Sequence[Face] = ()) -> float:
 
     Below each face the landmark model looks for its body: told where it stands, it places the wrists that the frame
     cuts off outside, where the detector's guesses at a portrait put them on the face. The guesses whose head is none of
-    these faces count beside. The lowest of the evidence of the body, and of the visibility and presence of the wrist and of a
-    knuckle; 0 for what lies outside the picture.
+    these faces count beside. The lowest of the evidence of the body, and of the visibility and presence of the wrist
+    and of a knuckle; 0 for what lies outside the picture.
 
     Raises:
         MissingWeights, ModelError: a model is not there, or fails.
@@ -131,7 +131,7 @@ class _Body:
 
 
 def _bodies(pixels: NDArray[np.uint8], but: Sequence[Face] = ()) -> Iterator[_Body]:
-    """The best guesses on the whole picture, but for those at faces; without faces, closer looks while none is clear."""
+    """The best guesses on the whole picture but at these faces; without those, closer looks while none is clear."""
     guesses = []
     for body in _look(pixels, Window.letterbox(*pixels.shape[:2]), GUESSES, but):
         guesses.append(body)

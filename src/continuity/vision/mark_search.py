@@ -106,9 +106,12 @@ def _at_level(pyramid: Pyramid, side: float, mark: Mark, sizes: list[float]) -> 
     upscale = np.diag([size_in[0] / width, size_in[1] / height, 1])
     room = round(max(sizes) * 1.5)
     shape = tuple(fft.next_fast_len(s + room // 2, real=True) for s in (height, width))
-    edges = _edges(np.asarray(small))
-    real, imaginary = (fft.rfft2(part, shape) for part in edges)
-    power = fft.rfft2(edges[0] ** 2 + edges[1] ** 2, shape)
+    edges = _edges(np.asarray(small), shape)
+    real, imaginary = (fft.rfft2(part) for part in edges)
+    for part in edges:
+        part *= part
+    edges[0] += edges[1]
+    power = fft.rfft2(edges[0])
     first, second = np.empty_like(real), np.empty_like(real)  # a new one each time would cost as much as what is in it
 
     def mapped(spectrum: Spectrum) -> NDArray[np.float32]:
@@ -123,8 +126,10 @@ def _at_level(pyramid: Pyramid, side: float, mark: Mark, sizes: list[float]) -> 
             np.multiply(real, x_part, out=first)
             first += np.multiply(imaginary, y_part, out=second)
             maps.append(mapped(first))
-        best = np.maximum(np.maximum(maps[0], maps[1]), maps[2])
-        best /= np.sqrt(np.maximum(energy, QUIET * template.energy))
+        best = np.maximum(maps[0], maps[1])
+        np.maximum(best, maps[2], out=best)
+        np.maximum(energy, QUIET * template.energy, out=energy)
+        best /= np.sqrt(energy, out=energy)
         reach = max(2, size // 4)
         for _ in range(PEAKS):
             y, x = np.unravel_index(int(best.argmax()), best.shape)
@@ -137,16 +142,17 @@ def _at_level(pyramid: Pyramid, side: float, mark: Mark, sizes: list[float]) -> 
     return found
 
 
-def _edges(small: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Both parts of the field of edges (h x w), made in bands of rows: they stay in the cache of the processor."""
+def _edges(small: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Both parts of the field of edges in the corner of 2 x ``shape``, made in bands of rows: small ones are quick."""
+    height, width = small.shape[:2]
     reach = reach_of(BLUR)
-    bands = []
-    for top in range(0, len(small), BAND):
-        above = min(top, reach)
-        parts = parts_of(planes_of(small[top - above : top + BAND + reach]), BLUR)
-        bands.append([part[above : above + BAND] for part in parts])
-    real, imaginary = (np.concatenate(parts) for parts in zip(*bands, strict=True))
-    return real, imaginary
+    edges = np.zeros((2, *shape), np.float32)
+    for top in range(0, height, BAND):
+        above, bottom = min(top, reach), min(top + BAND, height)
+        parts = parts_of(planes_of(small[top - above : bottom + reach]), BLUR)
+        for part, whole in zip(parts, edges, strict=True):
+            whole[top:bottom, :width] = part[above : above + bottom - top]
+    return edges
 
 
 def _template(mark: Mark, size: int, shape: tuple[int, ...]) -> _Template:
