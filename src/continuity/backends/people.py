@@ -48,16 +48,15 @@ def wrists(pixels: NDArray[np.uint8], faces: Sequence[Face] = ()) -> float:
     """Evidence in [0, 1] that a wrist with its hand is in the picture and in sight: the best of all bodies.
 
     Below each face the landmark model looks for its body: told where it stands, it places the wrists that the frame
-    cuts off outside, where the detector's guesses at a portrait put them on the face. The guesses whose head is none of
-    these faces count beside. The lowest of the evidence of the body, and of the visibility and presence of the wrist
-    and of a knuckle; 0 for what lies outside the picture.
+    cuts off outside, where the detector's guesses at a portrait put them on the face. The guesses whose nose lies in no
+    face count beside. The lowest of the evidence of the body, and of the visibility and presence of the wrist and of a
+    knuckle; 0 for what lies outside the picture.
 
     Raises:
         MissingWeights, ModelError: a model is not there, or fails.
     """
     found = [_below(pixels, face) for face in faces]
-    beside = _bodies(pixels, faces)
-    found += [body for body in beside if not any(_inside(body.place(NOSE), face.box) for face in faces)]
+    found += [body for body in _bodies(pixels) if not any(_inside(body.place(NOSE), face.box) for face in faces)]
     return max((_seen(body, joints, pixels.shape) for body in found for joints in HANDS), default=0.0)
 
 
@@ -130,32 +129,29 @@ class _Body:
         return float(x), float(y)
 
 
-def _bodies(pixels: NDArray[np.uint8], but: Sequence[Face] = ()) -> Iterator[_Body]:
-    """The best guesses on the whole picture but at these faces; without those, closer looks while none is clear."""
+def _bodies(pixels: NDArray[np.uint8]) -> Iterator[_Body]:
+    """The best guesses on the whole picture; while none is clear, closer looks at each."""
     guesses = []
-    for body in _look(pixels, Window.letterbox(*pixels.shape[:2]), GUESSES, but):
+    for body in _look(pixels, Window.letterbox(*pixels.shape[:2]), GUESSES):
         guesses.append(body)
         yield body
     best = max((body.score for body in guesses), default=0.0)
     for guess in guesses:
         for scale in AGAIN:
-            if best >= CLEAR or but:
+            if best >= CLEAR:
                 return
             for body in _look(pixels, Window(guess.upright.x, guess.upright.y, guess.height * scale), 1):
                 best = max(best, body.score)
                 yield body
 
 
-def _look(pixels: NDArray[np.uint8], window: Window, guesses: int, but: Sequence[Face] = ()) -> Iterator[_Body]:
-    """The likeliest bodies in a window, the likeliest first; not those whose head is one of these faces."""
+def _look(pixels: NDArray[np.uint8], window: Window, guesses: int) -> Iterator[_Body]:
+    """The likeliest bodies in a window, the likeliest first."""
     outputs = run(DETECTOR, cut(pixels, window, DETECTOR_SIZE), signed=True)
     middles = anchors(DETECTOR_SIZE, CELLS)
     rows, scores = suppress(*decode(outputs["Identity"], outputs["Identity_1"], middles, DETECTOR_SIZE, LEAST))
     for row, score in list(zip(rows, scores, strict=True))[:guesses]:
-        corner, other, hips, reach = ((float(x), float(y)) for x, y in window.to_picture(row[:8].reshape(4, 2)))
-        head = (corner[0] + other[0]) / 2, (corner[1] + other[1]) / 2
-        if any(_inside(head, face.box) for face in but):
-            continue
+        hips, reach = ((float(x), float(y)) for x, y in window.to_picture(row[4:8].reshape(2, 2)))
         side = 2 * math.dist(hips, reach)
         if side > 0:
             upright = Window(*hips, side * MARGIN, angle_of(hips, reach) + math.pi / 2)  # that the body stands upright

@@ -51,7 +51,7 @@ class _Own:
 
     @classmethod
     def of(cls, aligner: Aligner, wide: float) -> _Own:
-        down, right = np.gradient(aligner.template)
+        down, right = (np.asarray(slope, np.complex64) for slope in np.gradient(aligner.template))
         xx, yy = smooth(np.abs(right) ** 2, wide), smooth(np.abs(down) ** 2, wide)
         xy = smooth((np.conj(right) * down).real, wide)
         floor = np.float32(0.08 * float((xx + yy).max()))
