@@ -137,8 +137,8 @@ class Backends(Protocol):
     def look(self) -> LookBackend:
         """The look backend."""
 
-    def hands(self, pixels: Pixels) -> tuple[Hand, ...]:
-        """All hands that the hand model finds, the highest score first."""
+    def hands(self, pixels: Pixels, faces: Sequence[Face]) -> tuple[Hand, ...]:
+        """All hands that the hand model finds in a picture with these ``faces``, the highest score first."""
 
     def malformed(self, pixels: Pixels, hand: Hand, others: Sequence[Hand]) -> float:
         """How surely, in [0, 1], one hand is malformed by its look; ``others`` are the other hands of the picture."""

@@ -205,7 +205,7 @@ class ObservedFrame:
     @cached_property
     def hands(self) -> tuple[Hand, ...]:
         """All hands, the highest score first."""
-        return self._backends.hands(self.pixels)
+        return self._backends.hands(self.pixels, self.faces)
 
     def malformed(self, hand: Hand) -> float:
         """How surely, in [0, 1], one of :attr:`hands` is malformed by its look."""

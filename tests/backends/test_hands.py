@@ -148,3 +148,19 @@ def test_a_hand_that_fills_the_picture_is_found_where_it_is(footage: Path) -> No
     found = hands.find(np.asarray(close))
     assert found
     assert np.array(found[0].points) + box[:2] == pytest.approx(points, abs=0.1 * max(close.size))
+
+
+def test_beside_a_face_one_further_look_is_enough(astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    from continuity.backends.blazeface import detect
+
+    looks: list[int] = []
+    look = hands._look
+
+    def counted(pixels: np.ndarray, margin: int, factor: int) -> list[Hand]:
+        looks.append(margin)
+        return look(pixels, margin, factor)
+
+    monkeypatch.setattr(hands, "_look", counted)
+    head = np.ascontiguousarray(astronaut[:230, 100:340])
+    assert hands.find(head, detect(head)) == hands.find(head) == ()
+    assert looks == [0, 96, 0, 96, 240]

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 from PIL import ImageDraw, ImageFont
+from scipy import ndimage
 
-from continuity.vision import mark_drift, mark_pose, mark_traces, marks
+from continuity.vision import mark_bend, mark_drift, mark_pose, mark_search, mark_traces, marks
 from continuity.vision.colour import reduced_lab
-from continuity.vision.edges import premultiplied
+from continuity.vision.edges import field_of, planes_of, premultiplied
 from continuity.vision.marks import Mark, Pyramid
 
 
@@ -98,3 +99,49 @@ def test_traces_are_the_marks_own_colours(astronaut: np.ndarray, badge: Mark) ->
     assert mark_traces.traces(badge, reduced_lab(blue)) == 0
     black = Mark(badge.rgba * np.array([0, 0, 0, 1], np.float32))
     assert mark_traces.traces(black, reduced_lab(astronaut)) is None
+
+
+def test_a_large_mark_is_found_before_small_ones_are_looked_for(
+    astronaut: np.ndarray, badge: Mark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[float] = []
+    level = mark_search._at_level
+
+    def counted(pyramid: Pyramid, side: float, *rest: object) -> object:
+        looked.append(side)
+        return level(pyramid, side, *rest)
+
+    monkeypatch.setattr(mark_search, "_at_level", counted)
+    small, large = pose_of(60, 440, 36), pose_of(300, 200, 200, 4)
+    frame = drawn(astronaut, badge, large)
+    assert mark_pose.find(Pyramid(frame), badge).correlation > 0.8
+    quick = len(looked)
+    looked.clear()
+    found = mark_pose.find(Pyramid(drawn(astronaut, badge, small)), badge)
+    assert np.abs(marks.corners(badge, found.pose) - marks.corners(badge, small)).max() < 1.5
+    assert len(looked) == quick + mark_search.FINEST
+    assert max(looked) == max(astronaut.shape[:2])
+    searches = list(mark_search.searches(Pyramid(frame), badge))
+    assert [row[0][0] for row in searches] == sorted(row[0][0] for row in searches)  # the second has what the first has
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (97, 40), (193, 300)])
+def test_edges_in_bands_are_those_of_the_whole_picture(shape: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    height, width = shape
+    edges = mark_search._edges(pixels, (height + 9, width + 4))
+    whole = field_of(planes_of(pixels), mark_search.BLUR)
+    assert np.array_equal(edges[:, :height, :width], [whole.real, whole.imag])
+    assert not edges[:, height:].any()
+    assert not edges[:, :, width:].any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (31, 40)])
+def test_a_picture_is_sampled_bilinearly(shape: tuple[int, int]) -> None:
+    random = np.random.default_rng(2)
+    picture = random.random((*shape, 3)).astype(np.float32)
+    shift = random.uniform(-6, 6, (2, *shape)).astype(np.float32)
+    ys, xs = np.mgrid[: shape[0], : shape[1]]
+    at = ys + shift[1], xs + shift[0]
+    wanted = [ndimage.map_coordinates(picture[..., c], at, order=1, mode="nearest") for c in range(3)]
+    assert mark_bend.sampled(picture, shift) == pytest.approx(np.stack(wanted, axis=-1), abs=1e-5)

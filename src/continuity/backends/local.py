@@ -51,9 +51,9 @@ class LocalBackends:
         """The look backend."""
         return LOOKS[self._look]() if isinstance(self._look, str) else self._look
 
-    def hands(self, pixels: NDArray[np.uint8]) -> tuple[Hand, ...]:
+    def hands(self, pixels: NDArray[np.uint8], faces: Sequence[Face]) -> tuple[Hand, ...]:
         """All hands that the hand model finds, the highest score first."""
-        return hands.find(pixels)
+        return hands.find(pixels, faces)
 
     def malformed(self, pixels: NDArray[np.uint8], hand: Hand, others: Sequence[Hand]) -> float:
         """How surely, in [0, 1], a hand is malformed by its look."""

@@ -143,7 +143,7 @@ class FakeBackends:
     look = _FakeLook()
     hand_models: tuple[ModelCard, ...] = ()
 
-    def hands(self, pixels: Pixels) -> tuple[Hand, ...]:
+    def hands(self, pixels: Pixels, faces: Sequence[Face]) -> tuple[Hand, ...]:
         """No hands."""
         return ()
 

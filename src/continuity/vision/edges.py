@@ -7,6 +7,7 @@ dark and a dark one on light, on any plate and in any colour.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from continuity.vision.homography import Matrix
 
 Field = NDArray[np.complex64]  # ... x h x w
 Planes = NDArray[np.float32]  # c x ... x h x w
+WIDE = 2.5  # px: sigma from which a blur is made of boxes
 EDGE = 6.0  # units of lightness (0 to 100) a pixel at which an edge counts half
 
 
@@ -33,6 +35,13 @@ def planes_of(rgb: NDArray[Any]) -> Planes:
 
 def field_of(planes: Planes, blur: float) -> Field:
     """Directions of edges of c x ... x h x w planes: double-angle structure tensor of saturating length, blurred."""
+    out = np.empty(planes.shape[1:], np.complex64)
+    out.real, out.imag = parts_of(planes, blur)
+    return out
+
+
+def parts_of(planes: Planes, blur: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Real and imaginary part of :func:`field_of`; a place depends on no place farther than :func:`reach_of` it."""
     shape = planes.shape[1:]
     real, imaginary = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     for plane in planes:
@@ -45,23 +54,37 @@ def field_of(planes: Planes, blur: float) -> Field:
     imaginary *= 2
     length = np.sqrt(np.sqrt(real * real + imaginary * imaginary))
     weight = 1 / ((length + 1e-6) * (length + np.float32(2 * EDGE)))
-    out = np.empty(shape, np.complex64)
-    out.real, out.imag = smooth(real * weight, blur), smooth(imaginary * weight, blur)
-    return out
+    real *= weight
+    imaginary *= weight
+    return smooth(real, blur), smooth(imaginary, blur)
+
+
+def reach_of(blur: float) -> int:
+    """How far, in pixels, an edge has a say in the field; for a blur below :data:`WIDE`."""
+    return 1 + len(_kernel(blur)) // 2
 
 
 def smooth(a: NDArray[np.floating[Any]], sigma: float) -> NDArray[np.float32]:
     """Blurs ... x h x w by about ``sigma`` pixels: a Gaussian, or two boxes of its variance where it is wide."""
     plane = np.asarray(a, np.float32)
-    still = (0.0,) * (plane.ndim - 2)
-    if sigma < 2.5:
-        return np.asarray(
-            ndimage.gaussian_filter(plane, (*still, sigma, sigma), mode="nearest", truncate=2.5), np.float32
-        )
+    if sigma < WIDE:
+        if sigma <= 0:
+            return plane
+        kernel = _kernel(float(sigma))
+        once = ndimage.correlate1d(plane, kernel, -2, mode="nearest")
+        return np.asarray(ndimage.correlate1d(once, kernel, -1, mode="nearest"), np.float32)
     width = max(3, round(np.sqrt(6 * sigma**2 + 1)) | 1)
-    size = (*(1 for _ in still), width, width)
-    once = ndimage.uniform_filter(plane, size, mode="nearest")
-    return np.asarray(ndimage.uniform_filter(once, size, mode="nearest"), np.float32)
+    for axis in (-2, -1, -2, -1):
+        plane = ndimage.uniform_filter1d(plane, width, axis, mode="nearest")
+    return plane
+
+
+@lru_cache(maxsize=256)
+def _kernel(sigma: float) -> NDArray[np.float64]:
+    """A sampled Gaussian up to 2.5 sigma, of sum 1."""
+    reach = int(2.5 * sigma + 0.5)
+    weight = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    return np.asarray(weight / weight.sum(), np.float64)
 
 
 def channels(patch: NDArray[np.float32]) -> Planes:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from continuity.vision.edges import field_of, planes_of, smooth
+from continuity.vision.edges import Field, field_of, planes_of, smooth
 from continuity.vision.mark_pose import Aligner
 from continuity.vision.marks import Mark
+
+T = TypeVar("T", np.float32, np.complex64)
 
 
 def displacement(mark: Mark, seen: NDArray[np.float32], size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -19,30 +21,58 @@ def displacement(mark: Mark, seen: NDArray[np.float32], size: int) -> tuple[NDAr
     Dense Lucas-Kanade on the field of edges, windows of a tenth of the mark, three rounds.
     """
     blur = max(0.8, size / 70)
-    aligner = Aligner.of(mark, size, blur)
-    down, right = np.gradient(aligner.template)
-    wide = size / 10
-
-    def window(a: NDArray[Any]) -> NDArray[np.float32]:
-        return smooth(a, wide)
-
-    xx, yy = window(np.abs(right) ** 2), window(np.abs(down) ** 2)
-    xy = window((np.conj(right) * down).real)
-    floor = 0.08 * float((xx + yy).max())
-    determinant = (xx + floor) * (yy + floor) - xy**2
+    own = mark.once(("bend", size), lambda: _Own.of(Aligner.of(mark, size, blur), size / 10))
+    template, mask = own.aligner.template, own.aligner.mask
     field = field_of(planes_of(seen * 255), blur)
     shift = np.zeros((2, *field.shape), np.float32)
-    ys, xs = np.mgrid[: field.shape[0], : field.shape[1]].astype(np.float32)
     for _ in range(3):
-        at = ys + shift[1], xs + shift[0]
-        moved = ndimage.map_coordinates(field.real, at, order=1, mode="nearest") + 1j * ndimage.map_coordinates(
-            field.imag, at, order=1, mode="nearest"
-        )
-        moved *= aligner.mask
-        gain = float((np.conj(aligner.template) * moved).real.sum()) / max(float((np.abs(moved) ** 2).sum()), 1e-6)
-        off = aligner.template - np.clip(gain, 0.3, 3) * moved
-        bx, by = window((np.conj(right) * off).real), window((np.conj(down) * off).real)
-        step = np.stack([((yy + floor) * bx - xy * by), ((xx + floor) * by - xy * bx)]) / determinant
+        moved = sampled(field, shift)
+        moved *= mask
+        gain = float((np.conj(template) * moved).real.sum()) / max(float((np.abs(moved) ** 2).sum()), 1e-6)
+        off = template - np.float32(np.clip(gain, 0.3, 3)) * moved
+        bx, by = (smooth((slope.real * off.real + slope.imag * off.imag), size / 10) for slope in (own.right, own.down))
+        step = np.stack([own.yy * bx - own.xy * by, own.xx * by - own.xy * bx]) / own.determinant
         shift = np.clip(shift + np.clip(step, -0.03 * size, 0.03 * size), -0.08 * size, 0.08 * size)
-    trust = (xx + yy) / (xx + yy + floor)
-    return shift.astype(np.float32), (trust * (aligner.mask > 0.5)).astype(np.float32)
+    return shift.astype(np.float32), own.trust
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What the artwork alone tells: its slopes, and the sums over windows of their products, floored."""
+
+    aligner: Aligner
+    right: Field
+    down: Field
+    xx: NDArray[np.float32]
+    yy: NDArray[np.float32]
+    xy: NDArray[np.float32]
+    determinant: NDArray[np.float32]
+    trust: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, aligner: Aligner, wide: float) -> _Own:
+        down, right = (np.asarray(slope, np.complex64) for slope in np.gradient(aligner.template))
+        xx, yy = smooth(np.abs(right) ** 2, wide), smooth(np.abs(down) ** 2, wide)
+        xy = smooth((np.conj(right) * down).real, wide)
+        floor = np.float32(0.08 * float((xx + yy).max()))
+        trust = (xx + yy) / (xx + yy + floor) * (aligner.mask > 0.5)
+        xx, yy = xx + floor, yy + floor
+        return cls(aligner, right, down, xx, yy, xy, xx * yy - xy**2, trust.astype(np.float32))
+
+
+def sampled(picture: NDArray[T], shift: NDArray[np.float32]) -> NDArray[T]:
+    """An h x w (x channels) picture where each place shows what is ``shift`` (2 x h x w: x, y) from it, bilinearly.
+
+    Beyond its edge a picture is as at its edge.
+    """
+    height, width = picture.shape[:2]
+    flat = picture.reshape(height * width, -1)
+    x = np.clip(np.arange(width, dtype=np.float32) + shift[0], 0, width - 1)
+    y = np.clip(np.arange(height, dtype=np.float32)[:, None] + shift[1], 0, height - 1)
+    left, top = np.minimum(x.astype(np.intp), max(0, width - 2)), np.minimum(y.astype(np.intp), max(0, height - 2))
+    x, y = ((to - low).astype(np.float32).reshape(-1, 1) for to, low in ((x, left), (y, top)))
+    at = (top * width + left).ravel()
+    right, below = min(1, width - 1), min(1, height - 1) * width
+    upper = flat[at] * (1 - x) + flat[at + right] * x
+    lower = flat[at + below] * (1 - x) + flat[at + below + right] * x
+    return np.asarray(upper * (1 - y) + lower * y, picture.dtype).reshape(picture.shape)

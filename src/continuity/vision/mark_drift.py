@@ -17,7 +17,7 @@ from scipy import ndimage
 from continuity.vision import marks
 from continuity.vision.colour import lab_of
 from continuity.vision.edges import Field, field_of, planes_of, smooth
-from continuity.vision.mark_bend import displacement
+from continuity.vision.mark_bend import displacement, sampled
 from continuity.vision.mark_light import apart, blur_of, blurred, lit, plate_of
 from continuity.vision.mark_pose import Aligner, Found
 from continuity.vision.marks import Mark, Pyramid
@@ -85,14 +85,11 @@ def compare(pyramid: Pyramid, mark: Mark, found: Found) -> Drift:
     art = mark.patch(size)
     seen: NDArray[np.float32] = pyramid.rectified(mark, found.pose, size).astype(np.float32) / np.float32(255)
     shift, trust = displacement(mark, seen, size)
-    height, width = art.shape[:2]
-    ys, xs = np.mgrid[:height, :width].astype(np.float32)
-    at = ys + shift[1], xs + shift[0]
-    unbent = np.stack([ndimage.map_coordinates(seen[..., c], at, order=1, mode="nearest") for c in range(3)], axis=-1)
+    unbent = sampled(seen, shift)
     patch = lab_of(np.clip(unbent, 0, 1))
     alpha = art[..., 3]
     plate = plate_of(patch, alpha, size)
-    colours = lab_of(np.clip(_carried(art, size), 0, 1))
+    colours = mark.once(("colours", size), lambda: lab_of(np.clip(_carried(art, size), 0, 1)))
     cover = np.clip(smooth(alpha, size / 60) * 2, 0, 1)
 
     aligner = Aligner.of(mark, size, 1.0)
@@ -232,8 +229,11 @@ def _palette(ink: NDArray[np.float32], alpha: NDArray[np.float32]) -> NDArray[np
     cells = (ink[alpha > 0.9] / 12).round().astype(np.int64)
     if not len(cells):
         return ink.reshape(-1, 3)[:1]
-    known, count = np.unique(cells, axis=0, return_counts=True)
-    return np.asarray(known[count >= min(count.max(), 0.04 * len(cells))] * 12, np.float32)
+    low = cells.min(axis=0)
+    shape = cells.max(axis=0) - low + 1
+    count = np.bincount(np.ravel_multi_index(tuple((cells - low).T), tuple(shape)))
+    known = np.flatnonzero(count >= max(1, min(count.max(), 0.04 * len(cells))))
+    return np.asarray((np.column_stack(np.unravel_index(known, tuple(shape))) + low) * 12, np.float32)
 
 
 def _gone(

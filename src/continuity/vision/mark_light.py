@@ -56,24 +56,31 @@ def light_of(
     weight = inner.astype(np.float32)
     if weight.sum() < 12:
         weight = alpha
-    art, there = (blurred(colours, blur) if blur else colours).reshape(-1, 3), patch.reshape(-1, 3)
-    w = weight.ravel()
+    told = weight > 0
+    art, there = (np.ascontiguousarray(lab[told].T) for lab in (blurred(colours, blur), patch))
+    w = weight[told]
     total = max(float(w.sum()), 1e-6)
+    most_told = w > 0.3
     gain, offset = np.ones(3), np.zeros(3)
     robust = w
     for _ in range(3):
         for c, (least, most, low, high, tie) in enumerate(
             ((0.5, 1.4, -15.0, 25.0, 60.0), (0.6, 1.25, -7.0, 7.0, 300.0), (0.6, 1.25, -7.0, 7.0, 300.0))
         ):
-            a, b = art[:, c], there[:, c]
+            a, b = art[c], there[c]
             share = robust / max(float(robust.sum()), 1e-6)
             mean_a, mean_b = float((share * a).sum()), float((share * b).sum())
             spread = float((share * (a - mean_a) ** 2).sum())
             both = float((share * (a - mean_a) * (b - mean_b)).sum())
             gain[c] = np.clip((both + tie) / (spread + tie), least, most)
             offset[c] = np.clip(mean_b - gain[c] * mean_a, low, high)
-        wrong = np.sqrt((np.square(art * gain + offset - there) * (0.5, 1, 1)).sum(axis=1))
-        middle = float(np.sort(wrong[w > 0.3])[int((w > 0.3).sum() / 2)]) if (w > 0.3).sum() else 10.0
+        off = [
+            np.square(a * np.float32(g) + np.float32(o) - b)
+            for a, b, g, o in zip(art, there, gain, offset, strict=True)
+        ]
+        wrong = np.sqrt(off[0] * 0.5 + off[1] + off[2])
+        sure = wrong[most_told]
+        middle = float(np.partition(sure, len(sure) // 2)[len(sure) // 2]) if len(sure) else 10.0
         robust = w / (1 + np.square(wrong / max(4.0, 1.5 * middle)))
         if float(robust.sum()) < 1e-3 * total:
             break
@@ -111,4 +118,5 @@ def blur_of(model: NDArray[np.float32], patch: NDArray[np.float32], cover: NDArr
 
 def apart(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
     """CIELAB distance with lightness at half weight."""
-    return np.asarray(np.sqrt((np.square(a - b) * np.array([0.25, 1, 1], np.float32)).sum(axis=-1)), np.float32)
+    off = np.square(a - b)
+    return np.asarray(np.sqrt(off[..., 0] * np.float32(0.25) + off[..., 1] + off[..., 2]), np.float32)

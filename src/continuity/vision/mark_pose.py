@@ -8,19 +8,22 @@ as the patch grows finer. Colours are not compared, so that a recoloured or dimm
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from continuity.vision.edges import Field, channels, field_of, planes_of, smooth
 from continuity.vision.homography import Matrix, plausible, scale_of, warp
-from continuity.vision.mark_search import QUIET, candidates
+from continuity.vision.mark_search import QUIET, searches
 from continuity.vision.marks import Mark, Pyramid, extent
 
 PART = 0.45  # of the mark's edges that has to be visible
 FINER = 1.5  # a patch may have so many times the pixels that the picture has there
 COARSE = 40  # px of the patch in the first rounds
+
+FIRST = 5  # places of large marks that compete before small ones are looked for
+WORTH, BEYOND_DOUBT = 1.3, 0.8  # rank from which the best is refined, and correlation of edges that ends the search
 
 SOFT = 2.0  # blur of the edges in the coarse patch
 SIEVE = (((), 10), ((4,) * 3, 4))  # of all candidates: parameters that each step moves, and how many stay
@@ -59,6 +62,7 @@ class Aligner:
     mask: NDArray[np.float32]
     steepest: NDArray[np.float32]  # 8 x (2 n): the derivatives of real and imaginary part by each parameter
     energy: float
+    power: dict[float, NDArray[np.float32]] = field(default_factory=dict, repr=False)  # its energy around each place
 
     @classmethod
     def of(cls, mark: Mark, size: int, blur: float) -> Aligner:
@@ -90,29 +94,45 @@ class Aligner:
     def local_fit(self, seen: Field, share: float = 1 / 12) -> NDArray[np.float32]:
         """Correlation of edges around each place, in windows of a share of the mark."""
         wide = self.size * share
-        match = smooth((np.conj(self.template) * seen).real, wide)
-        own, there = smooth(np.abs(self.template) ** 2, wide), smooth(np.abs(seen) ** 2, wide)
+        own = self.power.get(share)
+        if own is None:
+            own = self.power[share] = smooth(np.abs(self.template) ** 2, wide)
+        real, imaginary = seen.real, seen.imag
+        match = smooth(self.template.real * real + self.template.imag * imaginary, wide)
+        there = smooth(real * real + imaginary * imaginary, wide)
         return np.asarray(match / np.sqrt(np.maximum(own * np.maximum(there, QUIET * own), 1e-9)), np.float32)
 
 
 def places(pyramid: Pyramid, mark: Mark) -> Iterator[Found]:
     """Where the mark may be, the likeliest first, also where it is not there at all; none in too small a picture.
 
-    Each is refined when it is asked for: whether to look at the next is the caller's choice.
+    A large mark whose edges fit beyond doubt comes before small ones are looked for. Each is refined when it is asked
+    for: whether to look at the next is the caller's choice.
     """
-    tried = [Found(pose, score, search=score) for score, pose in candidates(pyramid, mark)]
+    coarse = extent(mark, COARSE)
+    lists = ([Found(pose, score, search=score) for score, pose in found] for found in searches(pyramid, mark))
+    for large in refined(pyramid, mark, next(lists, [])[:FIRST], coarse, SOFT, ())[:1]:
+        if large.rank >= WORTH:
+            found = _fitted(pyramid, mark, large)
+            if found.fine and found.correlation >= BEYOND_DOUBT:
+                yield found
+    tried = next(lists, [])
     for first, kept in SIEVE:
-        tried = refined(pyramid, mark, tried, extent(mark, COARSE), SOFT, first)[:kept]
-    for found in tried:
-        used = extent(mark, COARSE), SOFT
-        one = [found]
-        for side, blur, steps in ROUNDS:
-            size = extent(mark, side)
-            if side > COARSE and size > FINER * scale_of(one[0].pose) * 2:
-                break  # the picture shows no more
-            used = size, blur
-            one = refined(pyramid, mark, one, size, blur, steps)
-        yield _measured(pyramid, mark, one[0], *used)
+        tried = refined(pyramid, mark, tried, coarse, SOFT, first)[:kept]
+    for one in tried:
+        yield _fitted(pyramid, mark, one)
+
+
+def _fitted(pyramid: Pyramid, mark: Mark, found: Found) -> Found:
+    """The place through :data:`ROUNDS`, as far as the picture shows more than in the round before."""
+    used = extent(mark, COARSE), SOFT
+    for side, blur, steps in ROUNDS:
+        size = extent(mark, side)
+        if side > COARSE and size > FINER * scale_of(found.pose) * 2:
+            break
+        used = size, blur
+        (found,) = refined(pyramid, mark, [found], size, blur, steps)
+    return _measured(pyramid, mark, found, *used)
 
 
 def find(pyramid: Pyramid, mark: Mark) -> Found | None:

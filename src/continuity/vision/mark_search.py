@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import fft
 
-from continuity.vision.edges import channels, field_of, planes_of, premultiplied, smooth
+from continuity.vision.edges import channels, field_of, parts_of, planes_of, premultiplied, reach_of, smooth
 from continuity.vision.homography import Matrix, scale_of
 from continuity.vision.marks import Mark, Pyramid
 
@@ -32,6 +32,8 @@ BLUR = 0.8
 QUIET = 0.1  # of the template's energy: a calmer place cannot correlate
 PEAKS = 5  # of one size and template
 KEPT = 24
+FINEST = 2  # pictures in which only small marks are looked for
+BAND = 96  # rows of a picture
 
 Spectrum = NDArray[np.complex64]
 
@@ -41,16 +43,30 @@ class _Template:
     """The mark at one size, ready to be correlated with pictures of one shape."""
 
     mask: Spectrum
-    turned: tuple[tuple[Spectrum, Spectrum, float], ...]  # per turn: real part, imaginary part, energy
+    turned: tuple[tuple[Spectrum, Spectrum], ...]  # per turn: real part and imaginary part, of energy 1
+    energy: float  # before that
 
 
-def candidates(pyramid: Pyramid, mark: Mark) -> list[tuple[float, Matrix]]:
-    """Correlation and pose of the most promising places, the best first; no two of them at the same place and size."""
-    found = [one for level in _levels(pyramid, mark) for one in level]
-    found.sort(key=lambda f: -f[0])
+def searches(pyramid: Pyramid, mark: Mark) -> Iterator[list[tuple[float, Matrix]]]:
+    """Correlation and pose of the most promising places, the best first: of large marks, then of marks of any size.
+
+    The second list costs three times as much as the first, on which it builds. No two places of a list are at the same
+    place and size.
+    """
+    found: list[tuple[float, Matrix]] = []
+    sizes, sides = _sizes(pyramid, mark)
+    for number, side in reversed(list(enumerate(sides))):
+        found += _at_level(pyramid, side, mark, sizes if number == 0 else sizes[:1])
+        if number == min(FINEST, len(sides) - 1):
+            yield _distinct(found)
+    yield _distinct(found)
+
+
+def _distinct(found: list[tuple[float, Matrix]]) -> list[tuple[float, Matrix]]:
+    """The best :data:`KEPT` of different place or size."""
     kept: list[tuple[float, Matrix]] = []
     places = np.zeros((KEPT, 3))
-    for score, pose in found:
+    for score, pose in sorted(found, key=lambda f: -f[0]):
         place = np.array([*pose[:2, 2], scale_of(pose)])
         near = places[: len(kept)]
         apart = np.hypot(*(near[:, :2] - place[:2]).T) > 0.4 * np.sqrt(near[:, 2] * place[2])
@@ -62,50 +78,58 @@ def candidates(pyramid: Pyramid, mark: Mark) -> list[tuple[float, Matrix]]:
     return kept
 
 
-def _levels(pyramid: Pyramid, mark: Mark) -> Iterator[list[tuple[float, Matrix]]]:
-    """Candidates of every size of the picture, from the finest."""
-    picture = pyramid.levels[1]
-    width, height = picture.size
-    longer = max(width, height)
+def _sizes(pyramid: Pyramid, mark: Mark) -> tuple[list[float], list[float]]:
+    """Longer sides of the templates, the first for every picture and the others for the finest; those of the pictures,
+    the finest first."""
     half_x, half_y = mark.half
     template = min(AREA / np.sqrt(half_x * half_y), LONGEST)
-    side = min(float(LARGEST), float(longer))
+    side = min(float(LARGEST), float(max(pyramid.levels[1].size)))
     least = max(NARROWEST * side / half_x, SHORTEST / min(half_x, half_y))  # px of the mark's longer side
     sizes = [template]
     while sizes[-1] > least * 1.1:
         sizes.append(max(sizes[-1] / STEP, least))
+    sides = []
     while side >= template * 0.9:
-        scale = side / longer
-        shape = max(1, round(width * scale)), max(1, round(height * scale))
-        small = (
-            picture
-            if scale == 1
-            else pyramid.reduced(max(1, int(longer / side))).resize(shape, Image.Resampling.BILINEAR)
-        )
-        yield _at_level(np.asarray(small), mark, sizes, (shape[0] / width, shape[1] / height))
+        sides.append(side)
         side /= STEP
-        sizes = sizes[:1]
+    return sizes, sides
 
 
-def _at_level(
-    small: NDArray[np.uint8], mark: Mark, sizes: list[float], scale: tuple[float, float]
-) -> list[tuple[float, Matrix]]:
-    """The best places for the templates in a picture of one size."""
-    field = field_of(planes_of(small), BLUR)
-    height, width = field.shape
+def _at_level(pyramid: Pyramid, side: float, mark: Mark, sizes: list[float]) -> list[tuple[float, Matrix]]:
+    """The best places for the templates in the picture at one longer side."""
+    size_in = pyramid.levels[1].size
+    shrink = side / max(size_in)
+    width, height = (max(1, round(s * shrink)) for s in size_in)
+    small = pyramid.reduced(1 << int(np.log2(1 / shrink)))
+    if small.size != (width, height):
+        small = small.resize((width, height), Image.Resampling.BILINEAR)
+    upscale = np.diag([size_in[0] / width, size_in[1] / height, 1])
     room = round(max(sizes) * 1.5)
     shape = tuple(fft.next_fast_len(s + room // 2, real=True) for s in (height, width))
-    real, imaginary = fft.rfft2(field.real, shape), fft.rfft2(field.imag, shape)
-    power = fft.rfft2(field.real**2 + field.imag**2, shape)
+    edges = _edges(np.asarray(small), shape)
+    real, imaginary = (fft.rfft2(part) for part in edges)
+    for part in edges:
+        part *= part
+    edges[0] += edges[1]
+    power = fft.rfft2(edges[0])
+    first, second = np.empty_like(real), np.empty_like(real)  # a new one each time would cost as much as what is in it
+
+    def mapped(spectrum: Spectrum) -> NDArray[np.float32]:
+        return np.asarray(fft.irfft2(spectrum, shape, overwrite_x=True)[:height, :width], np.float32)
+
     found: list[tuple[float, Matrix]] = []
     for size in (round(s) for s in sizes):
         template = mark.once(("template", size, shape), partial(_template, mark, size, shape))
-        energy = fft.irfft2(power * template.mask, shape)[:height, :width]
+        energy = mapped(np.multiply(power, template.mask, out=first))
         maps = []
-        for x_part, y_part, own in template.turned:
-            match = fft.irfft2(real * x_part + imaginary * y_part, shape)[:height, :width]
-            maps.append(match / np.sqrt(own * np.maximum(energy, QUIET * own)))
-        best = np.maximum(np.maximum(maps[0], maps[1]), maps[2])
+        for x_part, y_part in template.turned:
+            np.multiply(real, x_part, out=first)
+            first += np.multiply(imaginary, y_part, out=second)
+            maps.append(mapped(first))
+        best = np.maximum(maps[0], maps[1])
+        np.maximum(best, maps[2], out=best)
+        np.maximum(energy, QUIET * template.energy, out=energy)
+        best /= np.sqrt(energy, out=energy)
         reach = max(2, size // 4)
         for _ in range(PEAKS):
             y, x = np.unravel_index(int(best.argmax()), best.shape)
@@ -113,15 +137,29 @@ def _at_level(
             angle = np.radians(TURNS[int(np.argmax([m[y, x] for m in maps]))])
             cos, sin = np.cos(angle) * size / 2, np.sin(angle) * size / 2
             pose = np.array([[cos, -sin, x + 0.5], [sin, cos, y + 0.5], [0, 0, 1]])
-            found.append((score, np.diag([1 / scale[0], 1 / scale[1], 1]) @ pose))
+            found.append((score, upscale @ pose))
             best[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1] = -1
     return found
+
+
+def _edges(small: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Both parts of the field of edges in the corner of 2 x ``shape``, made in bands of rows: small ones are quick."""
+    height, width = small.shape[:2]
+    reach = reach_of(BLUR)
+    edges = np.zeros((2, *shape), np.float32)
+    for top in range(0, height, BAND):
+        above, bottom = min(top, reach), min(top + BAND, height)
+        parts = parts_of(planes_of(small[top - above : bottom + reach]), BLUR)
+        for part, whole in zip(parts, edges, strict=True):
+            whole[top:bottom, :width] = part[above : above + bottom - top]
+    return edges
 
 
 def _template(mark: Mark, size: int, shape: tuple[int, ...]) -> _Template:
     room = round(size * 1.5) | 1
     turned = []
     first: Spectrum | None = None
+    energy = 0.0
     for turn in TURNS:
         angle = np.radians(turn)
         cos, sin = np.cos(angle) * size / 2, np.sin(angle) * size / 2
@@ -131,10 +169,11 @@ def _template(mark: Mark, size: int, shape: tuple[int, ...]) -> _Template:
         mask = smooth(patch[..., 3], 1.0) > 0.05
         kernel = np.where(mask, field_of(channels(patch), BLUR), 0)
         own = float((np.abs(kernel) ** 2).sum())
-        turned.append((_spectrum(kernel.real, shape), _spectrum(kernel.imag, shape), own))
-        first = _spectrum(mask, shape) if turn == 0 else first
+        kernel = kernel / max(np.sqrt(own), 1e-6)
+        turned.append((_spectrum(kernel.real, shape), _spectrum(kernel.imag, shape)))
+        first, energy = (_spectrum(mask, shape), own) if turn == 0 else (first, energy)
     assert first is not None  # noqa: S101  (0 is among the turns)
-    return _Template(first, tuple(turned))
+    return _Template(first, tuple(turned), energy)
 
 
 def _spectrum(kernel: NDArray[Any], shape: tuple[int, ...]) -> Spectrum:

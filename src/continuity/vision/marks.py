@@ -82,9 +82,10 @@ class Pyramid:
         self.levels: dict[int, Image.Image] = {1: Image.fromarray(np.ascontiguousarray(pixels))}
 
     def reduced(self, factor: int) -> Image.Image:
-        """The picture at 1 / ``factor``."""
+        """The picture at 1 / ``factor``: of its half, where that goes into it."""
         if factor not in self.levels:
-            self.levels[factor] = self.levels[1].reduce(factor)
+            even = factor % 2 == 0
+            self.levels[factor] = self.reduced(factor // 2).reduce(2) if even else self.levels[1].reduce(factor)
         return self.levels[factor]
 
     def rectified(self, mark: Mark, pose: Matrix, size: int) -> NDArray[np.uint8]:
