@@ -10,9 +10,10 @@ what no repair can know: the CDL fitted to the same pixels of the frame without 
 reaches. A row a kind of look and of content and method: ``back``, the share within the tolerance afterwards, of all
 that failed (what declines is not back); mean dE00 to the frame without the look, before and after (what declines stays
 as it was), both with 95 % intervals by drawing whole clips; and how far faces moved. ``mended`` are the cases that the
-repair did not decline. Each frame is taken whole and as a crop of half its width and height, a closer framing of the
-same shot. Content counts as different where the colours of the frame as it is are distributed otherwise than those of
-the reference, by more than 4 CIELAB units (Wasserstein-1 of each channel, root of the sum of squares).
+repair did not decline, ``one grade`` those whose frame would pass without the look. Each frame is taken whole and as a
+crop of half its width and height, a closer framing of the same shot. Content counts as different where the colours of
+the frame as it is are distributed otherwise than those of the reference, by more than 4 CIELAB units (Wasserstein-1 of
+each channel, root of the sum of squares).
 Every other clip and every other look are for tuning, the rest, apart from both, for reporting. ``--per-clip`` draws
 that many cases (look, frame, framing) of each clip by ``--seed``; ``--kept`` names a file of lines, one a case, from
 which a run that was cut off goes on: start a new one after anything that is measured has changed.

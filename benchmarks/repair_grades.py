@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,7 @@ def table(failing: Sequence[Case]) -> list[Row]:
         "colour looks": [c for c in failing if not c["look"].startswith("bw__") and "acros" not in c["look"]],
         "whole": [c for c in failing if c["framing"] == "whole"],
         "crops": [c for c in failing if c["framing"] == "crop"],
+        "one grade": [c for c in failing if c["own"] is not None and c["own"] <= c["limit"]],
         "other content": [c for c in failing if c["content"] > OTHER_CONTENT],
         "mended": [c for c in failing if not c["repair declined"]],
     }
@@ -134,11 +135,11 @@ def row_of(name: str, method: str, some: Sequence[Case]) -> Row:
     }
 
 
-def by_clips(clips: Sequence[str], values: NDArray[np.float64]) -> tuple[float, float]:
+def by_clips(clips: Sequence[str], values: NDArray[np.float64]) -> tuple[float | None, float | None]:
     """The 95 % interval of a mean by drawing whole clips (percentile bootstrap); exact for shares within one clip."""
     names = sorted(set(clips))
     if len(names) < 2:
-        return exact(int(values.sum()), len(values)) if set(values) <= {0.0, 1.0} else (float("nan"), float("nan"))
+        return exact(int(values.sum()), len(values)) if set(values) <= {0.0, 1.0} else (None, None)
     of = np.array([names.index(clip) for clip in clips])
     sums, counts = np.bincount(of, values), np.bincount(of)
     draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=DRAWS)
@@ -175,19 +176,14 @@ def repaired(
         one |= {
             "failed": True,
             "content": float(np.sqrt(np.square(wasserstein(known, here)).sum())),
+            "own": grade.inspect(ct.Image.from_array(true))["grade"].value,
             "before": apart(graded, true),
             "limit": report["grade"].limit,
         }
         made = ct.GradeRepair().repair(media, report, identity)
         one["repair declined"] = made.reason if isinstance(made, Declined) else ""
-        methods: dict[str, Callable[[], Pixels]] = {
-            "repair": lambda made=made, graded=graded: shown(made, graded),
-            "histograms": lambda graded=graded: match_histograms(graded, frames[0], channel_axis=-1).round(),
-            "reinhard": lambda graded=graded: reinhard(graded, frames[0]),
-            "best CDL": lambda graded=graded, true=true: Correction(cdl=best_cdl(graded, true)).of_pixels(graded),
-        }
-        for method, make in methods.items():
-            pixels = make().astype(np.uint8)
+        for method in METHODS:
+            pixels = shown(made, graded) if method == "repair" else by_another(method, graded, frames[0], true)
             after = gate.inspect(ct.Image.from_array(pixels))
             one[f"{method} drift"] = after["grade"].value
             one[f"{method} after"] = apart(pixels, true)
@@ -199,6 +195,15 @@ def repaired(
 def shown(made: Repaired | Declined, pixels: Pixels) -> Pixels:
     """What was made; what declines stays as it was."""
     return next(iter(made.media.frames())).pixels if isinstance(made, Repaired) else pixels
+
+
+def by_another(method: str, pixels: Pixels, reference: Pixels, true: Pixels) -> Pixels:
+    """What one of the other METHODS makes."""
+    if method == "histograms":
+        return np.asarray(match_histograms(pixels, reference, channel_axis=-1).round(), np.uint8)
+    if method == "reinhard":
+        return reinhard(pixels, reference)
+    return Correction(cdl=best_cdl(pixels, true)).of_pixels(pixels)
 
 
 def closer(frame: Pixels) -> Pixels:
