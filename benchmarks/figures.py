@@ -57,12 +57,13 @@ def exact(count: int, of: int) -> tuple[float, float]:
 
 
 def show(title: str, rows: Sequence[Row]) -> None:
-    """Prints rows as a table."""
+    """Prints rows as a table, with a column for whatever one of them has."""
     table = Table(title=title)
-    for name in rows[0]:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    for name in names:
         table.add_column(name, justify="right")
     for row in rows:
-        table.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()))
+        table.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in (row.get(name, "") for name in names)))
     Console(width=140).print(table)
 
 

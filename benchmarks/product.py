@@ -1,13 +1,13 @@
 """How well the product drift tells an object in another scene from other objects.
 
-    python benchmarks/product.py --same DIR [--json FILE]
+    python benchmarks/product.py --same DIR [--json FILE] [--part tune|report|all]
 
-Each folder within DIR holds pictures of one object in several scenes. Every picture is measured against every object:
-once with the first picture of each enrolled, once with all but the one that is measured. Objects are halved by their
-order: one half was there to tune on, the other reports. One row a half and number of references: area under the curve
-(95 % interval by drawing whole objects), how many could be aligned, and the shares on the wrong side of the limit that
-ships. What is absent or not measurable counts as further away than anything, and in ``same_not_measured`` if it was
-there.
+Each folder within DIR holds pictures of one object in several scenes. Objects are halved by their order: one half was
+there to tune on, the other reports. Every picture is measured against every object of its half: once with the first
+picture of each enrolled, once with all but the one that is measured. One row a half and number of references: area
+under the curve (95 % interval by drawing whole objects), how many could be aligned, and the shares on the wrong side of
+the limit that ships. What is absent or not measurable counts as further away than anything, and in
+``same_not_measured`` if it was there.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ FAR = 9.0
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--same", type=Path, required=True, help="folder of folders, one an object")
+    parser.add_argument("--part", choices=("tune", "report", "all"), default="all")
     parser.add_argument("--json", type=Path, help="file for the rows")
     given = parser.parse_args()
     folders = {
@@ -55,11 +56,12 @@ def main() -> None:
     rows: list[Row] = []
     spent: list[float] = []
     with tempfile.TemporaryDirectory() as work:
-        for several in (False, True):
-            found = measured(folders, several, Path(work), backends, spent)
-            for half, names in (("tune", sorted(folders)[::2]), ("report", sorted(folders)[1::2])):
+        for half, names in (("tune", sorted(folders)[::2]), ("report", sorted(folders)[1::2])):
+            for several in (False, True) if given.part in (half, "all") else ():
+                own = {name: folders[name] for name in names}
+                found = measured(own, several, Path(work), backends, spent)
                 rows.append(row(half, several, names, found, shipped.limit if shipped else None))
-    show(f"product: {len(folders)} objects, {1000 * np.median(spent):.0f} ms a picture; {instrument.digest}", rows)
+    show(f"product, {given.part}: {1000 * np.median(spent):.0f} ms a picture; {instrument.digest}", rows)
     save(given.json, rows)
 
 
@@ -74,7 +76,7 @@ def measured(
     rounds = max(map(len, folders.values())) if several else 1
     for turn in track(range(rounds), "rounds", disable=not sys.stderr.isatty()):
         chosen = {n: [p for i, p in enumerate(ps) if (i == turn) != several] for n, ps in folders.items()}
-        identity = ct.enrol(work / f"{several}-{turn}", products=chosen, backends=backends)
+        identity = ct.enrol(work / f"{min(folders)}-{several}-{turn}", products=chosen, backends=backends)
         for name, paths in folders.items():
             for path in [p for p in paths if p not in chosen[name]]:
                 seen = ObservedFrame(picture(path), index=0, seconds=None, identity=identity, backends=backends)

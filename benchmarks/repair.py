@@ -1,22 +1,28 @@
 """What repairs are worth: grades taken back by one CDL, drifted marks drawn anew.
 
-    python benchmarks/repair.py --clips DIR --luts DIR [--json FILE] [--frames 2] [--part tune|report]
+    python benchmarks/repair.py --clips DIR --luts DIR [--json FILE] [--part tune|report] [--per-clip 12] [--kept FILE]
     python benchmarks/repair.py --marks [DIR] --plates DIR [--json FILE] [--n 5] [--pictures DIR]
 
 Grades: the first frame of a clip is enrolled as its grade. Other frames go under each ``.cube`` look; those that the
 gate fails are repaired, and the same pictures go through ``skimage.exposure.match_histograms`` and Reinhard's transfer
-(2001, IEEE Computer Graphics and Applications 21:34; mean and spread of CIELAB) against the same reference. A row a
-kind of look and of content: ``back``, the share within the tolerance afterwards, of all that failed (what declines is
-not back); mean dE00 to the frame without the look, before and after (what declines stays as it was); and how far faces
-moved. Each frame is taken whole and as a crop of half its width and height, a closer framing of the same shot. Content
-counts as different where the colours of the frame as it is are distributed otherwise than those of the reference, by
-more than 4 CIELAB units (Wasserstein-1 of each channel, root of the sum of squares).
-Every other clip and every other look are for tuning, the rest, apart from both, for reporting.
+(2001, IEEE Computer Graphics and Applications 21:34; mean and spread of CIELAB) against the same reference. Last comes
+what no repair can know: the CDL fitted to the same pixels of the frame without the look, which is as far as the model
+reaches. A row a kind of look and of content and method: ``back``, the share within the tolerance afterwards, of all
+that failed (what declines is not back); mean dE00 to the frame without the look, before and after (what declines stays
+as it was), both with 95 % intervals by drawing whole clips; and how far faces moved. ``mended`` are the cases that the
+repair did not decline, ``one grade`` those whose frame would pass without the look. Each frame is taken whole and as a
+crop of half its width and height, a closer framing of the same shot. Content counts as different where the colours of
+the frame as it is are distributed otherwise than those of the reference, by more than 4 CIELAB units (Wasserstein-1 of
+each channel, root of the sum of squares).
+Every other clip and every other look are for tuning, the rest, apart from both, for reporting. ``--per-clip`` draws
+that many cases (look, frame, framing) of each clip by ``--seed``; ``--kept`` names a file of lines, one a case, from
+which a run that was cut off goes on: start a new one after anything that is measured has changed.
 
 Marks: as in ``benchmarks/logo.py``; those that fail are repaired: ``residual`` before and after, ``back`` (of those
 repaired), ``declined``.
 
-The last row is the time that one frame of 1920 x 1080 takes under a CDL once it is fitted, on one core.
+The last rows are the processor time that one frame of 1920 x 1080 takes under a CDL once it is fitted, on one core: on
+code values, and in ACEScct where OpenColorIO is installed.
 """
 
 from __future__ import annotations
@@ -24,34 +30,28 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image
 from rich.progress import track
-from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
-from skimage.exposure import match_histograms
 
 import continuity as ct
-from continuity.errors import ContinuityError
 from continuity.interfaces import Backends
-from continuity.records import Declined, Repaired
+from continuity.records import Declined
 from continuity.repairs.grade import Correction
 from continuity.vision.cdl import CDL
-from continuity.vision.colour import quantiles, reduced_lab, wasserstein
-from figures import Row, exact, save, show
-from grade import CLIPS, cube, files, spread
+from figures import Row, save, show
+from grade import CLIPS, cube, files
 from logo import artwork, enrolled, photographs
 from logo_composites import composited, finished
 from logo_drifts import DRIFTS
 from logo_marks import Pixels
-
-OTHER_CONTENT = 4.0  # CIELAB
-METHODS = ("repair", "histograms", "reinhard")
+from repair_grades import grades
 
 
 def main() -> None:
@@ -60,6 +60,8 @@ def main() -> None:
     parser.add_argument("--luts", type=Path, nargs="+", help=".cube files, or folders of them")
     parser.add_argument("--frames", type=int, default=2, help="frames of a clip that go under the looks")
     parser.add_argument("--part", choices=("tune", "report", "all"), default="report")
+    parser.add_argument("--per-clip", type=int, default=0, help="cases drawn of each clip; 0: all")
+    parser.add_argument("--kept", type=Path, help="file of cases that are done, to go on from")
     parser.add_argument("--marks", type=Path, nargs="?", const=Path(), help="folder of artwork; none: they are drawn")
     parser.add_argument("--plates", type=Path, action="append", help="folder of photographs or clips")
     parser.add_argument("--n", type=int, default=5, help="composites of each drift")
@@ -69,12 +71,15 @@ def main() -> None:
     given = parser.parse_args()
     if not (given.clips and given.luts) and given.marks is None:
         parser.error("--clips with --luts, or --marks, were wanted")
+    if given.frames < 1 or given.per_clip < 0:
+        parser.error(f"--frames from 1 and --per-clip from 0 were wanted, got {given.frames} and {given.per_clip}")
     logging.getLogger("continuity").setLevel(logging.ERROR)
     backends, rows = ct.LocalBackends(), list[Row]()
     if given.clips and given.luts:
         looks = {p.stem: cube(p) for p in part(files(given.luts, {".cube"}), given.part)}
-        rows += grades(part(files(given.clips, CLIPS), given.part), looks, given.frames, backends)
-        rows.append(timed())
+        clips = part(files(given.clips, CLIPS), given.part)
+        rows += grades(clips, looks, given.frames, backends, most=given.per_clip, seed=given.seed, kept=given.kept)
+        rows += timed()
     if given.marks is not None:
         marks = artwork(given.marks if given.marks != Path() else None, given.seed)
         plates = photographs(given.plates, given.seed)
@@ -88,129 +93,26 @@ def part(paths: Sequence[Path], name: str) -> list[Path]:
     return list(paths) if name == "all" else list(paths)[{"tune": 0, "report": 1}[name] :: 2]
 
 
-# -- grades --------------------------------------------------------------------------------------------------------
+# -- time ----------------------------------------------------------------------------------------------------------
 
 
-def grades(
-    paths: Sequence[Path], looks: Mapping[str, ImageFilter.Color3DLUT], frames: int, backends: Backends
-) -> list[Row]:
-    found: list[dict[str, float | str]] = []
-    with tempfile.TemporaryDirectory() as work:
-        for number, path in enumerate(track(paths, "clips", disable=not sys.stderr.isatty())):
-            try:
-                found += list(repaired(spread(path, frames), looks, Path(work) / str(number), backends))
-            except ContinuityError as cause:
-                print(f"{path} left out: {cause}", file=sys.stderr)
-    if not found:
-        raise SystemExit("no frame failed under a look: nothing to repair")
-    rows: list[Row] = []
-    groups = {
-        "all": found,
-        "colour looks": [f for f in found if not str(f["look"]).startswith("bw__") and "acros" not in str(f["look"])],
-        "whole": [f for f in found if f["framing"] == "whole"],
-        "crops": [f for f in found if f["framing"] == "crop"],
-        "other content": [f for f in found if float(f["content"]) > OTHER_CONTENT],
-    }
-    for name, some in groups.items():
-        rows += [row_of(name, method, some) for method in METHODS] if some else []
-    return rows
-
-
-def row_of(name: str, method: str, some: Sequence[dict[str, float | str]]) -> Row:
-    back = [float(f[f"{method} drift"]) <= float(f["limit"]) for f in some]
-    low, high = exact(sum(back), len(back))
-    moved = np.array([float(f.get(f"{method} face", np.nan)) for f in some])
-    moved = moved[~np.isnan(moved)]
-    return {
-        "what": name,
-        "by": method,
-        "n": len(some),
-        "declined": sum(bool(f.get(f"{method} declined")) for f in some) / len(some),
-        "back": float(np.mean(back)),
-        "back_low": low,
-        "back_high": high,
-        "dE00_before": float(np.mean([float(f["before"]) for f in some])),
-        "dE00_after": float(np.mean([float(f[f"{method} after"]) for f in some])),
-        "face_rise_max": float(moved.max()) if len(moved) else None,
-        "n_faces": len(moved),
-    }
-
-
-def repaired(
-    frames: Sequence[Pixels], looks: Mapping[str, ImageFilter.Color3DLUT], folder: Path, backends: Backends
-) -> Iterator[dict[str, float | str]]:
-    """What each method makes of every frame but the first under every look that fails."""
-    picture = folder.with_suffix(".png")
-    Image.fromarray(frames[0]).save(picture)
-    try:
-        identity = ct.enrol(folder, actors={"actor": [picture]}, grade=[picture], backends=backends)
-    except ContinuityError:  # nobody in it
-        identity = ct.enrol(folder, grade=[picture], backends=backends)
-    metrics = [ct.GradeDrift(), *(ct.FaceDistance(actor) for actor in identity.actors)]
-    gate = ct.Gate(metrics, identity=identity, backends=backends)  # type: ignore[arg-type]
-    for number, true in enumerate(t for frame in frames[1:] for t in (frame, closer(frame))):
-        plain = gate.inspect(ct.Image.from_array(true))
-        known, here = (quantiles(reduced_lab(p)) for p in (frames[0], true))
-        content = float(np.sqrt(np.square(wasserstein(known, here)).sum()))
-        for name, look in looks.items():
-            media = ct.Image.from_array(np.asarray(Image.fromarray(true).filter(look)))
-            report = gate.inspect(media)
-            if report["grade"].verdict is not ct.Verdict.FAIL:
-                continue
-            limit = report["grade"].limit
-            one: dict[str, float | str] = {
-                "look": name, "framing": "crop" if number % 2 else "whole",
-                "content": content, "before": apart(media.pixels, true),
-                "own": plain["grade"].value or 0.0, "limit": 0.0 if limit is None else limit,
-            }  # fmt: skip
-            made = ct.GradeRepair().repair(media, report, identity)
-            results = {
-                "repair": next(iter(made.media.frames())).pixels if isinstance(made, Repaired) else media.pixels,
-                "histograms": match_histograms(media.pixels, frames[0], channel_axis=-1).round().astype(np.uint8),
-                "reinhard": reinhard(media.pixels, frames[0]),
-            }
-            one["repair declined"] = made.reason if isinstance(made, Declined) else ""
-            for method, pixels in results.items():
-                after = gate.inspect(ct.Image.from_array(pixels))
-                drift = after["grade"].value
-                one[f"{method} drift"] = np.inf if drift is None else drift
-                one[f"{method} after"] = apart(pixels, true)
-                values = [r["face"].value for r in (report, after)] if identity.actors else [None]
-                if None not in values:
-                    one[f"{method} face"] = float(values[1]) - float(values[0])  # type: ignore[arg-type]
-            yield one
-
-
-def closer(frame: Pixels) -> Pixels:
-    """The middle half of a frame, moved up a little: where a face would be."""
-    height, width = frame.shape[:2]
-    return np.ascontiguousarray(frame[height // 8 : height // 8 + height // 2, width // 4 : width // 4 + width // 2])
-
-
-def reinhard(pixels: Pixels, reference: Pixels) -> Pixels:
-    """Mean and spread of each channel of CIELAB from the reference."""
-    here, there = rgb2lab(pixels), rgb2lab(reference)
-    scaled = (here - here.mean((0, 1))) / np.maximum(here.std((0, 1)), 1e-3) * there.std((0, 1)) + there.mean((0, 1))
-    return np.asarray((lab2rgb(scaled).clip(0, 1) * 255).round(), np.uint8)
-
-
-def apart(a: Pixels, b: Pixels) -> float:
-    """Mean dE00 of every fourth pixel of every fourth row."""
-    return float(deltaE_ciede2000(rgb2lab(a[::4, ::4]), rgb2lab(b[::4, ::4])).mean())  # type: ignore[no-untyped-call]
-
-
-def timed() -> Row:
-    """A frame of 1920 x 1080 under a CDL that is fitted already; the middle of nine runs."""
+def timed() -> list[Row]:
+    """A frame of 1920 x 1080 under a CDL that is fitted already; processor time, the middle of nine runs, in turns."""
     pixels = np.random.default_rng(0).integers(0, 256, (1080, 1920, 3), dtype=np.uint8)
-    correction = Correction(
-        cdl=CDL(slope=(1.1, 0.95, 0.9), offset=(0.01, 0, -0.02), power=(1.1, 1, 0.9), saturation=0.9)
-    )
-    seconds = []
+    cdl = CDL(slope=(1.1, 0.95, 0.9), offset=(0.01, 0, -0.02), power=(1.1, 1, 0.9), saturation=0.9)
+    corrections = {"code values": Correction(cdl=cdl)}
+    if find_spec("PyOpenColorIO") is not None:
+        corrections["ACEScct"] = Correction(cdl=cdl, config="ocio://default")
+    seconds: dict[str, list[float]] = {name: [] for name in corrections}
     for _ in range(9):
-        began = time.perf_counter()
-        correction.of_pixels(pixels)
-        seconds.append(time.perf_counter() - began)
-    return {"what": "1080p frame, ms", "by": "repair", "n": len(seconds), "back": 1000 * float(np.median(seconds))}
+        for name, correction in corrections.items():
+            began = time.process_time()
+            correction.of_pixels(pixels)
+            seconds[name].append(time.process_time() - began)
+    return [
+        {"what": "1080p frame, ms", "by": f"repair, {name}", "n": len(spent), "back": 1000 * float(np.median(spent))}
+        for name, spent in seconds.items()
+    ]
 
 
 # -- marks ---------------------------------------------------------------------------------------------------------

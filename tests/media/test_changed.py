@@ -70,3 +70,50 @@ def test_missing_weights_and_an_interrupt_pass_through_a_change() -> None:
 
         with pytest.raises(type(cause)):
             _ = clip().changed(fails).digest
+
+
+def test_a_frame_is_changed_once_however_often_it_is_asked_for(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def counted(frame: Frame) -> np.ndarray:
+        asked.append(frame.index)
+        return darker(frame)
+
+    changed = clip().changed(counted)
+    some = list(changed.frames(Sampling(per_second=0, at_least=2)))
+    assert asked == [frame.index for frame in some] == [0, 4]
+    digest = changed.digest
+    changed.save(tmp_path / "changed.mkv")
+    again = list(changed.frames(Sampling(at_least=5)))
+    assert sorted(asked) == [0, 1, 2, 3, 4]
+    assert [frame.index for frame in again] == [0, 1, 2, 3, 4]
+    assert digest == clip().changed(darker).digest
+    for one, other in zip(again, clip().changed(darker).frames(Sampling(at_least=5)), strict=True):
+        assert np.array_equal(one.pixels, other.pixels) and one.seconds == other.seconds
+
+
+def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    from continuity.media import changed as module
+
+    monkeypatch.setattr(module, "KEPT", 2 * 20 * 30 * 3)
+    asked: list[int] = []
+
+    def counted(frame: Frame) -> np.ndarray:
+        asked.append(frame.index)
+        return darker(frame)
+
+    changed = clip().changed(counted)
+    first, second = ([f.pixels for f in changed.frames(Sampling(at_least=5))] for _ in range(2))
+    assert asked == [0, 1, 2, 3, 4, 2, 3, 4]
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_frames_are_still_changed_one_at_a_time() -> None:
+    asked: list[int] = []
+
+    def counted(frame: Frame) -> np.ndarray:
+        asked.append(frame.index)
+        return darker(frame)
+
+    next(iter(clip().changed(counted).frames(Sampling(at_least=5))))
+    assert asked == [0]

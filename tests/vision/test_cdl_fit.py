@@ -56,6 +56,17 @@ def test_the_ends_of_the_range_are_not_clipped() -> None:
     assert over[1] < 0.5 * over[0]
 
 
+def test_the_limits_bound_every_number_and_the_rest_does_what_it_can() -> None:
+    _, given = pairs()
+    limits = {"slope": (0.9, 1.1), "offset": (-0.01, 0.01), "power": (0.95, 1.05), "saturation": (0.9, 1.1)}
+    found = fit_cdl([given], limits=limits)
+    assert found is not None
+    for name, (low, high) in limits.items():
+        assert ((low <= np.array(getattr(found.cdl, name))) & (np.array(getattr(found.cdl, name)) <= high)).all()
+    free = fit_cdl([given])
+    assert free is not None and free.after < found.after < found.before
+
+
 def test_the_same_twice() -> None:
     _, given = pairs(0.2)
     assert fit_cdl([given]) == fit_cdl([given])

@@ -67,3 +67,28 @@ def test_one_colour_has_no_pattern(size: tuple[int, int], astronaut: np.ndarray)
     for found in (pairs(flat, astronaut), pairs(astronaut, flat), pairs(flat, flat)):
         assert np.isfinite(found.after).all()
         assert found.trust < 0.02
+
+
+def test_parts_of_regions_reach_further_than_their_means_and_have_their_weight(astronaut: np.ndarray) -> None:
+    graded = np.rint(255 * np.clip((astronaut / 255) ** 0.8 * [1.1, 0.9, 0.7], 0, 1)).astype(np.uint8)
+    reference, frame = regions.reference_patches(lab(astronaut)), regions.frame_patches(lab(graded))
+    whole, parts = regions.paired(reference, frame), regions.paired_parts(reference, frame)
+    assert parts.before.shape == (regions.PARTS * len(whole.before), 3) and parts.trust == whole.trust
+    assert parts.weights.sum() == pytest.approx(whole.weights.sum(), rel=1e-5)
+    assert np.ptp(parts.before[:, 0]) > np.ptp(whole.before[:, 0])
+    means = [p.reshape(regions.PARTS, -1, 3).mean(axis=0) for p in (parts.before, parts.after)]
+    np.testing.assert_allclose(means[0], whole.before, atol=1.5)
+    np.testing.assert_allclose(means[1], whole.after, atol=1.5)
+
+
+def test_parts_of_a_picture_that_finds_itself_are_the_same(astronaut: np.ndarray) -> None:
+    found = regions.paired_parts(regions.reference_patches(lab(astronaut)), regions.frame_patches(lab(astronaut)))
+    np.testing.assert_array_equal(found.before, found.after)
+
+
+def test_a_closer_shot_is_seen_again_at_wider_framings(astronaut: np.ndarray) -> None:
+    reference, close = regions.reference_patches(lab(astronaut)), lab(astronaut[64:320, 96:352])
+    near, wide = (
+        regions.paired(reference, regions.frame_patches(close, s)) for s in (regions.SCALES, regions.FRAMINGS)
+    )
+    assert wide.trust > 1.1 * near.trust

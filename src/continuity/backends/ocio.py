@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from continuity.errors import UsageError
 from continuity.installs import require
+from continuity.vision.cdl import CDL
 
 DISPLAY = (  # what display-referred sRGB is called in the configs in use, by name or alias
     "sRGB - Texture",
@@ -55,6 +56,7 @@ class GradingSpace:
                 f"{what} was wanted in the OCIO config {name!r}, it has none: give another config or space"
             )
         self.display, self.name = shown, graded
+        self._ocio, self._config = ocio, opened
         self._to = opened.getProcessor(shown, graded).getDefaultCPUProcessor()
         self._back = opened.getProcessor(graded, shown).getDefaultCPUProcessor()
 
@@ -65,6 +67,37 @@ class GradingSpace:
     def shown(self, coded: NDArray[Any]) -> NDArray[np.float32]:
         """ACEScct (..., 3) as display-referred sRGB, not clipped."""
         return _applied(self._back, coded)
+
+    def of_pixels(self, pixels: NDArray[Any], cdl: CDL) -> NDArray[Any]:
+        """A picture (H x W x 3, uint8 or uint16, display-referred sRGB) under a CDL in ACEScct, in its own type.
+
+        One processor goes there, through the CDL and back, integers in and out: whole numbers go through the first
+        curve by a table, and no picture of floats is written in between.
+
+        Raises:
+            UsageError: another type or shape.
+        """
+        if pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+            raise UsageError(f"a picture of uint8 or uint16, H x W x 3, was wanted, got {pixels.dtype} {pixels.shape}")
+        depth = self._ocio.BIT_DEPTH_UINT8 if pixels.dtype == np.uint8 else self._ocio.BIT_DEPTH_UINT16
+        out = np.array(pixels, order="C")  # a copy: OpenColorIO works in place
+        height, width = out.shape[:2]
+        steps = (out.itemsize, 3 * out.itemsize, 3 * width * out.itemsize)
+        self._through(cdl, depth).apply(self._ocio.PackedImageDesc(out, width, height, 3, depth, *steps))
+        return out
+
+    def _through(self, cdl: CDL, depth: Any) -> Any:
+        """The processor of a CDL; the library keeps those that it made, so frames of a clip share it."""
+        there = self._ocio.ColorSpaceTransform(self.display, self.name)
+        back = self._ocio.ColorSpaceTransform(self.name, self.display)
+        middle = self._ocio.CDLTransform()
+        middle.setSlope(cdl.slope)
+        middle.setOffset(cdl.offset)
+        middle.setPower(cdl.power)
+        middle.setSat(cdl.saturation)
+        middle.setStyle(self._ocio.CDL_NO_CLAMP)
+        processor = self._config.getProcessor(self._ocio.GroupTransform([there, middle, back]))
+        return processor.getOptimizedCPUProcessor(depth, depth, self._ocio.OPTIMIZATION_DEFAULT)
 
 
 @lru_cache(maxsize=4)

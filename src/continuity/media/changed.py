@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from heapq import merge
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,16 @@ if TYPE_CHECKING:
     from continuity.media.clip import Reel
 
 
+KEPT = 256 * 2**20  # bytes of changed frames: 81 of 832 x 480 take 93 MiB, 41 of 1920 x 1080 fill it
+
+
 class ChangedReel:
-    """The frames of another reel, each changed when it is asked for; one at a time, so memory stays flat."""
+    """The frames of another reel, each changed when it is first asked for.
+
+    Those that come first are kept up to ``KEPT`` bytes, so that a clip is changed once although it is measured, told by
+    its digest and saved; what that does not hold is changed again each time, and memory has a bound. The first are kept
+    rather than the last: every pass goes from start to end, and would find the last ones just gone.
+    """
 
     path: Path | None = None
     suffix = ".mkv"
@@ -28,6 +37,8 @@ class ChangedReel:
         self._reel = reel
         self._change = change
         self._digest: str | None = None
+        self._kept: dict[int, Frame] = {}
+        self._bytes = 0
         self.missing = int(getattr(reel, "missing", 0))
 
     @property
@@ -57,7 +68,7 @@ class ChangedReel:
 
     @property
     def digest(self) -> str:
-        """Digest of rate, shapes and pixels: decodes and changes every frame once."""
+        """Digest of rate, shapes and pixels: decodes and changes every frame that is not kept."""
         if self._digest is None:
             self._digest = digest_of_pixels(self._every(), prefix=str(self.rate))
         return self._digest
@@ -68,8 +79,18 @@ class ChangedReel:
         Raises:
             MediaError: a frame could not be read or changed, or came out in another size or type; names the frame.
         """
-        for frame in self._reel.decode(indices):
-            yield Frame(frame.index, frame.seconds, frozen(self._changed(frame)))
+        kept = [self._kept[index] for index in indices if index in self._kept]
+        known = {frame.index for frame in kept}
+        new = self._new([index for index in indices if index not in known])
+        yield from merge(kept, new, key=lambda frame: frame.index)
+
+    def _new(self, indices: Sequence[int]) -> Iterator[Frame]:
+        for frame in self._reel.decode(indices) if indices else ():
+            changed = Frame(frame.index, frame.seconds, frozen(self._changed(frame)))
+            if self._bytes + changed.pixels.nbytes <= KEPT and frame.index not in self._kept:
+                self._kept[frame.index] = changed
+                self._bytes += changed.pixels.nbytes
+            yield changed
 
     def _changed(self, frame: Frame) -> NDArray[np.uint8]:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -56,18 +56,21 @@ def fit_cdl(
     anchors: Sequence[Anchor] = (),
     *,
     ends: NDArray[np.float64] | None = None,
+    limits: Mapping[str, tuple[float, float]] | None = None,
     into: Colours = same,
     out_of: Colours = same,
 ) -> FittedCDL | None:
     """The CDL that takes ``after`` (what a picture shows) to ``before`` (what its references show) of most pairs.
 
-    Least squares in CIELAB over log slope, offset, log power and log saturation, by Levenberg and Marquardt's method
-    as scipy has it. Pairs count as :func:`continuity.vision.regrade.fitted` trusts them, neutrals more, and by
-    Geman-McClure's function of what is left: regions whose content changed disagree with one another and drop out.
-    What no colour supports stays as it is (a ridge about no change). None where there is no evidence at all.
+    Least squares in CIELAB over log slope, offset, log power and log saturation, by a trust region within the limits
+    (Branch, Coleman and Li 1999, SIAM Journal on Scientific Computing 21:1, as scipy has it). Pairs count as
+    :func:`continuity.vision.regrade.fitted` trusts them, neutrals more, and by Geman-McClure's function of what is
+    left: regions whose content changed disagree with one another and drop out. What no colour supports stays as it is
+    (a ridge about no change). None where there is no evidence at all.
 
-    ``ends`` are colours (n x 3, display-referred sRGB) that shall not be clipped; ``into`` takes display-referred sRGB
-    to the space that the CDL works in, ``out_of`` takes it back.
+    ``ends`` are colours (n x 3, display-referred sRGB) that shall not be clipped; ``limits`` hold the least and the
+    most of ``slope``, ``offset``, ``power`` and ``saturation``, with no change between them; ``into`` takes
+    display-referred sRGB to the space that the CDL works in, ``out_of`` takes it back.
     """
     from scipy.optimize import least_squares
 
@@ -83,6 +86,7 @@ def fit_cdl(
     colours = into(srgb_of(seen))
     near = into(ends if ends is not None else np.zeros((0, 3)))
     total = min(EVIDENCE, weights.sum())
+    within = _within(limits)
     p = np.zeros(10)
     counted = weights
     for _ in range(ROUNDS):
@@ -93,7 +97,7 @@ def fit_cdl(
             over = np.asarray(out_of(_cdl(q).of_colours(near)), np.float64)
             return np.concatenate([apart.ravel(), (over - np.clip(over, 0, 1)).ravel() * WALL, q / HOLD])
 
-        p = least_squares(residuals, p, jac=_slopes(residuals), x_scale=HOLD, max_nfev=30).x
+        p = least_squares(residuals, p, jac=_slopes(residuals), x_scale=HOLD, bounds=within, max_nfev=30).x
         apart = np.sqrt(np.square(_graded(p, colours, out_of) - wanted).sum(axis=1))
         scale = CALM * max(1.0, _quantile(apart, weights, NEAREST))
         counted = np.where(held, weights, weights / np.square(1 + np.square(apart / scale)))
@@ -128,6 +132,17 @@ def _cdl(p: Doubles) -> CDL:
         power=(float(power[0]), float(power[1]), float(power[2])),
         saturation=float(np.exp(p[9])),
     )
+
+
+def _within(limits: Mapping[str, tuple[float, float]] | None) -> tuple[Doubles, Doubles]:
+    """The least and the most of the ten numbers that are fitted."""
+    if limits is None:
+        return np.full(10, -np.inf), np.full(10, np.inf)
+    low, high = (
+        np.concatenate([np.log([s] * 3), [o] * 3, np.log([p] * 3), np.log([t])])
+        for s, o, p, t in zip(*(limits[name] for name in ("slope", "offset", "power", "saturation")), strict=True)
+    )
+    return low, high
 
 
 def _slopes(residuals: Callable[[Doubles], Doubles]) -> Callable[[Doubles], Doubles]:

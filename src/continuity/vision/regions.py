@@ -7,6 +7,7 @@ part in the search: it is what is measured on the pairs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ LONGER = 48  # cells of the longer side: coarse enough for a frame that moved a 
 PATCH = 7  # cells of a side of a patch
 SIDE = 14  # patches of a reference across and down
 SCALES = ((1.0, 1), (0.8, 2), (1.25, 2))  # at which a frame is searched, and the cells from one patch to the next
+FRAMINGS = (*SCALES, (0.5, 1), (0.63, 1), (1.6, 3))  # those, and closer and wider shots of the same scene
+PARTS = 3  # of a patch, from its darkest cells to its lightest
 FLAT = 0.5  # L* of standard deviation within a patch at which half of its pattern is noise
 RICH = 8.0  # L* of standard deviation above which a pattern is as telling as can be
 LITTLE = 0.01  # weight of a patch below which a reference has hardly any pattern
@@ -56,13 +59,13 @@ def reference_patches(lab: Floats) -> Floats:
     return np.ascontiguousarray(chosen, dtype=np.float32).reshape(SIDE * SIDE, 3, PATCH * PATCH)
 
 
-def frame_patches(lab: Floats) -> Patches:
-    """The patches of a frame in which those of a reference are looked for, at all SCALES.
+def frame_patches(lab: Floats, scales: Sequence[tuple[float, int]] = SCALES) -> Patches:
+    """The patches of a frame in which those of a reference are looked for, at some scales, 1 among them.
 
     Those of :func:`reference_patches` are among them, so that a picture finds itself.
     """
     found, places = [], []
-    for scale, step in SCALES:
+    for scale, step in scales:
         windows = _windows(_cells(lab, round(LONGER * scale)))
         down, across = windows.shape[:2]
         found.append(np.ascontiguousarray(windows[::step, ::step], dtype=np.float32).reshape(-1, 3, PATCH * PATCH))
@@ -74,6 +77,30 @@ def frame_patches(lab: Floats) -> Patches:
 
 def paired(reference: Floats, frame: Patches) -> Pairs:
     """For each patch of a reference the one of the frame with the most alike pattern, as mean colours."""
+    best, weights, trust = _matched(reference, frame)
+    return Pairs(reference.mean(axis=2), frame.lab[best].mean(axis=2), weights, trust)
+
+
+def paired_parts(reference: Floats, frame: Patches) -> Pairs:
+    """The same pairs, each as PARTS of them: the mean of its darkest cells, of its middle ones and of its lightest.
+
+    A grade keeps the order of lightness within a region, so ranks tell which cells belong together even where a patch
+    lies half a cell beside its match. A mean of the whole has lost the dark and the light ends that a curve is fitted
+    to: what a fit to means says of these is extrapolated.
+    """
+    best, weights, trust = _matched(reference, frame)
+    return Pairs(_parts(reference), _parts(frame.lab[best]), np.tile(weights / PARTS, PARTS), trust)
+
+
+def _parts(patches: Floats) -> Floats:
+    """Means of the cells of patches by rank of lightness: PARTS * m x 3."""
+    order = np.argsort(patches[:, 0], axis=1, kind="stable")
+    ranked = np.take_along_axis(patches, order[:, None, :], axis=2)
+    return np.concatenate([some.mean(axis=2) for some in np.array_split(ranked, PARTS, axis=2)])
+
+
+def _matched(reference: Floats, frame: Patches) -> tuple[NDArray[np.intp], Floats, float]:
+    """Which patch of the frame each of a reference is most alike, how far that is to be trusted, and all of it."""
     patterns, contrast = _patterns(reference)
     here, _ = _patterns(frame.lab)
     # alike - ELSEWHERE * squared distance, less what is the same for all of the frame, in one product
@@ -83,7 +110,7 @@ def paired(reference: Floats, frame: Patches) -> Pairs:
     certain = np.clip((patterns * here[best]).sum(axis=1), 0, 1) ** SHARPNESS
     telling = np.square(contrast) / (np.square(contrast) + FLAT**2) * np.minimum(contrast / RICH, 1)
     trust = float((certain @ telling) / (telling.sum() + LITTLE * len(telling)))
-    return Pairs(reference.mean(axis=2), frame.lab[best].mean(axis=2), (certain * telling).astype(np.float32), trust)
+    return best, (certain * telling).astype(np.float32), trust
 
 
 def _evenly(count: int) -> NDArray[np.intp]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from continuity.backends.ocio import GradingSpace, grading_space
@@ -20,7 +19,6 @@ from continuity.vision.cdl import CDL
 from continuity.vision.cdl_files import cc_text, cube_text
 
 REC709 = "display-referred Rec.709"
-ROWS = 64  # of a picture that go through OpenColorIO at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +70,8 @@ class Correction:
         Raises:
             UsageError: another type or shape.
         """
-        if self._space is None:
-            return self.cdl.of_pixels(pixels)
-        top = np.float32(np.iinfo(pixels.dtype).max)
-        out = np.empty_like(pixels)
-        for first in range(0, len(pixels), ROWS):
-            part = self.of_colours(pixels[first : first + ROWS] / top)
-            out[first : first + ROWS] = np.clip(part * top + np.float32(0.5), 0, top)
-        return out
+        space = self._space
+        return self.cdl.of_pixels(pixels) if space is None else space.of_pixels(pixels, self.cdl)
 
     def of_media(self, media: Media) -> Media:
         """A picture after the correction, in 16 bits where it has them; frames of a clip when they are asked for.

@@ -21,12 +21,12 @@ from continuity.repairs.grade.correction import Correction
 from continuity.vision.cdl import CDL
 from continuity.vision.cdl_fit import Anchor, fit_cdl, same
 from continuity.vision.colour import reduced_lab
-from continuity.vision.regions import Pairs, frame_patches, paired
+from continuity.vision.regions import FRAMINGS, Pairs, frame_patches, paired_parts
 
 KEY = "grade"
 SEEN_AGAIN = 0.12  # trust in pairs below which nothing of a reference is seen again
 LIMITS = {"slope": (0.5, 2.0), "offset": (-0.2, 0.2), "power": (0.5, 2.0), "saturation": (0.5, 2.0)}
-RESIDUE = 1.25  # CIELAB units: what was clipped or crushed stays apart by more under the best CDL
+RESIDUE = 3.5  # CIELAB units that parts of regions may stay apart by: of that, up to 2 is how they are paired
 CLIPPED = 0.02  # share of the values that the repair may press over an end of the range
 PRESSED = 4 / 255  # how far beyond an end counts
 STEP = 3.0  # levels of 8 bits between what were neighbours: more is a band that shows
@@ -51,9 +51,9 @@ class GradeRepair:
     alpha. The notes of other media are carried over.
 
     Declines where nothing of the references is seen again, where the picture is black and white and the references are
-    not, where a slope, power or saturation beyond 0.5 to 2 or an offset beyond 0.2 would be needed, where more than 2 %
-    of the values would be clipped by more than 4 levels of 8 bits, and where more than 1 % of them would be drawn more
-    than 3 levels apart, which shows as bands.
+    not, where no slope, power and saturation of 0.5 to 2 with an offset of -0.2 to 0.2 takes it back to 3.5 CIELAB
+    units (root mean square over what is seen again), where more than 2 % of the values would be clipped by more than 4
+    levels of 8 bits, and where more than 1 % of them would be drawn more than 3 levels apart, which shows as bands.
 
     Args:
         config: an OCIO config (a ``.ocio`` file, or ``ocio://default``): the CDL works in its ACEScct then.
@@ -64,7 +64,7 @@ class GradeRepair:
         UsageError: no such config, or it lacks one of the two spaces.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     keys: ClassVar[tuple[str, ...]] = (KEY,)
 
     config: str = ""
@@ -92,30 +92,26 @@ class GradeRepair:
         pairs = _pairs(frames, identity)
         space = grading_space(self.config, self.display) if self.config else None
         into, out_of = (space.graded, space.shown) if space else (same, same)
-        fit = fit_cdl(pairs, _anchors(finding), ends=_ends(frames), into=into, out_of=out_of)
+        fit = fit_cdl(pairs, _anchors(finding), ends=_ends(frames), limits=LIMITS, into=into, out_of=out_of)
         if fit is None:
             return Declined(reason="nothing of the enrolled references is seen again, so no grade can be fitted")
         correction = Correction(cdl=fit.cdl, config=self.config, display=self.display)
-        if said := colourless(pairs) or beyond(fit.cdl) or harm(correction, frames):
+        if said := colourless(pairs):
             return Declined(reason=said)
         if fit.after > RESIDUE:
-            return Declined(reason=f"no CDL takes it back: {fit.after:.2f} CIELAB units stay apart, {RESIDUE:g} may")
+            bounds = ", ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in LIMITS.items())
+            return Declined(
+                reason=f"no CDL within the limits ({bounds}) takes it back: {fit.after:.2f} CIELAB units stay apart, "
+                f"{RESIDUE:g} may: render it again"
+            )
+        if said := harm(correction, frames):
+            return Declined(reason=said)
         repaired = correction.of_media(media)
         settings: dict[str, Json] = {
             **correction.to_json(),
             "apart": {"before": round(fit.before, 3), "after": round(fit.after, 3)},
         }
         return Repaired(media=repaired, cost=Cost(repair=time.perf_counter() - began), settings=settings)
-
-
-def beyond(cdl: CDL) -> str:
-    """Why a CDL is more than a repair may do, in words; empty where it is not."""
-    for name, (low, high) in LIMITS.items():
-        values = np.atleast_1d(getattr(cdl, name))
-        worst = float(values[np.abs(values - (low + high) / 2).argmax()])
-        if not low <= worst <= high:
-            return f"a {name} of {worst:.2f} would be needed, {low:g} to {high:g} is allowed: render it again"
-    return ""
 
 
 def harm(correction: Correction, frames: Sequence[Pixels]) -> str:
@@ -165,8 +161,8 @@ def _pairs(frames: Sequence[Pixels], identity: Identity) -> list[Pairs]:
     known = references(identity)[PATCHES]
     found = []
     for pixels in frames:
-        patches = frame_patches(reduced_lab(pixels))
-        best = max((paired(one, patches) for one in known), key=lambda pairs: pairs.trust)
+        patches = frame_patches(reduced_lab(pixels), FRAMINGS)
+        best = max((paired_parts(one, patches) for one in known), key=lambda pairs: pairs.trust)
         if best.trust >= SEEN_AGAIN:
             found.append(best)
     return found
