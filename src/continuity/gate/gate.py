@@ -7,24 +7,20 @@ import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from continuity.errors import (
-    EnrolmentError,
     MediaError,
-    MissingPiece,
-    ToleranceError,
     UsageError,
 )
+from continuity.gate import measuring
+from continuity.gate.judging import judge, verdict_of
 from continuity.identity import Identity
-from continuity.interfaces import Backends, EnrolledMetric, Metric, Observed
-from continuity.joining import FAILED, MIN_COVERAGE, UNSEEN, broke, by_shot
+from continuity.interfaces import Backends, EnrolledMetric, Metric
+from continuity.joining import broke
 from continuity.media import Clip, Image, Media, Sampling
 from continuity.observed import FrameFeatures, ObservedFrame
 from continuity.records import (
-    Expect,
-    Finding,
     FrameMeasurement,
     Instrument,
     Measurement,
@@ -220,9 +216,12 @@ class Gate:
         items = []
         for metric in self.metrics:
             began, instrument = time.perf_counter(), instruments[metric.key]
-            series = _recalled(metric, frames, self.identity) if instrument.digest in features.instruments else None
-            one = _skipped(metric) if series is None else _joined(metric, series, instrument, features.cuts)
-            one = _skipped(metric) if broke(one) else _whole(one, features.frame_count, features.missing)
+            known = instrument.digest in features.instruments
+            series = measuring.recalled(metric, frames, self.identity) if known else None
+            one = measuring.skipped(metric)
+            if series is not None:
+                said = measuring.joined(metric, series, instrument, features.cuts)
+                one = one if broke(said) else measuring.whole(said, features.frame_count, features.missing)
             items.append(replace(one, instrument=instrument, seconds=time.perf_counter() - began))
         measurements = Measurements(
             items=tuple(items),
@@ -265,24 +264,26 @@ class Gate:
             )
             for metric in self.metrics:
                 began = time.perf_counter()
-                series[metric.key].append(_one(metric, seen, self.identity))
+                series[metric.key].append(measuring.on_frame(metric, seen, self.identity))
                 seconds[metric.key] += time.perf_counter() - began
                 if stop_at is not None:
-                    joined[metric.key] = _joined(metric, series[metric.key], instruments[metric.key])
+                    joined[metric.key] = measuring.joined(metric, series[metric.key], instruments[metric.key])
                     verdict, _ = verdict_of(joined[metric.key], stop_at[metric.key])
                     if verdict is Verdict.FAIL and metric.key not in beyond:
                         break
             if on_frame is not None:
-                on_frame(_completed(seen))
+                on_frame(measuring.completed(seen))
         if not count:
             raise MediaError(f"{media.path or 'the media'}: at least one frame was wanted, there is none")
         found = cuts.find(sampled, media.frame_count, media.at) if isinstance(media, Clip) else ()
         items = []
         for metric in self.metrics:
             frames, instrument = series[metric.key], instruments[metric.key]
-            one = joined.get(metric.key) or (_joined(metric, frames, instrument, found) if frames else _skipped(metric))
+            one = joined.get(metric.key) or (
+                measuring.joined(metric, frames, instrument, found) if frames else measuring.skipped(metric)
+            )
             if isinstance(media, Clip):
-                one = _whole(one, media.frame_count, media.missing)
+                one = measuring.whole(one, media.frame_count, media.missing)
             items.append(replace(one, instrument=instrument, seconds=seconds[metric.key]))
         return Measurements(
             items=tuple(items),
@@ -290,7 +291,7 @@ class Gate:
             path=str(media.path or ""),
             identity=self.identity.digest,
             identity_name=self.identity.name,
-            warnings=(*media.notes, *_not_sampled(found, [index for index, _ in sampled])),
+            warnings=(*media.notes, *measuring.not_sampled(found, [index for index, _ in sampled])),
             not_checked=self._not_checked(),
             frames=count,
             frame_count=media.frame_count,
@@ -308,140 +309,3 @@ def _opened(identity: Identity) -> Identity:
     if not isinstance(identity, Identity):
         raise UsageError(f"an identity was wanted, got {identity!r}: open it with ct.Identity.open(folder)")
     return identity
-
-
-def judge(measurements: Measurements, tolerances: Given, *, stream: str = "") -> Report:
-    """Judges measurements that were taken before, under any tolerances that belong to their instruments.
-
-    Raises:
-        UnknownKey: a limit for a metric that was not measured.
-        ToleranceError: no limit for a metric that was, or one that cannot be used.
-        InstrumentMismatch: a limit that was tuned on another instrument.
-    """
-    instruments: dict[str, Instrument] = {}
-    for item in measurements:
-        if item.instrument is None:
-            raise ToleranceError(f"{item.key}: its instrument is not recorded, so no limit can be matched to it")
-        instruments[item.key] = item.instrument
-    expects = {item.key: str(item.expect) for item in measurements}
-    chosen, warnings = resolve(tolerances, instruments, measurements.identity, stream, expects)
-    findings = []
-    for item in measurements:
-        verdict, reason = verdict_of(item, chosen[item.key])
-        findings.append(Finding(measurement=item, verdict=verdict, tolerance=chosen[item.key], reason=reason))
-    verdict = max((f.verdict for f in findings), key=lambda v: v.rank, default=Verdict.INCONCLUSIVE)
-    if verdict is Verdict.PASS and all(f.status is Status.NOT_MEASURABLE for f in findings):
-        verdict = Verdict.INCONCLUSIVE  # nothing was checked: no pass; regating and calibration say the same
-    return Report(
-        verdict=verdict,
-        findings=tuple(findings),
-        measurements=measurements,
-        warnings=warnings,
-    )
-
-
-def verdict_of(item: Measurement, tolerance: Tolerance) -> tuple[Verdict, str]:
-    """The verdict on one measurement, and a reason in words where the value alone does not say it."""
-    if item.status is Status.SKIPPED:
-        return Verdict.INCONCLUSIVE, "skipped: an earlier failure settled it"
-    if item.status is Status.NOT_MEASURABLE or (item.status is Status.MEASURED and item.value is None):
-        if item.expect is not Expect.IF_MEASURABLE or item.status is Status.MEASURED or broke(item):
-            return Verdict.INCONCLUSIVE, item.note or "it could not be measured"
-        worst = seen_worst(item)
-        if worst is not None and worst > tolerance.limit:
-            return Verdict.INCONCLUSIVE, f"a frame is above the limit ({worst:.3g}), and {item.note}"
-        return Verdict.PASS, f"not checked: {item.note}".rstrip(": ")
-    if item.status is Status.ABSENT:
-        if item.expect is Expect.REQUIRED:
-            return Verdict.FAIL, f"required but absent: {item.note}".rstrip(": ")
-        return Verdict.PASS, f"absent: {item.note}".rstrip(": ")
-    within = item.value is not None and item.value <= tolerance.limit
-    if item.expect is Expect.NOT_EXPECTED:
-        nearest = min([f.value for f in item.frames if f.value is not None], default=item.value)  # one frame is enough
-        if nearest is None or nearest <= tolerance.limit:
-            return Verdict.FAIL, "not expected, but it is there"
-        if nearest <= tolerance.limit + tolerance.scale:
-            return Verdict.INCONCLUSIVE, "not expected, and what is there comes close to it"
-        return Verdict.PASS, "not expected, and what is there is something else"
-    return (Verdict.PASS, "") if within else (Verdict.FAIL, "")
-
-
-def seen_worst(item: Measurement) -> float | None:
-    """The largest value of a frame that could be measured, where too many could not; None without one."""
-    return max((f.value for f in item.frames if f.value is not None), default=None)
-
-
-def _one(metric: Metric, seen: Observed, identity: Identity) -> FrameMeasurement:
-    """One metric on one frame. A metric that fails is not measurable; what a person must mend is raised."""
-    try:
-        found = metric.frame(seen, identity)
-        if not isinstance(found, FrameMeasurement):
-            raise TypeError(f"a FrameMeasurement was wanted, got {type(found).__name__}")
-    except (MissingPiece, EnrolmentError, UsageError, MediaError):
-        raise
-    except Exception as cause:  # a plugin may raise anything, and a broken metric must not pass or end the night
-        log.warning("%s failed on frame %d", metric.key, seen.index, exc_info=True)
-        found = FrameMeasurement(status=Status.NOT_MEASURABLE, note=f"{FAILED} on it: {type(cause).__name__}: {cause}")
-    return replace(found, index=seen.index, seconds=seen.seconds)
-
-
-def _completed(seen: ObservedFrame) -> FrameFeatures:
-    """What models said of a frame. What they fail on, or what no metric needs and is not installed, is left out."""
-    try:
-        seen.complete()
-    except Exception:  # the candidate is measured already
-        log.debug("the features of frame %d are not complete", seen.index, exc_info=True)
-    return seen.features
-
-
-def _recalled(metric: Metric, frames: Sequence[Observed], identity: Identity) -> list[FrameMeasurement] | None:
-    """One metric on recalled frames; None where it asks for more than was kept, or what was kept does not fit it."""
-    try:
-        return [replace(metric.frame(seen, identity), index=seen.index, seconds=seen.seconds) for seen in frames]
-    except (MissingPiece, EnrolmentError):
-        raise
-    except Exception as cause:  # pixels that are not there, an embedding of another length: the media settle it
-        log.debug("%s is not measured on stored features: %s", metric.key, cause)
-        return None
-
-
-def _joined(
-    metric: Metric, frames: Sequence[FrameMeasurement], instrument: Instrument, begins: Sequence[int] = ()
-) -> Measurement:
-    try:
-        joined = by_shot(metric, frames, begins)
-        if not isinstance(joined, Measurement) or joined.key != metric.key:
-            raise TypeError(f"a Measurement with key {metric.key!r} was wanted, got {joined!r}")
-    except Exception as cause:  # as above: a plugin may raise anything
-        log.warning("%s failed to join its frames", metric.key, exc_info=True)
-        joined = Measurement(
-            key=metric.key,
-            unit=metric.unit,
-            expect=metric.expect,
-            status=Status.NOT_MEASURABLE,
-            note=f"{FAILED} to join its frames: {type(cause).__name__}: {cause}",
-            frames=tuple(frames) if len(frames) > 1 else (),
-        )
-    if joined.status is Status.NOT_MEASURABLE and not broke(joined):  # a rule of its own may drop the note
-        raised = next((frame for frame in frames if FAILED in frame.note), None)
-        joined = replace(joined, note=raised.note) if raised else joined
-    return replace(joined, instrument=instrument, expect=metric.expect)
-
-
-def _not_sampled(begins: Sequence[int], sampled: Sequence[int]) -> list[str]:
-    """What to say of shots between cuts that lie between two sampled frames."""
-    unseen = sum(1 for first, after in pairwise(begins) if not any(first <= index < after for index in sampled))
-    return [f"{unseen} of {len(begins) + 1} shots are too short for the sampling: not looked at"] if unseen else []
-
-
-def _whole(item: Measurement, frame_count: int, missing: int) -> Measurement:
-    """The measurement of a clip, unless too many of its frames are not there: they were never looked at."""
-    there = frame_count / (frame_count + missing)
-    if there >= MIN_COVERAGE or item.status not in (Status.MEASURED, Status.ABSENT, Status.NOT_MEASURABLE):
-        return item
-    note = f"{missing} of {missing + frame_count} {UNSEEN}: render them first"
-    return replace(item, status=Status.NOT_MEASURABLE, value=None, note=note, coverage=there)
-
-
-def _skipped(metric: Metric) -> Measurement:
-    return Measurement(key=metric.key, unit=metric.unit, expect=metric.expect, status=Status.SKIPPED)
