@@ -40,6 +40,7 @@ class SmallStage:
     """A soft picture under the simulator's mix, judged by its grade alone: it sees some faults and lets others pass."""
 
     prompt, vary, step_seconds = "soft", {"dial": {"low": 0.0, "high": 1.0}}, 0.5
+    abort_at, abort_by = (0.45,), ("grade",)
 
     def __init__(self, folder: Path, pool: Pool, limit: float = 2.0) -> None:
         chance = np.random.default_rng(4)
@@ -61,6 +62,9 @@ class SmallStage:
         return (ct.GradeRepair(),)
 
     def good(self, cell: Cell, seed: int, changes: Mapping[str, Json], media: Media) -> bool:
+        return self.acceptable(cell, seed, changes)
+
+    def acceptable(self, cell: Cell, seed: int, changes: Mapping[str, Json]) -> bool:
         return bool(self.generator(cell).truth(seed, changes)["acceptable"])
 
 
@@ -152,7 +156,7 @@ def test_a_campaign_that_was_cut_off_is_replayed(tmp_path: Path) -> None:
 def test_rows_count_what_shots_without_a_keeper_cost() -> None:
     row = Row(CELL, "first", [shot(1), shot(2, kept=False, bad=None), shot(3, bad=True)])
     said = row.to_json({"cores": 2})
-    assert tuple(said) == (*KEYS, "environment")
+    assert tuple(said) == (*KEYS, "saving_over", "environment")
     assert said["candidates_per_kept"] == 15
     assert said["render_equivalents_per_kept"] == 12
     assert said["seconds_per_kept"] == 60
@@ -172,7 +176,7 @@ def test_nothing_kept_is_no_division_by_nothing() -> None:
 def test_table_and_chart_say_the_saving() -> None:
     rows = rows_of({(CELL, "all"): [shot(1, renders=2.0)], (CELL, "first"): [shot(1)], (CELL, "fixed"): []})
     assert [row.strategy for row in rows] == ["first", "all"]
-    assert table(rows).splitlines()[-1].endswith("4.0")
+    assert table(rows).splitlines()[-1].endswith("4.0 (4.0-4.0)")
     assert chart(rows).count("<rect") == 3
 
 
@@ -206,10 +210,10 @@ def test_renders_of_a_model_are_made_once_and_shown_again_step_by_step(tmp_path:
             return not (step == 5 and preview().pixels.shape == (96, 96, 3))
 
     made = SmallStage(tmp_path, Pool(tmp_path / "pool.db")).generator(CELL)
-    once = Replayed(made, 10, tmp_path / "renders.db")
+    once = Replayed(made, 10, tmp_path / "renders.db", (0.45,))
     recipe = ct.Recipe(seed=3)
     first = once.render(recipe)
-    again = Replayed(made, 10, tmp_path / "renders.db").render(recipe)
+    again = Replayed(made, 10, tmp_path / "renders.db", (0.45,)).render(recipe)
     wanted = made.render(recipe).media
     assert isinstance(first.media, ct.Image) and isinstance(again.media, ct.Image) and isinstance(wanted, ct.Image)
     assert np.array_equal(first.media.pixels, wanted.pixels) and np.array_equal(again.media.pixels, wanted.pixels)
