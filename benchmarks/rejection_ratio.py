@@ -1,6 +1,6 @@
 """How many renders a kept shot takes, by strategy, where the truth is known.
 
-    python benchmarks/rejection_ratio.py --quick                      ten minutes on two cores; --seconds 3000 for all of it
+    python benchmarks/rejection_ratio.py --quick                      ten minutes; all of it: --seconds 3000
     python benchmarks/rejection_ratio.py --folder ratio --json ratio.json    everything; goes on where it stopped
 
 `--quick` runs the simulator at 1:50 with 10 % of failures repairable, as many of 240 shots as the time allows: `all`

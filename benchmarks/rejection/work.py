@@ -91,6 +91,8 @@ class Worker:
         try:
             for _, place in turns:
                 next(open_ones[tasks[place]], None)
+            for one in open_ones.values():
+                next(one, None)  # its end
         finally:
             for one in open_ones.values():
                 one.close()
