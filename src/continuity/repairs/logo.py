@@ -102,7 +102,7 @@ class LogoRepair:
             return Repaired(media=laid[0], cost=took, settings={**self.settings, "drawn over": laid[1]})
         if said:
             if self.place is not None:
-                said += "; what is at its place is neither the mark drawn out nor another one that it would cover"
+                said += "; what is at its place is neither the mark drawn out nor another one of its outline"
             return Declined(reason=said)
         known = {f.index: np.array(f.evidence["corners"], np.float64) for f in measured}
         redraw = _Redraw.over(media, mark, known)
