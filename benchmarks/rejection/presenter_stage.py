@@ -29,7 +29,7 @@ Pixels = NDArray[np.uint8]
 
 class Replayed:
     """A generator whose renders are made once, with what a watch would see of them at some shares of the steps, and
-    then shown again step by step. The seconds are those of the render that was made, a like share of them for each step.
+    then shown again step by step. The seconds are those of the render that was made, a like share of them a step.
     """
 
     version = 1
@@ -122,7 +122,8 @@ class PresenterStage:
 
     prompt = ""
     vary: Mapping[str, Any] = {}
-    abort_at, abort_by = (0.4, 0.6), ("grade", "mark", "look", "tie")
+    abort_at: tuple[float, ...] = (0.4, 0.6)
+    abort_by: tuple[str, ...] = ("grade", "mark", "look", "tie")
 
     def __init__(self, folder: Path, pool: Pool) -> None:
         import presenter

@@ -93,7 +93,8 @@ class SimulatorStage:
 
     prompt = "Collins before a flag, the mark at the lower left"
     vary: Mapping[str, Any] = {"dial": {"low": 0.0, "high": 1.0}}
-    abort_at, abort_by = (0.15, 0.3), ("look",)  # a grade is mended, and a look at it costs four times as much
+    abort_at: tuple[float, ...] = (0.15, 0.3)
+    abort_by: tuple[str, ...] = ("look",)  # a grade is mended, and a look at it costs four times as much
     steps, step_seconds = STEPS, SECONDS_PER_STEP
 
     def __init__(self, folder: Path, pool: Pool) -> None:

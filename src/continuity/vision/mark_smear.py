@@ -50,7 +50,8 @@ class _Drawn:
     def at(cls, scene: Scene, mark: Mark, pose: Matrix) -> _Drawn:
         art = _art(scene, mark, pose)
         height, width = art.shape[:2]
-        fy, fx = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :]
+        fy = np.asarray(np.fft.fftfreq(height)[:, None], np.float64)
+        fx = np.asarray(np.fft.rfftfreq(width)[None, :], np.float64)
         soft = np.exp(-2 * np.square(np.pi * SOFT) * (fx**2 + fy**2))
         return cls(pose, art, np.fft.rfft2(art, axes=(0, 1)) * soft[..., None], fx, fy)
 
