@@ -31,7 +31,7 @@ SIZES = (0.98, 1.0, 1.02, 1.04, 1.06)  # of the place: framing varies
 TAPS, SOFT = 9, 0.5  # places along the line; px (sigma) of what a camera or a renderer draws
 BESIDE = 0.06  # of the longer side: how far around the artwork a fit is judged
 EXPLAINED = 0.9  # share of the variance there that smeared artwork has to explain
-HOPELESS = 0.6  # below it no other size will: another artwork has .5 at most, a smear .94 or more at its own
+HOPELESS = 0.6  # below it no other size will: another artwork has .5 at most, a smear .8 or more at any
 LEAST = 0.03  # of the longer side: a mark that is drawn out by less is not smeared
 BAND, THERE = 2, 0.06  # px of a ring around the artwork; cover from which the smear would show in it
 
