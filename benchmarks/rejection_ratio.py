@@ -1,11 +1,13 @@
 """How many renders a kept shot takes, by strategy, where the truth is known.
 
-    python benchmarks/rejection_ratio.py --quick                      ten minutes on two cores
+    python benchmarks/rejection_ratio.py --quick                      ten minutes; all of it: --seconds 3000
     python benchmarks/rejection_ratio.py --folder ratio --json ratio.json    everything; goes on where it stopped
 
-`--quick` runs the simulator at 1:50 with 10 % of failures repairable: `all` over 240 shots, then `first`, and `fixed`
-on every sixth, over as many of the same shots as the time allows; `complete` says whether all of them were run. The
-full run has the simulator at 1:5, 1:20, 1:50 and 1:100, 0, 10 and 30 % repairable, nothing learnable, and `learning`
+`--quick` runs the simulator at 1:50 with 10 % of failures repairable, as many of 240 shots as the time allows: `all`
+and `repair` on each, `first` and `aborts` on every second, `fixed` on every eighth. They go side by side, shot by shot,
+so that a run that was cut off compares them too; `complete` says whether all of them were run. All of them stop
+measuring at the first fail there, as `ordered` does, whose row they would share: renders and what is kept are the same.
+The full run has the simulator at 1:5, 1:20, 1:50 and 1:100, 0, 10 and 30 % repairable, nothing learnable; `learning`
 and `all` again with a learnable part; 400 shots a row, `fixed` 60. Without a learnable part `all` leaves learning out.
 Before it comes the presenter (benchmarks/presenter, which needs torch and diffusers) at about 1:5 and 1:20, by `fixed`,
 `first`, `ordered` and `aborts`; its renders are made once.
@@ -35,27 +37,31 @@ from typing import Any, NoReturn
 
 from rejection import work
 from rejection.pool import Pool
-from rejection.rows import Results, chart, rows_of, table
+from rejection.rows import Results, beside, chart, rows_of, table
 from rejection.stage import Cell, SimulatorStage
 from rejection.strategies import STRATEGIES, Shot
 
 QUICK_SECONDS = 540.0  # after which no shot is begun
 QUICK = Cell("simulator", 0.02, 0.1)
 QUICK_SHOTS = 240
-QUICK_FIXED = 6  # one shot of `fixed` for so many of `first`
+QUICK_EVERY = {"all": 1, "repair": 1, "first": 2, "aborts": 2, "fixed": 8}  # one shot of so many, in this order
 SHARES, REPAIRABLE, LEARNABLE = (0.2, 0.05, 0.02, 0.01), (0.0, 0.1, 0.3), 1.0
 SHOTS, FIXED_SHOTS, BLOCK = 400, 60, 20
 PRESENTER_SHARES, PRESENTER = (0.2, 0.05), ("fixed", "first", "ordered", "aborts")
 
 
-def quick_tasks(shots: int, workers: int) -> list[work.Task]:
-    """All of `all` first, one campaign a worker, each of which learns by itself; then `first` and `fixed` by shot."""
+def quick_tasks(shots: int, workers: int) -> list[work.SideBySide]:
+    """All strategies side by side, a part of the shots for each worker, whose campaigns learn by themselves."""
     size = -(-shots // workers)
-    campaigns = [work.Task(QUICK, "all", k, min(size, shots - k)) for k in range(0, shots, size)]
-    singles = [work.Task(QUICK, "first", k, 1) for k in range(shots)]
-    for k in reversed(range(0, shots, QUICK_FIXED)):  # rarer: what it renders is a constant, and is the most of all
-        singles.insert(k + 1, work.Task(QUICK, "fixed", k, 1))
-    return campaigns + singles
+    return [
+        work.SideBySide(
+            tuple(
+                work.Task(QUICK, name, k, -(-min(size, shots - k) // every), every, early=True)
+                for name, every in QUICK_EVERY.items()
+            )
+        )
+        for k in range(0, shots, size)
+    ]
 
 
 def full_tasks(strategies: Sequence[str], shots: int) -> list[work.Task]:
@@ -125,13 +131,14 @@ def main() -> int:
     given = parser.parse_args()
     began = time.time()
     if given.quick:
-        tasks: list[work.Task] = quick_tasks(given.shots or QUICK_SHOTS, given.workers)
+        queue: Sequence[work.Task | work.SideBySide] = quick_tasks(given.shots or QUICK_SHOTS, given.workers)
     else:
         names = list(STRATEGIES) if given.strategies == "all" else given.strategies.split(",")
         unknown = [name for name in names if name not in STRATEGIES]
         if unknown:
             parser.error(f"there is no strategy {', '.join(unknown)}; there are {', '.join(STRATEGIES)}")
-        tasks = full_tasks(names, given.shots or SHOTS)
+        queue = full_tasks(names, given.shots or SHOTS)
+    tasks = [task for one in queue for task in (one.tasks if isinstance(one, work.SideBySide) else (one,))]
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")  # of the workers, which start anew: one core each
     signal.signal(signal.SIGTERM, _interrupted)
@@ -141,7 +148,7 @@ def main() -> int:
         code = 0
         try:
             prepare(folder, given.workers)
-            work.run_all(folder, tasks, given.workers, began + given.seconds if given.quick else None)
+            work.run_all(folder, queue, given.workers, began + given.seconds if given.quick else None)
         except KeyboardInterrupt:
             print("interrupted: what follows is complete up to here", file=sys.stderr)
             code = 130
@@ -154,7 +161,8 @@ def main() -> int:
                     "complete": complete(folder, tasks),
                 }
                 given.json.write_text(
-                    json.dumps([row.to_json(said) for row in rows], indent=1) + "\n", encoding="utf-8"
+                    json.dumps([row.to_json(said, beside(row, rows)) for row in rows], indent=1) + "\n",
+                    encoding="utf-8",
                 )
             if given.chart:
                 given.chart.write_text(chart(rows), encoding="utf-8")

@@ -22,22 +22,21 @@ from continuity.records import Cost, Json, Recipe, Rendered
 
 from .pool import Pool, Pooled
 from .stage import Cell
-from .strategies import ABORT_AT
 
 TIE = "red"
 Pixels = NDArray[np.uint8]
 
 
 class Replayed:
-    """A generator whose renders are made once, with what a watch would see of them at ``ABORT_AT``, and then shown
-    again step by step. The seconds are those of the render that was made, a like share of them for each step.
+    """A generator whose renders are made once, with what a watch would see of them at some shares of the steps, and
+    then shown again step by step. The seconds are those of the render that was made, a like share of them a step.
     """
 
     version = 1
 
-    def __init__(self, generator: Generator, steps: int, path: Path) -> None:
+    def __init__(self, generator: Generator, steps: int, path: Path, at: tuple[float, ...]) -> None:
         self._made, self._steps = generator, steps
-        self._at = {int(np.ceil(share * steps - 1e-9)) for share in ABORT_AT}
+        self._at = {int(np.ceil(share * steps - 1e-9)) for share in at}
         self._rows = sqlite3.connect(path, timeout=60, isolation_level=None)
         self._rows.execute("PRAGMA journal_mode=WAL")
         self._rows.execute(
@@ -123,6 +122,8 @@ class PresenterStage:
 
     prompt = ""
     vary: Mapping[str, Any] = {}
+    abort_at: tuple[float, ...] = (0.4, 0.6)
+    abort_by: tuple[str, ...] = ("grade", "mark", "look", "tie")
 
     def __init__(self, folder: Path, pool: Pool) -> None:
         import presenter
@@ -152,7 +153,7 @@ class PresenterStage:
             called = self._presenter.SETTINGS[cell.share]
             generator = ct.DiffusersGenerator(self._pipe, **called)
             steps = int(called["num_inference_steps"])
-            self._made[cell.share] = Replayed(generator, steps, self._folder / "renders.db")
+            self._made[cell.share] = Replayed(generator, steps, self._folder / "renders.db", self.abort_at)
         return self._made[cell.share]
 
     def repairs(self) -> tuple[Repair, ...]:
@@ -165,3 +166,7 @@ class PresenterStage:
 
         assert isinstance(media, Image)
         return not faults(media.pixels, TIE)
+
+    def acceptable(self, cell: Cell, seed: int, changes: Mapping[str, Json]) -> bool:
+        """Whether the oracle finds nothing wrong with the finished render."""
+        return self.good(cell, seed, changes, self.generator(cell).render(Recipe(seed=seed, changes=changes)).media)

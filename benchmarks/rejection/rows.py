@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
+
+import numpy as np
 
 from continuity.statistics import bounds
 
@@ -13,9 +15,11 @@ from .stage import Cell
 from .strategies import STRATEGIES, Shot
 
 CONFIDENCE = 0.95
+DRAWS = 4000  # of the bootstrap
 KEYS = (
     "generator", "share", "repairable", "strategy", "shots", "candidates_per_kept", "render_equivalents_per_kept",
     "seconds_per_kept", "inconclusive_share", "bad_share", "bad_share_upper95",
+    "aborted_share", "acceptable", "lost",
 )  # fmt: skip
 Results = Mapping[tuple[Cell, str], Sequence[Shot]]
 
@@ -52,8 +56,8 @@ class Row:
         """Full-render-equivalents."""
         return self.per_kept(sum(shot.renders for shot in self.shots))
 
-    def to_json(self, environment: Mapping[str, Any]) -> dict[str, Any]:
-        """One row of the JSON file."""
+    def to_json(self, environment: Mapping[str, Any], others: Sequence[Row] = ()) -> dict[str, Any]:
+        """One row of the JSON file, with the saving over ``others`` of the same stream."""
         values = (
             self.cell.generator,
             self.cell.share,
@@ -66,9 +70,17 @@ class Row:
             sum(shot.inconclusive for shot in self.shots) / self.candidates if self.candidates else None,
             self.per_kept(self.bad),
             bounds.upper(failures=self.bad, n=self.kept, confidence=CONFIDENCE),
+            sum(shot.aborted for shot in self.shots) / self.candidates if self.candidates else None,
+            sum(shot.acceptable for shot in self.shots),
+            sum(shot.lost for shot in self.shots),
         )
         learnable = {"learnable": self.cell.learnable}
-        return {**dict(zip(KEYS, values, strict=True)), "environment": {**environment, **learnable}}
+        over = {one.strategy: asdict(found) for one in others if (found := saving(self, one)) is not None}
+        return {
+            **dict(zip(KEYS, values, strict=True)),
+            "saving_over": over,
+            "environment": {**environment, **learnable},
+        }
 
 
 def rows_of(results: Results) -> list[Row]:
@@ -81,6 +93,11 @@ def rows_of(results: Results) -> list[Row]:
     )
 
 
+def beside(row: Row, rows: Sequence[Row]) -> list[Row]:
+    """What a row is compared with: ``fixed`` and ``first`` of its stream."""
+    return [one for one in rows if one.cell == row.cell and one.strategy in ("fixed", "first")]
+
+
 def table(rows: Sequence[Row]) -> str:
     """For people; the saving is over ``fixed`` and ``first`` on the shots that both have."""
     lines = []
@@ -91,32 +108,56 @@ def table(rows: Sequence[Row]) -> str:
             "",
             f"{cell.generator} at 1:{1 / cell.share:.3g}, {cell.repairable:.0%} of failures repairable{learnable}",
             f"{'strategy':9} {'shots':>5} {'kept':>5} {'cand.':>7} {'renders':>8} {'seconds':>8} {'scoring':>8} "
-            f"{'aborted':>7} {'repaired':>8} {'inconcl.':>8} {'bad':>4} {'<= 95 %':>7} {'x fixed':>7} {'x first':>7}",
+            f"{'aborted':>7} {'repaired':>8} {'inconcl.':>8} {'bad':>4} {'<= 95 %':>7} {'lost':>7} "
+            f"{'x fixed':>20} {'x first':>20}",
         ]
         for name, row in here.items():
             said = row.to_json({})
-            gained = f"{saving(row, here.get('fixed')):>7} {saving(row, here.get('first')):>7}"
+            gained = " ".join(f"{_said(saving(row, here.get(other))):>20}" for other in ("fixed", "first"))
             aborted = sum(s.aborted for s in row.shots) / max(1, row.candidates)
             lines.append(
                 f"{name:9} {len(row.shots):5} {row.kept:5} {_number(said['candidates_per_kept']):>7} "
                 f"{_number(said['render_equivalents_per_kept']):>8} {_number(said['seconds_per_kept']):>8} "
                 f"{_number(row.per_kept(sum(s.scoring for s in row.shots))):>8} {aborted:7.1%} "
                 f"{sum(s.repaired for s in row.shots):8} {said['inconclusive_share'] or 0:8.1%} {row.bad:4} "
-                f"{said['bad_share_upper95']:7.2%} {gained}"
+                f"{said['bad_share_upper95']:7.2%} {said['lost']:3}/{said['acceptable']:<3} {gained}"
             )
     return "\n".join(lines).lstrip("\n")
 
 
-def saving(row: Row, other: Row | None) -> str:
-    """How many times fewer render-equivalents a kept shot takes, on shots that both have; empty where none is kept."""
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """How many times fewer render-equivalents a kept shot takes, with a 95 % interval, on the shots that both have."""
+
+    ratio: float
+    low: float
+    high: float
+    shots: int
+
+
+def saving(row: Row, other: Row | None) -> Saving | None:
+    """Over another strategy, paired by shot; None where they share no shot or one of them keeps none of those.
+
+    The interval is of the percentile bootstrap (Efron 1979) over shots; a draw in which nothing is kept saves nothing.
+    """
     if other is None or row.strategy == other.strategy:
-        return ""
-    both = {shot.shot for shot in row.shots} & {shot.shot for shot in other.shots}
-    mine, theirs = (
-        Row(one.cell, one.strategy, [shot for shot in one.shots if shot.shot in both]).renders_per_kept
-        for one in (row, other)
-    )
-    return f"{theirs / mine:.1f}" if mine and theirs else ""
+        return None
+    mine, theirs = ({shot.shot: shot for shot in one.shots} for one in (row, other))
+    both = [name for name in mine if name in theirs]
+    counts = [[(s.renders, s.kept) for s in (mine[name], theirs[name])] for name in both]
+    table = np.array(counts, dtype=float).reshape(-1, 2, 2)  # shot, strategy, renders and kept
+    if not len(both) or not table[..., 1].any(axis=0).all():
+        return None
+    picks = np.random.default_rng(0).integers(len(both), size=(DRAWS, len(both)))
+    (mine_r, mine_k), (theirs_r, theirs_k) = table[picks].sum(axis=1).transpose(1, 2, 0)
+    ratios = np.divide(theirs_r * mine_k, theirs_k * mine_r, out=np.zeros(DRAWS), where=theirs_k > 0)
+    (a, b), (c, d) = table.sum(axis=0)
+    low, high = np.quantile(ratios, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
+    return Saving(float(c * b / (d * a)), float(low), float(high), len(both))
+
+
+def _said(one: Saving | None) -> str:
+    return f"{one.ratio:.1f} ({one.low:.1f}-{one.high:.1f})" if one else ""
 
 
 def _number(value: float | None) -> str:

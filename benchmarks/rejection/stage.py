@@ -30,6 +30,7 @@ from continuity.records import Json, Recipe
 from continuity.vision.colour import lab_of
 
 from .pool import Pool, Pooled
+from .remembered import Remembered
 
 ACTOR, LOGO = "collins", "acme"
 CROP = (slice(0, 360), slice(40, 400))  # of the astronaut: the upper half of the body
@@ -63,6 +64,8 @@ class Stage(Protocol):
 
     prompt: str
     vary: Mapping[str, Any]  # what a proposer may learn
+    abort_at: tuple[float, ...]  # after which shares of the steps a preview is looked at
+    abort_by: tuple[str, ...]  # keys of the metrics that look
     backends: LocalBackends
 
     @property
@@ -81,12 +84,17 @@ class Stage(Protocol):
     def good(self, cell: Cell, seed: int, changes: Mapping[str, Json], media: Media) -> bool:
         """The truth about a candidate, repaired or not."""
 
+    def acceptable(self, cell: Cell, seed: int, changes: Mapping[str, Json]) -> bool:
+        """The truth about a render, whether or not it was let finish."""
+
 
 class SimulatorStage:
     """An astronaut, a mark, and everything that may happen to them."""
 
     prompt = "Collins before a flag, the mark at the lower left"
     vary: Mapping[str, Any] = {"dial": {"low": 0.0, "high": 1.0}}
+    abort_at: tuple[float, ...] = (0.15, 0.3)
+    abort_by: tuple[str, ...] = ("look",)  # a grade is mended, and a look at it costs four times as much
     steps, step_seconds = STEPS, SECONDS_PER_STEP
 
     def __init__(self, folder: Path, pool: Pool) -> None:
@@ -94,6 +102,7 @@ class SimulatorStage:
         crop = np.ascontiguousarray(data.astronaut()[CROP])  # type: ignore[no-untyped-call]
         artwork = drawn_mark()
         self._made: dict[tuple[float, Mix], Simulator] = {}
+        self._remembered: dict[Cell, Remembered] = {}
         self._source: dict[str, Any] = {
             "source": crop,
             "size": SIZE,
@@ -119,9 +128,12 @@ class SimulatorStage:
         tolerances = ct.Tolerances.open(limits)
         return ct.Gate(self.metrics, identity=self._loose.identity, tolerances=tolerances, backends=self.backends)
 
-    def generator(self, cell: Cell) -> Simulator:
-        """The simulator of a stream."""
-        return self._simulator(cell.share, Mix(repairable=cell.repairable, learnable=cell.learnable))
+    def generator(self, cell: Cell) -> Remembered:
+        """The simulator of a stream; what it rendered lately is shown again to the next strategy."""
+        if cell not in self._remembered:
+            mix = Mix(repairable=cell.repairable, learnable=cell.learnable)
+            self._remembered[cell] = Remembered(self._simulator(cell.share, mix), STEPS, STEPS * SECONDS_PER_STEP)
+        return self._remembered[cell]
 
     def repairs(self) -> tuple[Repair, ...]:
         """What has a closed form here."""
@@ -130,7 +142,7 @@ class SimulatorStage:
     def good(self, cell: Cell, seed: int, changes: Mapping[str, Json], media: Media) -> bool:
         """Whether a candidate is acceptable by its recipe, repaired or not; see docs/decisions/0026."""
         simulator = self.generator(cell)
-        truth = simulator.truth(seed, changes)
+        truth = simulator.made.truth(seed, changes)
         faults = [a for a, said in truth.items() if a != "acceptable" and not said["acceptable"]]
         pixels = _pixels(media)
         as_rendered = np.array_equal(pixels, _pixels(simulator.render(Recipe(seed=seed, changes=changes)).media))
@@ -140,6 +152,10 @@ class SimulatorStage:
             simulator.render(Recipe(seed=seed, changes={**changes, **dict.fromkeys(REPAIRABLE, 0)})).media
         )
         return all(off <= bound for off, bound in zip(_apart(pixels, without), self._harmless, strict=True))
+
+    def acceptable(self, cell: Cell, seed: int, changes: Mapping[str, Json]) -> bool:
+        """Whether a recipe says so."""
+        return bool(self.generator(cell).made.truth(seed, changes)["acceptable"])
 
     def _simulator(self, share: float, mix: Mix) -> Simulator:
         if (share, mix) not in self._made:

@@ -18,7 +18,6 @@ from .stage import Cell, Stage
 
 KEPT_SHARE = 0.95  # of shots, by rendering a fixed number
 HOPELESS = 1e-4  # chance of a shot to hold nothing acceptable in its whole budget
-ABORT_AT = (0.45,)  # of the steps; a look costs about as much as half a judgement, so there is one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +64,8 @@ class Shot:
     kept: bool
     repaired: bool
     bad: bool | None
+    acceptable: int = 0  # candidates that were acceptable as they are, or would have been; by truth
+    lost: int = 0  # of them, aborted
 
     def line(self) -> str:
         """As one line of JSON."""
@@ -78,9 +79,21 @@ def budget_of(strategy: Strategy, share: float) -> int:
 
 
 def campaign(
-    stage: Stage, pool: Pool, cell: Cell, strategy: Strategy, shots: range, ledger: Path, stopped: Callable[[], bool]
+    stage: Stage,
+    pool: Pool,
+    cell: Cell,
+    strategy: Strategy,
+    shots: range,
+    ledger: Path,
+    stopped: Callable[[], bool],
+    *,
+    early: bool = False,
 ) -> Iterator[Shot]:
-    """The shots of a campaign in order, each as it ends; a new ledger is written at ``ledger``."""
+    """The shots of a campaign in order, each as it ends; a new ledger is written at ``ledger``.
+
+    With ``early`` every strategy stops measuring at the first fail: renders and what is kept are the same, as verdicts
+    are, and scoring is what ``ordered`` takes.
+    """
     generator, gate = stage.generator(cell), stage.gate
     budget = ct.Budget(candidates=budget_of(strategy, cell.share))
     patience: dict[str, Any] = {
@@ -91,7 +104,8 @@ def campaign(
         ct.BestOf(budget.candidates or 1, futility=None, **patience) if strategy.fixed else ct.FirstAccepted(**patience)
     )
     aborts = ct.PreviewAbort(
-        gate.metrics, identity=gate.identity, backends=stage.backends, at=ABORT_AT
+        [metric for metric in gate.metrics if metric.key in stage.abort_by],
+        identity=gate.identity, backends=stage.backends, at=stage.abort_at, learn="metric",
     ) if strategy.aborts else None  # fmt: skip
     learning = strategy.learning and (cell.learnable or not strategy.early)  # `all` learns where there is something
     with ct.Ledger.open(ledger) as rows:
@@ -104,7 +118,7 @@ def campaign(
                 name, gate=gate, ledger=rows, prompt=stage.prompt, stop=stop,
                 proposer=ct.OptunaProposer(stage.vary) if learning else None,
                 repairs=stage.repairs() if strategy.repair else (),
-                measure_fully=0.1 if strategy.early else 1.0,
+                measure_fully=0.1 if strategy.early or early else 1.0,
             )  # fmt: skip
             charged, told = pool.charged, list[Told]()
             kept = _from_before(shot, rows, used) if strategy.regate else None
@@ -141,6 +155,9 @@ def _shot(
     renders = sum(one.row.cost.render_equivalents for one in told)
     spent = sum(sum(one.row.cost.seconds.values()) - one.row.cost.score for one in told)
     states = [one.row.state for one in told]
+    recipes = [ledger.recipe(one.candidate) for one in told]
+    fine = [stage.acceptable(cell, one.seed, one.changes) for one in recipes]
+    lost = sum(one and state is State.ABORTED for one, state in zip(fine, states, strict=True))
     bad = None
     repaired = False
     if kept is not None:
@@ -160,4 +177,6 @@ def _shot(
         kept=kept is not None,
         repaired=repaired,
         bad=bad,
+        acceptable=sum(fine),
+        lost=lost,
     )

@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import Queue
 from multiprocessing.synchronize import Event
@@ -30,11 +30,26 @@ class Task:
     strategy: str
     first: int
     count: int
+    every: int = 1  # only one shot of so many
+    early: bool = False  # measuring ends at the first fail, whatever the strategy
 
     @property
     def name(self) -> str:
         """For files."""
-        return f"{self.cell.name}/{self.strategy}-{self.first:04}-{self.count:04}"
+        how = (f"-every{self.every}" if self.every > 1 else "") + ("-early" if self.early else "")
+        return f"{self.cell.name}/{self.strategy}{how}-{self.first:04}-{self.count:04}"
+
+    @property
+    def shots(self) -> range:
+        """The numbers of its shots."""
+        return range(self.first, self.first + self.count * self.every, self.every)
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """Campaigns that go on together, shot by shot: cut off anywhere, all of them have come about as far."""
+
+    tasks: tuple[Task, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +80,25 @@ class Worker:
         self.stage(part.generator).measure_for_limits(slice(part.first, None, part.step))
 
     def run(self, task: Task) -> None:
-        """Writes ``NAME.part`` shot by shot, and renames it to ``NAME.jsonl`` at the end."""
+        """All shots of a task."""
+        for _ in self.shots(task):
+            pass
+
+    def together(self, tasks: Sequence[Task]) -> None:
+        """The next shot of each task that has come to it, for all numbers of shots."""
+        open_ones = {task: self.shots(task) for task in tasks}
+        turns = sorted((k, place) for place, task in enumerate(tasks) for k in task.shots)
+        try:
+            for _, place in turns:
+                next(open_ones[tasks[place]], None)
+            for one in open_ones.values():
+                next(one, None)  # its end
+        finally:
+            for one in open_ones.values():
+                one.close()
+
+    def shots(self, task: Task) -> Generator[None, None, None]:
+        """Writes ``NAME.part``, and waits after every shot; renames it to ``NAME.jsonl`` at the end."""
         part, whole = self.paths(task)
         if whole.exists():
             return
@@ -73,17 +106,17 @@ class Worker:
         ledgers = self.folder / "ledgers" / task.name
         shutil.rmtree(ledgers, ignore_errors=True)  # an unfinished one is replayed: the pool remembers what it measured
         ledgers.mkdir(parents=True)
-        shots = range(task.first, task.first + task.count)
         done = 0
         try:
             with part.open("w", encoding="utf-8") as lines:
                 for shot in campaign(
-                    self.stage(task.cell.generator), self.pool, task.cell, STRATEGIES[task.strategy], shots,
-                    ledgers / "show.db", self.stopped,
+                    self.stage(task.cell.generator), self.pool, task.cell, STRATEGIES[task.strategy], task.shots,
+                    ledgers / "show.db", self.stopped, early=task.early,
                 ):  # fmt: skip
                     lines.write(shot.line() + "\n")
                     lines.flush()
                     done += 1
+                    yield
             if done == task.count:
                 part.replace(whole)
         finally:
@@ -114,7 +147,9 @@ def shots_of(folder: Path, task: Task) -> list[Shot]:
     return found
 
 
-def start(folder: Path, tasks: Queue[Task | Limits | None], stop: Event, deadline: float | None, parent: int) -> None:
+def start(
+    folder: Path, tasks: Queue[Task | SideBySide | Limits | None], stop: Event, deadline: float | None, parent: int
+) -> None:
     """Works through tasks until there are none, it is told to stop, it is late, or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which tells
 
@@ -125,11 +160,13 @@ def start(folder: Path, tasks: Queue[Task | Limits | None], stop: Event, deadlin
     while (task := tasks.get()) is not None and not stopped():
         if isinstance(task, Limits):
             worker.measure(task)
+        elif isinstance(task, SideBySide):
+            worker.together(task.tasks)
         else:
             worker.run(task)
 
 
-def run_all(folder: Path, tasks: Sequence[Task | Limits], workers: int, deadline: float | None) -> None:
+def run_all(folder: Path, tasks: Sequence[Task | SideBySide | Limits], workers: int, deadline: float | None) -> None:
     """Runs tasks in so many processes and returns when all have ended.
 
     Raises:

@@ -27,7 +27,8 @@ from continuity.testing import FakeBackends
 ROOT = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(ROOT))
 from rejection.pool import Pool, Pooled  # noqa: E402
-from rejection.rows import KEYS, Row, chart, rows_of, table  # noqa: E402
+from rejection.remembered import Remembered  # noqa: E402
+from rejection.rows import KEYS, Row, chart, rows_of, saving, table  # noqa: E402
 from rejection.stage import Cell  # noqa: E402
 from rejection.strategies import STRATEGIES, Shot, budget_of, campaign  # noqa: E402
 from rejection.work import Task, Worker, shots_of  # noqa: E402
@@ -40,6 +41,7 @@ class SmallStage:
     """A soft picture under the simulator's mix, judged by its grade alone: it sees some faults and lets others pass."""
 
     prompt, vary, step_seconds = "soft", {"dial": {"low": 0.0, "high": 1.0}}, 0.5
+    abort_at, abort_by = (0.45,), ("grade",)
 
     def __init__(self, folder: Path, pool: Pool, limit: float = 2.0) -> None:
         chance = np.random.default_rng(4)
@@ -61,6 +63,9 @@ class SmallStage:
         return (ct.GradeRepair(),)
 
     def good(self, cell: Cell, seed: int, changes: Mapping[str, Json], media: Media) -> bool:
+        return self.acceptable(cell, seed, changes)
+
+    def acceptable(self, cell: Cell, seed: int, changes: Mapping[str, Json]) -> bool:
         return bool(self.generator(cell).truth(seed, changes)["acceptable"])
 
 
@@ -149,10 +154,87 @@ def test_a_campaign_that_was_cut_off_is_replayed(tmp_path: Path) -> None:
     assert not (tmp_path / "ledgers" / task.name).exists()
 
 
+def test_side_by_side_all_strategies_come_about_as_far_and_end_as_they_do_alone(tmp_path: Path) -> None:
+    tasks = [Task(CELL, "first", 0, 6), Task(CELL, "all", 0, 3, every=2, early=True)]
+    for name in ("cut", "whole", "alone"):
+        (tmp_path / name).mkdir()
+    calls = iter(range(100))
+    cut = Worker(tmp_path / "cut", stopped=lambda: next(calls) >= 5)
+    whole = Worker(tmp_path / "whole", stopped=lambda: False)
+    for worker in (cut, whole):
+        worker._stages["simulator"] = SmallStage(worker.folder, worker.pool)
+        worker.together(tasks)
+    names = [[one.shot for one in shots_of(tmp_path / "cut", task)] for task in tasks]
+    assert names == [["s0000", "s0001", "s0002"], ["s0000", "s0002"]]
+    assert [one.shot for one in shots_of(tmp_path / "whole", tasks[1])] == ["s0000", "s0002", "s0004"]
+    assert all(whole.paths(task)[1].exists() for task in tasks)  # ended, and named so
+    alone = Worker(tmp_path / "alone", stopped=lambda: False)
+    alone._stages["simulator"] = SmallStage(alone.folder, alone.pool)
+    alone.run(tasks[0])
+    before, after = (shots_of(tmp_path / name, tasks[0]) for name in ("alone", "whole"))
+    assert [(s.candidates, s.renders, s.bad) for s in before] == [(s.candidates, s.renders, s.bad) for s in after]
+
+
+def test_what_is_remembered_is_what_the_simulator_renders_shows_and_charges(tmp_path: Path, pool: Pool) -> None:
+    from continuity.errors import Aborted
+
+    class Sees:
+        settings: Mapping[str, Json] = {}
+
+        def __init__(self, until: int) -> None:
+            self.until, self.seen = until, list[bytes]()
+
+        def look(self, step: int, steps: int, preview: Any) -> bool:
+            self.seen.append(preview().pixels.tobytes())
+            return step < self.until
+
+    made = SmallStage(tmp_path, pool).generator(CELL)
+    twice = Remembered(made, 10, 5.0)
+    recipe = ct.Recipe(seed=5)
+    for _ in range(2):
+        one, other = Sees(99), Sees(99)
+        wanted, found = made.render(recipe, one), twice.render(recipe, other)
+        assert one.seen == other.seen and wanted.media.digest == found.media.digest
+        assert (wanted.cost.render, wanted.cost.render_equivalents) == (
+            found.cost.render,
+            found.cost.render_equivalents,
+        )
+    costs = []
+    for generator in (made, twice):
+        with pytest.raises(Aborted) as stopped:
+            generator.render(recipe, Sees(4))
+        assert stopped.value.cost is not None
+        costs.append((stopped.value.cost.render, stopped.value.cost.render_equivalents, stopped.value.cost.device))
+    assert costs[0] == costs[1] == (2.0, 0.4, "cuda")
+
+
+def test_a_saving_is_of_the_shots_that_both_have_with_an_interval() -> None:
+    renders = np.random.default_rng(1).geometric(0.1, size=(40, 2)).tolist()
+    mine = Row(CELL, "all", [shot(k, renders=float(one)) for k, (one, _) in enumerate(renders)])
+    theirs = Row(CELL, "first", [shot(k, renders=4.0 * other) for k, (_, other) in enumerate(renders[:30])])
+    found = saving(mine, theirs)
+    assert found is not None and found.shots == 30
+    assert found.ratio == pytest.approx(4 * sum(b for _, b in renders[:30]) / sum(a for a, _ in renders[:30]))
+    assert found.low < found.ratio < found.high
+    assert saving(mine, mine) is None and saving(mine, Row(CELL, "first", [shot(99)])) is None
+    none_kept = Row(CELL, "first", [shot(0, kept=False, bad=None)])
+    assert saving(mine, none_kept) is None
+
+
+def test_what_aborts_lose_is_counted_by_truth(tmp_path: Path, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ct.PreviewAbort, "look", lambda self, step, steps, preview: False)  # stops everything
+    (one,) = run(SmallStage(tmp_path, pool), pool, "aborts", tmp_path / "a.db", shots=1)
+    drawn = seeds(tmp_path / "a.db")["s0000"]
+    stage = SmallStage(tmp_path, pool)
+    fine = sum(stage.acceptable(CELL, seed, {}) for seed in drawn)
+    assert not one.kept and one.aborted == one.candidates == len(drawn)
+    assert one.lost == one.acceptable == fine > 0
+
+
 def test_rows_count_what_shots_without_a_keeper_cost() -> None:
     row = Row(CELL, "first", [shot(1), shot(2, kept=False, bad=None), shot(3, bad=True)])
     said = row.to_json({"cores": 2})
-    assert tuple(said) == (*KEYS, "environment")
+    assert tuple(said) == (*KEYS, "saving_over", "environment")
     assert said["candidates_per_kept"] == 15
     assert said["render_equivalents_per_kept"] == 12
     assert said["seconds_per_kept"] == 60
@@ -172,7 +254,7 @@ def test_nothing_kept_is_no_division_by_nothing() -> None:
 def test_table_and_chart_say_the_saving() -> None:
     rows = rows_of({(CELL, "all"): [shot(1, renders=2.0)], (CELL, "first"): [shot(1)], (CELL, "fixed"): []})
     assert [row.strategy for row in rows] == ["first", "all"]
-    assert table(rows).splitlines()[-1].endswith("4.0")
+    assert table(rows).splitlines()[-1].endswith("4.0 (4.0-4.0)")
     assert chart(rows).count("<rect") == 3
 
 
@@ -206,10 +288,10 @@ def test_renders_of_a_model_are_made_once_and_shown_again_step_by_step(tmp_path:
             return not (step == 5 and preview().pixels.shape == (96, 96, 3))
 
     made = SmallStage(tmp_path, Pool(tmp_path / "pool.db")).generator(CELL)
-    once = Replayed(made, 10, tmp_path / "renders.db")
+    once = Replayed(made, 10, tmp_path / "renders.db", (0.45,))
     recipe = ct.Recipe(seed=3)
     first = once.render(recipe)
-    again = Replayed(made, 10, tmp_path / "renders.db").render(recipe)
+    again = Replayed(made, 10, tmp_path / "renders.db", (0.45,)).render(recipe)
     wanted = made.render(recipe).media
     assert isinstance(first.media, ct.Image) and isinstance(again.media, ct.Image) and isinstance(wanted, ct.Image)
     assert np.array_equal(first.media.pixels, wanted.pixels) and np.array_equal(again.media.pixels, wanted.pixels)

@@ -20,6 +20,7 @@ from continuity.vision.homography import Matrix, axes_of, of_points, unstretched
 from continuity.vision.mark_drift import compare
 from continuity.vision.mark_pose import Found, refined
 from continuity.vision.mark_redraw import Setting, cover_of, hanging, placed, redrawn, setting_of
+from continuity.vision.mark_smear import unsmeared
 from continuity.vision.marks import Mark, Pyramid, corners, extent
 
 SMALLEST = 40.0  # px of the longer side
@@ -52,8 +53,9 @@ class LogoRepair:
     about 50 degrees, covered by more than 15 % (what goes on beyond its outline lies over it, and so may a missing part
     on a restless plate), or sound but elsewhere than the layout has it.
 
-    With a ``place`` a still gets the artwork laid over what is there where the mark was not found: another one of the
-    same outline. It declines where something would hang out from under it, as a smeared mark does.
+    With a ``place`` a still also gets the artwork where it was smeared along a line near there: drawn out alike it has
+    to explain 90 % of what is seen (vision/mark_smear.py). Where the mark was not found it is laid over another one of
+    the same outline, unless something would hang out from under it.
 
     Args:
         logo: name of an enrolled logo.
@@ -94,16 +96,14 @@ class LogoRepair:
             return Declined(reason=said)
         measured = list(finding.measurement.frames) or [_only(finding)]
         mark = Mark(identity.features(SPACE)[f"logo/{self.logo}"])
-        if said := self._unfit(measured):
-            if self.place is None or not isinstance(media, Image):
-                return Declined(reason=said)
-            laid = self._laid(media, mark)
-            if laid is None:
-                return Declined(
-                    reason=f"{said}; what is at its place has another outline: the artwork would not cover it"
-                )
+        said = self._unfit(measured)
+        if self.place is not None and isinstance(media, Image) and (laid := self._laid(media, mark, bool(said))):
             took = Cost(repair=time.perf_counter() - began)
-            return Repaired(media=laid, cost=took, settings={**self.settings, "laid over": said})
+            return Repaired(media=laid[0], cost=took, settings={**self.settings, "drawn over": laid[1]})
+        if said:
+            if self.place is not None:
+                said += "; what is at its place is neither the mark drawn out nor another one of its outline"
+            return Declined(reason=said)
         known = {f.index: np.array(f.evidence["corners"], np.float64) for f in measured}
         redraw = _Redraw.over(media, mark, known)
         if (tilt := redraw.tilt) > OBLIQUE:
@@ -118,21 +118,27 @@ class LogoRepair:
             made = still_of(redraw.pixels(frame, frame.pixels if media.deep is None else media.deep), media)
         return Repaired(media=made, cost=Cost(repair=time.perf_counter() - began), settings=settings)
 
-    def _laid(self, media: Image, mark: Mark) -> Image | None:
-        """The picture with the artwork over what is at its place; None where that has another outline."""
+    def _laid(self, media: Image, mark: Mark, lost: bool) -> tuple[Image, str] | None:
+        """The picture with the artwork over what is at its place, and what that is: another one of its outline, if the
+        mark is lost, or the mark itself drawn out. None where it is neither."""
         assert self.place is not None  # noqa: S101 - repair() has looked
         source = media.pixels if media.deep is None else media.deep
         height, width = source.shape[:2]
         left, top, wide = self.place[0] * width, self.place[1] * height, self.place[2] * width
         right, bottom = left + wide, top + wide * mark.half[1] / mark.half[0]
         box = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-        found, before = _traced(Pyramid(media.pixels), mark, box), _floats(source)
-        if found.correlation < TRACED or hanging(before, mark, found.pose) > HANGING:
+        before, after, over = _floats(source), None, "another one of its outline"
+        if lost:
+            found = _traced(Pyramid(media.pixels), mark, box)
+            if found.correlation >= TRACED and hanging(before, mark, found.pose) <= HANGING:
+                after = placed(before, mark, found.pose)
+        if after is None:
+            after, over = unsmeared(before, mark, _pose(mark, box)), "the mark drawn out"
+        if after is None:
             return None
-        after = placed(before, mark, found.pose)
         most = np.iinfo(source.dtype).max
         made = np.where(after != before, np.rint(after * np.float32(most)).astype(source.dtype), source)
-        return Image.from_array(made) if media.deep is None else Image.from_deep(made)
+        return Image.from_array(made) if media.deep is None else Image.from_deep(made), over
 
     def _unfit(self, measured: Sequence[FrameMeasurement]) -> str:
         """Why what was measured is nothing to draw over, in words; empty where it is."""

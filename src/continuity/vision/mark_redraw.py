@@ -55,7 +55,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scene:
+class Scene:
     """The part of a picture around a mark: its place in the picture, its colours, the artwork drawn into it."""
 
     rows: slice
@@ -67,7 +67,7 @@ class _Scene:
 
 def setting_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> Setting:
     """How the mark looks at its place in a picture (H x W x 3, sRGB in [0, 1]), whatever is wrong with it."""
-    scene = _scene(picture, mark, pose)
+    scene = scene_of(picture, mark, pose)
     alpha = scene.art[..., 3]
     lab = lab_of(np.clip(scene.seen, 0, 1))
     inner = (smooth(alpha, max(drift.blur, 0.3)) > 0.97).astype(np.float32)
@@ -83,7 +83,7 @@ def setting_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> Setti
 
 def cover_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> float:
     """Share of the mark at its place in a picture (H x W x 3, sRGB in [0, 1]) that something lies over."""
-    scene = _scene(picture, mark, pose)
+    scene = scene_of(picture, mark, pose)
     alpha = scene.art[..., 3]
     over = _over(mark, pose, drift, scene, lab_of(np.clip(scene.seen, 0, 1)))
     return float((over * alpha).sum()) / max(float(alpha.sum()), 1e-6)
@@ -91,14 +91,14 @@ def cover_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> float:
 
 def redrawn(picture: Floats, mark: Mark, pose: Matrix, drift: Drift, setting: Setting, seed: int) -> Floats:
     """A copy of the picture (H x W x 3, sRGB in [0, 1]) with the artwork in place of the mark that is there."""
-    scene = _scene(picture, mark, pose)
+    scene = scene_of(picture, mark, pose)
     alpha = scene.art[..., 3]
     lab = lab_of(np.clip(scene.seen, 0, 1))
     covered = _over(mark, pose, drift, scene, lab)
     old = _old_ink(lab, alpha, covered, scene.long) if _reaches_out(drift) else np.zeros_like(alpha)
     soft = 2.5 * drift.blur if drift.kinds.blurred > 0.15 else setting.blur  # how far the old outline spreads
     rim = ndimage.grey_dilation(alpha, size=2 * round(1 + soft) + 1)
-    plate = _filled(scene.seen, np.maximum(rim, old), round(scene.long))
+    plate = filled(scene.seen, np.maximum(rim, old), round(scene.long))
     ink = srgb_of(_straight(scene.art) * setting.gain + setting.offset).astype(np.float32)
     grain = np.random.default_rng(seed).normal(0, setting.grain, ink.shape[:2]).astype(np.float32)[..., None]
     drawn = blurred(np.concatenate([ink * alpha[..., None], alpha[..., None]], axis=-1), setting.blur)
@@ -116,12 +116,16 @@ def placed(picture: Floats, mark: Mark, pose: Matrix) -> Floats:
 
     The rim of what lay there, a pixel or two that show around it, is filled with the plate.
     """
-    scene = _scene(picture, mark, pose)
-    alpha = scene.art[..., 3]
-    rim = ndimage.grey_dilation(alpha, size=2 * RIM + 1)
-    plate = _filled(scene.seen, ndimage.grey_dilation(rim, size=3), round(scene.long))
+    scene = scene_of(picture, mark, pose)
+    return drawn_over(picture, scene, ndimage.grey_dilation(scene.art[..., 3], size=2 * RIM + 1))
+
+
+def drawn_over(picture: Floats, scene: Scene, spoilt: Floats) -> Floats:
+    """A copy of the picture with the plate carried on over what is spoilt (h x w of the scene, 0 to 1), and the artwork
+    of the scene drawn there."""
+    plate = filled(scene.seen, ndimage.grey_dilation(spoilt, size=3), round(scene.long))
     drawn = blurred(scene.art, SHARP)
-    ground = scene.seen + rim[..., None] * (plate - scene.seen)
+    ground = scene.seen + spoilt[..., None] * (plate - scene.seen)
     out = picture.copy()
     out[scene.rows, scene.columns] = np.clip(ground * (1 - drawn[..., 3:]) + drawn[..., :3], 0, 1)
     return out
@@ -129,23 +133,24 @@ def placed(picture: Floats, mark: Mark, pose: Matrix) -> Floats:
 
 def hanging(picture: Floats, mark: Mark, pose: Matrix) -> float:
     """Share of a ring around artwork at a place that is unlike what is farther out: it would hang out from under."""
-    scene = _scene(picture, mark, pose)
+    scene = scene_of(picture, mark, pose)
     rim, ring, far = (ndimage.grey_dilation(scene.art[..., 3], size=2 * px + 1) for px in (RIM, RING, RING + RIM))
     lab = lab_of(np.clip(scene.seen, 0, 1))
-    unlike = apart(lab, _filled(lab, far, round(scene.long))) > HALO
+    unlike = apart(lab, filled(lab, far, round(scene.long))) > HALO
     around = ring - rim > 0.5
     return float(unlike[around].mean()) if around.any() else 0.0
 
 
-def _scene(picture: Floats, mark: Mark, pose: Matrix) -> _Scene:
+def scene_of(picture: Floats, mark: Mark, pose: Matrix, around: float = AROUND) -> Scene:
+    """What is about a place, so many of the mark's longer side on every side, and the artwork drawn into it."""
     box = corners(mark, pose)
     long = float(np.linalg.norm(box - np.roll(box, 1, axis=0), axis=1).max())
     height, width = picture.shape[:2]
-    left, top = np.floor(np.maximum(box.min(axis=0) - AROUND * long - 4, 0)).astype(int)
-    right, bottom = np.ceil(np.minimum(box.max(axis=0) + AROUND * long + 4, [width, height])).astype(int)
+    left, top = np.floor(np.maximum(box.min(axis=0) - around * long - 4, 0)).astype(int)
+    right, bottom = np.ceil(np.minimum(box.max(axis=0) + around * long + 4, [width, height])).astype(int)
     seen = np.ascontiguousarray(picture[top:bottom, left:right], np.float32)
     shift = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]], np.float64)
-    return _Scene(
+    return Scene(
         slice(top, bottom), slice(left, right), seen, premultiplied(mark.rgba, shift @ pose, seen.shape[:2]), long
     )
 
@@ -184,7 +189,7 @@ def _old_ink(lab: Floats, alpha: Floats, covered: Floats, long: float) -> Floats
     return np.asarray(ndimage.binary_dilation(found, iterations=max(2, round(long / 60))), np.float32)
 
 
-def _filled(seen: Floats, mask: Floats, size: int) -> Floats:
+def filled(seen: Floats, mask: Floats, size: int) -> Floats:
     """The plate carried on under the mask: at its edge from the nearest place, farther in from all around."""
     hole = mask > 0.02
     if not hole.any() or hole.all():
@@ -195,13 +200,13 @@ def _filled(seen: Floats, mask: Floats, size: int) -> Floats:
     return np.asarray(close * (1 - share) + plate_of(seen, mask, size) * share, np.float32)
 
 
-def _over(mark: Mark, pose: Matrix, drift: Drift, scene: _Scene, lab: Floats) -> Floats:
+def _over(mark: Mark, pose: Matrix, drift: Drift, scene: Scene, lab: Floats) -> Floats:
     """What lies over the mark, in [0, 1], whichever way it shows."""
     beyond = lying_over(lab, _straight(scene.art), scene.art[..., 3], scene.long).astype(np.float32)
     return np.maximum(beyond, np.maximum(_covered(mark, pose, drift, scene), _crossing(scene, lab)))
 
 
-def _covered(mark: Mark, pose: Matrix, drift: Drift, scene: _Scene) -> Floats:
+def _covered(mark: Mark, pose: Matrix, drift: Drift, scene: Scene) -> Floats:
     """What lies over the mark, from the patch in which it was compared to the picture, in [0, 1]."""
     shape = scene.seen.shape[:2]
     if not drift.covered.any():
@@ -220,7 +225,7 @@ def _covered(mark: Mark, pose: Matrix, drift: Drift, scene: _Scene) -> Floats:
     return np.asarray(np.clip(found, 0, 1), np.float32)
 
 
-def _crossing(scene: _Scene, lab: Floats) -> Floats:
+def _crossing(scene: Scene, lab: Floats) -> Floats:
     """What reaches from outside over the mark, in [0, 1], whatever colours the mark itself has come to have.
 
     Within one colour of the artwork the picture has one colour as well, right or wrong. Connected places of another
@@ -262,7 +267,7 @@ def _fits(mark: Mark, size: int, shape: tuple[int, int]) -> bool:
     return shape_of(mark, size) == shape
 
 
-def _grain(scene: _Scene) -> float:
+def _grain(scene: Scene) -> float:
     """Sigma of the finest detail inside the mark, where the artwork is flat."""
     light = scene.seen.mean(axis=-1)
     rest = light - ndimage.gaussian_filter(light, 1.0, mode="nearest")
