@@ -49,7 +49,7 @@ def bill_pdf(
         told = (
             f"{ratio(one.takes)} takes per {one.name}; in full renders {ratio(one.renders)}. {one.told} {one.warning}"
         )
-        page.said(told if one.shots else f"No {one.name} yet.")
+        page.said(told if one.shots else f"There is no {one.name} yet.")
     page.heading("Where the machine time went")
     page.table(*_spent(whole))
     if whole.unpriced:
@@ -71,7 +71,7 @@ def bill_pdf(
     page.heading("What takes failed on")
     if whole.fully:
         page.said(
-            f"Counted on {whole.fully:,} of {whole.bill.totals.candidates:,} takes: those drawn by lot to be "
+            f"Counted on {whole.fully:,} of {whole.bill.totals.candidates:,} takes: those picked at random to be "
             "checked on every point." + (" So few say little." if whole.fully < FEW else "")
         )
         page.table(
