@@ -53,9 +53,7 @@ def _against(budgets: Mapping[str, Budget], bills: Mapping[str, Bill]) -> Iterat
     for field, (unit, used) in LIMITS.items():
         having = [name for name, budget in known.items() if getattr(budget, field) is not None]
         if having:
-            yield _summed(
-                unit, len(bills), {n: (getattr(known[n], field), used(bills[n].totals)) for n in having}
-            )
+            yield _summed(unit, len(bills), {n: (getattr(known[n], field), used(bills[n].totals)) for n in having})
     for currency in sorted({budget.rates.currency for budget in known.values() if budget.cost is not None}):
         priced = {n: b for n, b in known.items() if b.cost is not None and b.rates.currency == currency}
         yield _summed(

@@ -21,7 +21,7 @@ from continuity.records.naming import parts_of
 from continuity.report import paper
 from continuity.report.accounts import PARTS, Account, Words, bill_csv
 from continuity.report.budgets import against, uncovered
-from continuity.report.cards import Card, Picture, card_of
+from continuity.report.cards import Card, Picture, card_of, whom
 from continuity.report.figures import clock, percent, ratio
 from continuity.report.groups import grouped
 from continuity.report.naming import meaning, named, short
@@ -271,7 +271,7 @@ def environment() -> Environment:
         finalize=_visible,
     )
     made.filters |= {"clock": clock, "ratio": ratio, "percent": percent, "named": named, "short": short}
-    made.filters |= {"meaning": meaning, "uncovered": uncovered, "counted": counted}
+    made.filters |= {"meaning": meaning, "uncovered": uncovered, "counted": counted, "whom": whom}
     return made
 
 
