@@ -98,6 +98,13 @@ def test_the_trouble_of_a_shot_is_what_could_not_be_judged_where_that_is_more(sh
     assert account_of(shot).unjudged == {"hands": 3}
 
 
+def test_no_trouble_is_named_where_no_failed_take_was_checked_on_every_point(hasty: ct.Shot, flat: object) -> None:
+    tell(hasty, flat, 10)
+    assert account_of(hasty).trouble == ""
+    tell(hasty, flat, 100)
+    assert account_of(hasty).trouble == "not known: no take was checked on every point"
+
+
 def test_a_card_has_all_that_was_checked(shot: ct.Shot, hasty: ct.Shot, flat: object) -> None:
     tell(shot, flat, 100, 0, 30)
     tell(hasty, flat, 100)

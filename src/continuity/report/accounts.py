@@ -179,6 +179,8 @@ class Account:
         if self.unjudged and states.get(State.INCONCLUSIVE, 0) > states.get(State.REJECTED, 0):
             ((key, count),) = self.unjudged.most_common(1)
             return f"could not be judged: {short(key)}, {count:,} of {self.bill.totals.candidates:,}"
+        if states.get(State.REJECTED) and not self.fully:
+            return "not known: no take was checked on every point"
         worst = next(iter(self.causes), None)
         return f"fails: {short(worst.key)}, {worst.failed:,} of {self.fully:,}" if worst and worst.failed else ""
 
