@@ -62,7 +62,7 @@ def test_what_a_person_turned_down_comes_first_whatever_the_gate_said(
     for one in (kept, unsure):
         shot.ledger.decide(ct.Decision(candidate=one.candidate, accept=False, role="client", reason="face"))
     (turned, missed), rest = seen(shot)
-    assert (turned.heading, takes(turned)) == ("Turned down by a person: 2 takes", [2, 1])
+    assert (turned.heading, takes(turned)) == ("Rejected by a person: 2 takes", [2, 1])
     assert (takes(missed), list(rest)) == ([3], [])
 
 
@@ -78,20 +78,20 @@ def test_nothing_at_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "standing", "approved"),
+    ("role", "standing", "approved", "final"),
     [
-        ("supervisor", "kept, approved by the supervisor", True),
-        ("client", "kept, final: the client accepted it", True),
-        ("editor", "kept, accepted by the editor, not yet approved by a supervisor", False),
-        ("", "kept, accepted by a person, not yet approved by a supervisor", False),
+        ("supervisor", "kept, accepted by the supervisor, not yet by the client", True, False),
+        ("client", "kept, final: the client accepted it", True, True),
+        ("editor", "kept, accepted by the editor, not yet by a supervisor", False, False),
+        ("", "kept, accepted by a person, not yet by a supervisor", False, False),
     ],
 )
 def test_kept_is_not_approved(
-    shot: ct.Shot, tell: Callable[..., Sequence[ct.Told]], role: str, standing: str, approved: bool
+    shot: ct.Shot, tell: Callable[..., Sequence[ct.Told]], role: str, standing: str, approved: bool, final: bool
 ) -> None:
     (kept,) = tell(30)
     card = card_of(kept.row, kept.report, Words())
-    assert (card.standing, card.approved) == ("kept by the gate, not yet approved", False)
+    assert (card.standing, card.approved) == ("kept by the machine, not yet accepted by a person", False)
     decision = ct.Decision(candidate=kept.candidate, accept=True, role=role)
     card = card_of(kept.row, kept.report, Words(decisions=(decision,)))
-    assert (card.standing, card.approved) == (standing, approved)
+    assert (card.standing, card.approved, card.final) == (standing, approved, final)

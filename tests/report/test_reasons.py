@@ -26,6 +26,19 @@ def shot(tmp_path: Path, nobody: ct.Identity) -> Iterator[ct.Shot]:
         yield ct.Shot("sc010", gate=gate, ledger=ledger, measure_fully=1.0)
 
 
+@pytest.fixture
+def hasty(shot: ct.Shot) -> ct.Shot:
+    """The same shot, where no take is picked to be measured fully."""
+    return ct.Shot("sc010", gate=shot.gate, ledger=shot.ledger, measure_fully=0.0)
+
+
+def account_of(shot: ct.Shot) -> Account:
+    account = Account(bill=shot.ledger.bill())
+    for row in shot.ledger.candidates():
+        account.add(row, shot.ledger.report(row.id), Words())
+    return account
+
+
 def said(shot: ct.Shot, fully: int) -> tuple[str, ...]:
     account = Account(bill=shot.ledger.bill())
     cards = []
@@ -51,16 +64,68 @@ def test_what_failed_is_counted_on_those_measured_fully(shot: ct.Shot, flat: obj
     )
     tell(shot, flat, *[100] * 2)
     assert said(shot, 12)[0].startswith(
-        "12 of the 14 takes, drawn by lot, were checked on every point. Among these 12: "
+        "12 of the 14 takes, picked at random, were checked on every point. Among these 12: "
     )
-    assert said(shot, 3)[0].startswith("The first thing found wrong was the face of mara (in 14 takes)")
+    assert "stopped" not in said(shot, 12)[0], "no check of the other two was stopped"
+    assert said(shot, 3) == (
+        "Found wrong: the face of mara (in 14 takes) and the hands (in 4 takes). "
+        "Whatever failed was checked on every point.",
+    )
+
+
+def test_a_check_is_said_to_have_stopped_only_where_a_fault_stopped_it(
+    shot: ct.Shot, hasty: ct.Shot, flat: object
+) -> None:
+    tell(hasty, flat, 100)
+    assert said(shot, 0) == (
+        "Found wrong: the face of mara (take 1). "
+        "With 1 take the check stopped as soon as something was wrong, so more may be wrong with it.",
+    )
+    tell(hasty, flat, 101, 10, 10)
+    broken = hasty.ask()
+    hasty.tell(broken, error="no memory")
+    tell(shot, flat, *[200] * 12)
+    failing, *_ = said(shot, 0)
+    assert failing.endswith("With 2 other takes the check stopped as soon as something was wrong, so more may be wrong "
+                            "with them."), "neither what passed nor what broke"  # fmt: skip
+
+
+def test_the_trouble_of_a_shot_is_what_could_not_be_judged_where_that_is_more(shot: ct.Shot, flat: object) -> None:
+    tell(shot, flat, 0, 0, 0, 100)
+    assert account_of(shot).trouble == "could not be judged: hands, 3 of 4"
+    tell(shot, flat, 200, 200, 100)
+    assert account_of(shot).trouble == "fails: face of mara, 4 of 7"
+    assert account_of(shot).unjudged == {"hands": 3}
+
+
+def test_no_trouble_is_named_where_no_failed_take_was_checked_on_every_point(hasty: ct.Shot, flat: object) -> None:
+    tell(hasty, flat, 10)
+    assert account_of(hasty).trouble == ""
+    tell(hasty, flat, 100)
+    assert account_of(hasty).trouble == "not known: no take was checked on every point"
+
+
+def test_a_card_has_all_that_was_checked(shot: ct.Shot, hasty: ct.Shot, flat: object) -> None:
+    tell(shot, flat, 100, 0, 30)
+    tell(hasty, flat, 100)
+    cards = [card_of(row, shot.ledger.report(row.id), Words()) for row in shot.ledger.candidates()]
+    assert [
+        ([line.key for line in card.leading], [(head, [line.key for line in lines]) for head, lines in card.also])
+        for card in cards
+    ] == [
+        (["face:mara"], [("Within limits", ["hands"])]),
+        (["hands"], [("Within limits", ["face:mara"])]),
+        (["face:mara", "hands"], []),
+        (["face:mara"], [("Not checked", ["hands"])]),
+    ]
+    assert [card.stopped for card in cards] == [False, False, False, True]
 
 
 def test_what_nobody_could_judge_comes_first_where_it_is_most(shot: ct.Shot, flat: object) -> None:
     tell(shot, flat, 0, 0, 0, 100)
     first, second = said(shot, 0)
     assert first.startswith("3 of 4 takes could not be judged by the machine: the hands (too dark). It keeps nothing")
-    assert second.startswith("The first thing found wrong was the face of mara (take 4).")
+    assert second == "Found wrong: the face of mara (take 4). Whatever failed was checked on every point."
 
 
 def test_what_people_said_and_what_broke(shot: ct.Shot, flat: object) -> None:
@@ -90,5 +155,5 @@ def test_names(key: str, name: str) -> None:
     assert short(key) == name.removeprefix("the ")
 
 
-def test_units_are_said_in_words_where_there_are_any() -> None:
-    assert [scale(unit) for unit in ("1 - cosine", "suspicion", "levels", "")] == ["apart", "of 1", "levels", ""]
+def test_pure_numbers_have_no_unit() -> None:
+    assert [scale(unit) for unit in ("1 - cosine", "suspicion", "levels", "")] == ["", "", "levels", ""]

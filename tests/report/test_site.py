@@ -20,6 +20,7 @@ from continuity.records import Declined, Json, Rates, Repaired
 from continuity.report.figures import clock, percent, ratio
 from continuity.report.gather import references
 from continuity.report.site import write_report
+from continuity.testing import FakeBackends, FakeMetric
 
 HOSTILE = "<script>alert(1)</script>/../\"'&\u202eevil"
 
@@ -67,7 +68,7 @@ def pages(folder: Path) -> tuple[Page, list[Page]]:
 def test_the_kept_the_nearest_and_the_rest(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path) -> None:
     told(ledger, bright_gate, [200, *range(70, 82), 30])
     index, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
-    assert "Take 14 is kept by the gate, not yet approved" in shot.text
+    assert "Take 14 is kept by the machine, not yet accepted by a person" in shot.text
     assert "13 gate fail" in shot.text
     cards = shot.all("article", "card")
     assert [card["data-take"] for card in cards] == [*map(str, range(2, 12)), "1", "12", "13"]
@@ -75,7 +76,7 @@ def test_the_kept_the_nearest_and_the_rest(ledger: ct.Ledger, bright_gate: ct.Ga
     assert cards[0]["data-verdict"] == "gate fail"
     assert "The rest: 3 takes" in shot.text
     assert "bright 70.0 levels limit 64" in shot.text
-    assert "14:1 takes per kept shot (gate-accepted, unreviewed) 14 takes of this shot for 1 kept" in index.text
+    assert "14:1 takes per kept shot (by the machine alone) 14 takes of this shot for 1 kept" in index.text
     assert "Counted on 14 of 14 takes" in index.text
     assert re.search(r"bright 13 93 % 13 0", index.text)
 
@@ -139,12 +140,12 @@ def test_decisions_stand_apart_from_verdicts(ledger: ct.Ledger, bright_gate: ct.
     ledger.decide(ct.Decision(candidate=first.candidate, accept=False, role="supervisor", reason="tie: too low"))
     ledger.decide(ct.Decision(candidate=second.candidate, accept=True, role="supervisor", who="Ines", round=2))
     index, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
-    assert "Take 2: kept, approved by the supervisor (gate fail)" in shot.text
+    assert "Take 2: kept, accepted by the supervisor, not yet by the client (gate fail)" in shot.text
     assert "Accepted by supervisor Ines, round 2" in shot.text
     assert "Rejected by supervisor, round 1: tie: too low" in shot.text
     assert {card["data-decision"] for card in shot.all("article")} == {"reject", "none"}
-    assert "3:1 takes per supervisor-approved shot" in index.text
-    assert "Turned down by a person: 1 take" in shot.text
+    assert "3:1 takes per shot that a supervisor accepted" in index.text
+    assert "Rejected by a person: 1 take" in shot.text
     assert f"media/{first.candidate}-clean.jpg" in [a.get("href") for a in shot.all("a", "picture")], "to be judged"
     assert "What people rejected for: tie (1)" in index.text
     ledger.decide(ct.Decision(candidate=second.candidate, accept=False, role="client", reason="face"))
@@ -159,10 +160,15 @@ def test_the_first_page_says_what_waits_and_what_a_ratio_is_worth(
         (told_one,) = told(ledger, bright_gate, [30 + number], name=f"sc{number}")
     ledger.decide(ct.Decision(candidate=told_one.candidate, accept=True, role="supervisor"))
     index, _ = pages(write_report(ledger, tmp_path / "report").parent)
-    assert "Approve or reject what is kept in 5 shots; nobody has approved it yet: sc0 , sc1" in index.text
-    assert "6 takes of all 6 shots for 1 approved." in index.text
-    assert "Only 1 of 6 shots is approved, and the takes of the others count too: this is not what" in index.text
-    assert "5 of the 6 kept are gate-accepted, unreviewed." in index.text
+    assert (
+        "Accept or reject what is kept in 5 shots; no supervisor or client has accepted it yet: sc0 , sc1" in index.text
+    )
+    assert "6 takes of all 6 shots for 1 accepted by a supervisor." in index.text
+    assert (
+        "Only 1 of 6 shots is accepted by a supervisor, and the takes of the others count too: this is not what"
+        in index.text
+    )
+    assert "5 of the 6 kept are kept by the machine alone." in index.text
     assert index.text.count("not what a shot costs") == 1, "all shots are kept: that ratio needs no warning"
 
 
@@ -282,7 +288,8 @@ def test_the_bill_as_pdf(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path
     folder = write_report(ledger, tmp_path / "report", rates=rates, budgets=budgets, pdf=True).parent
     read = pypdf.PdfReader(folder / "bill.pdf")
     text = " ".join(" ".join(page.extract_text() for page in read.pages).split())
-    for said in ("2.5:1 takes per kept shot (gate-accepted, unreviewed)", "No client-final shot yet", "CHF",
+    for said in ("2.5:1 takes per kept shot (by the machine alone)", "There is no shot that the client accepted yet",
+                 "CHF",
                  "takes 1 of 2 8 2 25 %", "covers 1 of the 2 shots",
                  "bright 3 60 % 3 0", "sc01_010 1 2 2:1", "What was not checked",
                  "lip sync"):  # fmt: skip
@@ -352,7 +359,7 @@ def test_what_was_not_checked_ends_every_page(ledger: ct.Ledger, bright_gate: ct
     for page in (index, shot):
         assert page.text.index("What was not checked") > page.text.index("Where the machine time went")
         assert "lip sync" in page.text
-        assert "no person's decisions stand behind: bright" in page.text
+        assert "Limits that somebody typed or that came with the software: bright" in page.text
 
 
 def test_references_of_the_identity(
@@ -429,3 +436,64 @@ def test_what_was_repaired_says_so_and_what_it_was_fitted_to(
     text = pages(tmp_path / "report")[1][0].text
     assert "Repaired by Darken, fitted to bright: that value proves little" in text
     assert "Darken declined: too bright to mend" in text
+
+
+def test_what_is_to_do_with_what_is_kept_until_the_client_has_spoken(
+    ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path
+) -> None:
+    def seen() -> tuple[str, str, list[dict[str, str | None]]]:
+        index, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
+        return index.text, shot.text, shot.all("figure", "final")
+
+    (first,) = told(ledger, bright_gate, [30])
+    ledger.decide(ct.Decision(candidate=first.candidate, accept=False, role="client", reason="tie: knot too low"))
+    (again,) = told(ledger, bright_gate, [32])
+    index, shot, final = seen()
+    assert "To do: accept or reject it." in shot
+    assert "Take 1 was rejected by the client: “tie: knot too low”" in shot, "who looks at the next one has to know"
+    assert "sc010 (an earlier take was rejected: tie: knot too low)" in index
+    assert f"continuity decide show.db {again.candidate} accept --role supervisor" in shot
+    ledger.decide(ct.Decision(candidate=again.candidate, accept=True, role="supervisor"))
+    index, shot, final = seen()
+    assert "Get the client’s word on 1 shot that a supervisor accepted: sc010" in index
+    assert "To do: the client’s word." in shot
+    assert f"continuity decide show.db {again.candidate} accept --role client" in shot
+    assert not final, "what waits for the client does not look finished"
+    ledger.decide(ct.Decision(candidate=again.candidate, accept=True, role="client"))
+    index, shot, final = seen()
+    assert "What waits for a person" not in index
+    assert "To do" not in shot
+    assert final
+
+
+def test_what_could_not_be_judged_is_counted_beside_what_failed(
+    ledger: ct.Ledger, nobody: ct.Identity, tmp_path: Path
+) -> None:
+    blind = ct.FrameMeasurement(status=ct.Status.NOT_MEASURABLE, note="too dark")
+    metric = FakeMetric("bright", lambda seen: float(seen.pixels.mean()) if seen.pixels.any() else blind)
+    gate = ct.Gate([metric], identity=nobody, tolerances={"bright": 64.0}, backends=FakeBackends())
+    told(ledger, gate, [0, 0, 90])
+    index, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
+    assert "2 of all 3 takes could not be judged: bright in 2." in shot.text
+    assert "could not be judged: bright, 2 of 3" in index.text
+    assert "No take has passed." in shot.text
+    assert "once for each take: continuity decide show.db NUMBER accept" in shot.text
+    assert "The numbers: 1, 2; each" in shot.text
+    told(ledger, gate, [30])
+    _, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
+    assert "Of the 1 take that passed, 1 is among these." in shot.text
+
+
+def test_amounts_say_by_which_rates_and_what_a_sum_hides(
+    ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Path
+) -> None:
+    for name, levels in (("a", [90, 90, 30]), ("b", [30]), ("c", [90])):
+        told(ledger, bright_gate, levels, name=name)
+    rates = Rates(currency="EUR", per_second={"cuda": 0.0011})
+    budgets = {name: ct.Budget(candidates=4) for name in "abc"}
+    index, (first, *_) = pages(write_report(ledger, tmp_path / "report", rates=rates, budgets=budgets).parent)
+    assert "By these rates an hour, given to this report: cuda 3.96." in index.text
+    assert "Takes: 3 shots × 4; a has used most of its own, 75 %." in index.text
+    assert index.text.count("Only 2 of 3 shots are kept") == 2, "beside the takes and beside the price of a kept shot"
+    assert "What this shot alone may use" in first.text
+    assert "rounded to cents" in first.text

@@ -48,7 +48,7 @@ def decide(
     source: Path | None,
     as_json: bool,
 ) -> None:
-    """Records that a person accepts or rejects a candidate, by the number after # in the sheets.
+    """Records that a person accepts or rejects a candidate, by its “decision no.” in the report (after # on a sheet).
 
     What is accepted is kept. A rejected candidate that was kept reopens its shot: the next run goes on where it
     stopped. The machine's verdict stays beside the decision as it was.

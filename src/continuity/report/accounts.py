@@ -15,6 +15,7 @@ from continuity.ledger import Bill, CandidateRow
 from continuity.ledger.accounting import together
 from continuity.records import Decision, Rates, Report, State, Status, Verdict
 from continuity.report.budgets import Against
+from continuity.report.naming import short
 
 PARTS = {
     "kept": "rendering what is kept",
@@ -90,6 +91,7 @@ class Account:
     failed: Counter[str] = field(default_factory=Counter)
     alone: Counter[str] = field(default_factory=Counter)
     inconclusive: Counter[str] = field(default_factory=Counter)
+    unjudged: Counter[str] = field(default_factory=Counter)  # of all candidates left to a person: on which metrics
     rejections: Counter[str] = field(default_factory=Counter)  # by the reason that people gave
     unreviewed: int = 0  # kept shots: accepted by the gate, and nobody decided on them
     approved: int = 0  # kept shots: last word of a supervisor
@@ -118,22 +120,26 @@ class Account:
             self.unreviewed += row.state is State.ACCEPTED and not words.decisions
             self.approved += words.accepted_by(SUPERVISOR)
             self.final += words.accepted_by(CLIENT)
-        if report is None or not row.measure_fully:
+        if report is None:
+            return
+        unsure = [f.key for f in report if f.verdict is Verdict.INCONCLUSIVE and f.status is not Status.SKIPPED]
+        if row.state is State.INCONCLUSIVE:
+            self.unjudged.update(unsure)
+        if not row.measure_fully:
             return
         self.fully += 1
         self.passed += report.verdict is Verdict.PASS
         failing = [finding.key for finding in report.failing]
         self.failed.update(failing)
         self.alone.update(failing if len(failing) == 1 else ())
-        unsure = (f for f in report if f.verdict is Verdict.INCONCLUSIVE and f.status is not Status.SKIPPED)
-        self.inconclusive.update(finding.key for finding in unsure)
+        self.inconclusive.update(unsure)
 
     def joined(self, others: Iterable[Account]) -> Account:
         """This account, of all shots together, with the counts of each."""
         for one in others:
             for place, amount in one.seconds.items():
                 self.seconds[place] += amount
-            for name in ("failed", "alone", "inconclusive", "rejections"):
+            for name in ("failed", "alone", "inconclusive", "unjudged", "rejections"):
                 getattr(self, name).update(getattr(one, name))
             for name in ("fully", "passed", "unreviewed", "approved", "final", "spared"):
                 setattr(self, name, getattr(self, name) + getattr(one, name))
@@ -167,15 +173,27 @@ class Account:
         ]
 
     @property
+    def trouble(self) -> str:
+        """The largest one, for a table: what failed most, or what could not be judged where that is more takes."""
+        states = self.bill.states
+        if self.unjudged and states.get(State.INCONCLUSIVE, 0) > states.get(State.REJECTED, 0):
+            ((key, count),) = self.unjudged.most_common(1)
+            return f"could not be judged: {short(key)}, {count:,} of {self.bill.totals.candidates:,}"
+        if states.get(State.REJECTED) and not self.fully:
+            return "not known: no take was checked on every point"
+        worst = next(iter(self.causes), None)
+        return f"fails: {short(worst.key)}, {worst.failed:,} of {self.fully:,}" if worst and worst.failed else ""
+
+    @property
     def ratios(self) -> Sequence[Ratio]:
         """Takes and full renders for each shot that is kept, approved and final."""
-        alone = "gate-accepted, unreviewed"
+        alone = "by the machine alone"
         kept = f"kept shot ({alone})" if self.unreviewed == self.bill.kept else "kept shot"
-        some = f"{self.unreviewed} of the {self.bill.kept} kept {'is' if self.unreviewed == 1 else 'are'} {alone}."
+        some = f"{self.unreviewed} of the {self.bill.kept} kept {'is' if self.unreviewed == 1 else 'are'} kept {alone}."
         return [
             self._ratio(kept, "kept", self.bill.kept, some if 0 < self.unreviewed < self.bill.kept else ""),
-            self._ratio("supervisor-approved shot", "approved", self.approved),
-            self._ratio("client-final shot", "final", self.final),
+            self._ratio("shot that a supervisor accepted", "accepted by a supervisor", self.approved),
+            self._ratio("shot that the client accepted", "accepted by the client", self.final),
         ]
 
     def _ratio(self, name: str, what: str, shots: int, more: str = "") -> Ratio:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from continuity.ledger import Bill
 from continuity.ledger.accounting import Totals
 from continuity.records import Budget
+from continuity.report.figures import percent
 from continuity.words import counted
 
 LIMITS: Mapping[str, tuple[str, Callable[[Totals], float]]] = {
@@ -19,13 +20,27 @@ LIMITS: Mapping[str, tuple[str, Callable[[Totals], float]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Against:
-    """One limit over all shots that have it: ``shots`` of ``of``, allowed and used in ``unit``."""
+    """One limit over all shots that have it: ``shots`` of ``of``, allowed and used in ``unit``.
+
+    ``parts`` are the same two numbers for each of these shots, by name.
+    """
 
     unit: str
     shots: int
     of: int
     allowed: float
     used: float
+    parts: Mapping[str, tuple[float, float]]
+
+    @property
+    def made_of(self) -> str:
+        """How the sum came about, and which shot is nearest to its own limit: the sum hides that."""
+        each = {allowed for allowed, _ in self.parts.values()}
+        shots = counted(self.shots, "shot")
+        total = f"{shots} × {min(each):,.0f}" if len(each) == 1 else f"the sum over {shots}"
+        name = max(self.parts, key=lambda n: self.parts[n][1] / self.parts[n][0] if self.parts[n][0] else 0.0)
+        allowed, used = self.parts[name]
+        return f"{total}; {name} has used most of its own, {percent(used, allowed)}"
 
 
 def against(budgets: Mapping[str, Budget], bills: Mapping[str, Bill]) -> tuple[Against, ...]:
@@ -38,18 +53,17 @@ def _against(budgets: Mapping[str, Budget], bills: Mapping[str, Bill]) -> Iterat
     for field, (unit, used) in LIMITS.items():
         having = [name for name, budget in known.items() if getattr(budget, field) is not None]
         if having:
-            allowed = sum(getattr(known[name], field) for name in having)
-            spent = sum(used(bills[name].totals) for name in having)
-            yield Against(unit=unit, shots=len(having), of=len(bills), allowed=allowed, used=spent)
+            yield _summed(unit, len(bills), {n: (getattr(known[n], field), used(bills[n].totals)) for n in having})
     for currency in sorted({budget.rates.currency for budget in known.values() if budget.cost is not None}):
         priced = {n: b for n, b in known.items() if b.cost is not None and b.rates.currency == currency}
-        yield Against(
-            unit=currency,
-            shots=len(priced),
-            of=len(bills),
-            allowed=sum(budget.cost or 0.0 for budget in priced.values()),
-            used=sum(bills[name].totals.money(budget.rates) for name, budget in priced.items()),
+        yield _summed(
+            currency, len(bills), {n: (b.cost or 0.0, bills[n].totals.money(b.rates)) for n, b in priced.items()}
         )
+
+
+def _summed(unit: str, of: int, parts: Mapping[str, tuple[float, float]]) -> Against:
+    allowed, used = (sum(column) for column in zip(*parts.values(), strict=True))
+    return Against(unit=unit, shots=len(parts), of=of, allowed=allowed, used=used, parts=parts)
 
 
 def uncovered(found: Sequence[Against]) -> str:

@@ -15,13 +15,14 @@ from continuity.report.sheet import shown
 from continuity.report.strip import Strip, strip
 from continuity.words import number
 
+LEADING = 3  # findings that a card shows with a bar
 MACHINE = {
     State.ACCEPTED: (MACHINE_WORDS[Verdict.PASS], "pass"),
     State.REJECTED: (MACHINE_WORDS[Verdict.FAIL], "fail"),
     State.INCONCLUSIVE: (MACHINE_WORDS[Verdict.INCONCLUSIVE], "eyes"),
     State.ABORTED: ("stopped early", "none"),
     State.FAILED: ("render failed", "none"),
-    State.LOST: ("lost", "none"),
+    State.LOST: ("lost with its machine", "none"),
     State.ASKED: ("not finished", "none"),
 }
 
@@ -86,6 +87,30 @@ class Card:
         return self.row.state is State.ACCEPTED
 
     @property
+    def failing(self) -> Sequence[str]:
+        """Metrics that are over their limits, the worst first."""
+        return [line.key for line in self.deciding if line.kind == "fail"]
+
+    @property
+    def stopped(self) -> bool:
+        """Whether its check ended at a first fault, so that something was not checked."""
+        return any(line.kind == "none" for line in self.lines)
+
+    @property
+    def leading(self) -> Sequence[Line]:
+        """What a card shows with a bar: what decides; of one that passed, the first."""
+        return [line for line in self.deciding if line.kind not in ("pass", "none") or self.kind == "pass"][:LEADING]
+
+    @property
+    def also(self) -> Sequence[tuple[str, Sequence[Line]]]:
+        """All other findings, by what is to be said of them, in that order: no check that was made is hidden."""
+        shown = {line.key for line in self.leading}
+        others = [line for line in self.lines if line.key not in shown]
+        heads = {"fail": "Over too", "eyes": "Needs eyes too", "pass": "Within limits", "none": "Not checked"}
+        found = [(head, [line for line in others if line.kind == kind]) for kind, head in heads.items()]
+        return [(head, lines) for head, lines in found if lines]
+
+    @property
     def waiting(self) -> bool:
         """Whether the machine left it to a person, and none has spoken."""
         return self.row.state is State.INCONCLUSIVE and not self.words.decisions
@@ -98,19 +123,24 @@ class Card:
     @property
     def approved(self) -> bool:
         """Whether the last word of a supervisor, or of a client, was yes."""
-        return self.words.accepted_by(SUPERVISOR) or self.words.accepted_by(CLIENT)
+        return self.words.accepted_by(SUPERVISOR) or self.final
+
+    @property
+    def final(self) -> bool:
+        """Whether the last word of a client was yes: nobody else has to speak."""
+        return self.words.accepted_by(CLIENT)
 
     @property
     def standing(self) -> str:
         """Of a kept one: who kept it, and what is still to come."""
         last = self.words.last
         if last is None:
-            return "kept by the gate, not yet approved"
-        if self.words.accepted_by(CLIENT):
+            return "kept by the machine, not yet accepted by a person"
+        if self.final:
             return "kept, final: the client accepted it"
         if self.words.accepted_by(SUPERVISOR):
-            return "kept, approved by the supervisor"
-        return f"kept, accepted by {whom(last.role)}, not yet approved by a supervisor"
+            return "kept, accepted by the supervisor, not yet by the client"
+        return f"kept, accepted by {whom(last.role)}, not yet by a supervisor"
 
     @property
     def decision(self) -> str:
@@ -161,7 +191,7 @@ def line_of(finding: Finding) -> Line:
     measured, limit = finding.measurement, finding.limit
     word, kind = JUDGED[finding.verdict]
     if finding.status is Status.SKIPPED:
-        word, kind = "not measured", "none"
+        word, kind = "not checked", "none"
     share = None
     if finding.value is not None and limit is not None:
         share = min(2.0, finding.value / limit) if limit > 0 else (2.0 if finding.value > 0 else 0.0)

@@ -47,8 +47,8 @@ def grouped(cards: Sequence[Card], kept: Card | None) -> tuple[Sequence[Group], 
 def _turned(cards: Sequence[Card]) -> Group:
     return Group(
         name="turned",
-        heading=f"Turned down by a person: {counted(len(cards), 'take')}",
-        told=_part(cards, "A person's word outranks the machine's, whatever the gate said.", "newest first"),
+        heading=f"Rejected by a person: {counted(len(cards), 'take')}",
+        told=_part(cards, "A person's word outranks the machine's.", "newest first"),
         cards=sorted(cards, key=lambda card: card.row.id, reverse=True)[:MOST],
         of=len(cards),
     )
@@ -57,7 +57,7 @@ def _turned(cards: Sequence[Card]) -> Group:
 def _waiting(cards: Sequence[Card], kept: Card | None) -> Group:
     takes = counted(len(cards), "take")
     task = (
-        "A take is kept already, so these are only worth a look if it is turned down."
+        "A take is kept already, so these are only worth a look if it is rejected."
         if kept
         else "The machine could not tell whether these are right, so it kept none of them. Look at each and accept or "
         "reject it; an accepted one is kept."

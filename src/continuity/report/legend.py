@@ -109,7 +109,7 @@ class Legend:
         taken = ink.put(draw, (right, base), JUDGED[finding.verdict][0], small, colour, width * 0.3, "rs") + 0.8 * u
         value, limit = finding.value, finding.limit
         if value is not None and limit is not None:
-            text = f"limit {limit:.3g} {scale(finding.unit)}"
+            text = f"limit {limit:.3g} {scale(finding.unit)}".rstrip()
             taken += ink.put(draw, (right - taken, base), text, small, ink.FAINT, width * 0.4, "rs") + 0.6 * u
             taken += ink.put(draw, (right - taken, base), words.number(value), u, colour, width * 0.25, "rs") + 0.8 * u
             ratio = value / limit if limit > 0 else (2.0 if value > 0 else 0.0)

@@ -34,12 +34,12 @@ MEANINGS = {
 }
 
 SCALES = {
-    "1 - cosine": "apart",
-    "Euclidean distance": "apart",
-    "face distance": "apart",
-    "residual": "apart",
-    "suspicion": "of 1",
-}
+    "1 - cosine": "",
+    "Euclidean distance": "",
+    "face distance": "",
+    "residual": "",
+    "suspicion": "",
+}  # distances and shares have no unit: what 0 and 1 are is said by their meaning
 
 
 def meaning(key: str) -> str:
@@ -61,5 +61,5 @@ def short(key: str) -> str:
 
 
 def scale(unit: str) -> str:
-    """A unit as people say it; itself where it is one that they know, or none is."""
+    """A unit as people say it: itself where they know it, empty where the value is a pure number."""
     return SCALES.get(unit, unit)

@@ -49,9 +49,11 @@ def bill_pdf(
         told = (
             f"{ratio(one.takes)} takes per {one.name}; in full renders {ratio(one.renders)}. {one.told} {one.warning}"
         )
-        page.said(told if one.shots else f"No {one.name} yet.")
+        page.said(told if one.shots else f"There is no {one.name} yet.")
     page.heading("Where the machine time went")
     page.table(*_spent(whole))
+    if whole.priced:
+        page.said("Each amount is rounded to cents by itself, so a sum can be a cent off its parts.")
     if whole.unpriced:
         page.said(f"No rate is given for {', '.join(whole.unpriced)}: that time counts as free of charge.")
     if whole.budget:
@@ -65,17 +67,21 @@ def bill_pdf(
                 for a in whole.budget
             ],
         )
+        page.said(" ".join(f"{one.unit[:1].upper()}{one.unit[1:]}: {one.made_of}." for one in whole.budget))
     if len(whole.rounds) > 1:
         page.heading("Client rounds")
         page.table(*_accounts([("round", str(number), one) for number, one in whole.rounds.items()], whole))
     page.heading("What takes failed on")
+    if whole.unjudged:
+        keys = ", ".join(f"{short(key)} in {count:,}" for key, count in whole.unjudged.most_common())
+        page.said(f"Could not be judged, of all {whole.bill.totals.candidates:,} takes: {keys}.")
     if whole.fully:
         page.said(
-            f"Counted on {whole.fully:,} of {whole.bill.totals.candidates:,} takes: those drawn by lot to be "
+            f"Counted on {whole.fully:,} of {whole.bill.totals.candidates:,} takes: those picked at random to be "
             "checked on every point." + (" So few say little." if whole.fully < FEW else "")
         )
         page.table(
-            ("checked", "failed", "of these", "nothing else failed", "could not judge"),
+            ("checked", "failed", "of these", "nothing else failed", "could not be judged, of these"),
             [(short(c.key), c.failed, percent(c.failed, whole.fully), c.alone, c.inconclusive) for c in whole.causes],
         )
     else:

@@ -60,7 +60,7 @@ def _after(cards: Sequence[Card], when: str) -> int:
 
 
 def _failing(account: Account, failed: Sequence[Card], whole: int) -> str:
-    """What was wrong: on those measured on everything, else by what was found first."""
+    """What was wrong: counted on those measured on everything, else on all that failed."""
     causes = [cause for cause in account.causes if cause.failed][:SHOWN]
     if account.fully >= ENOUGH and causes:
         first, *others = causes
@@ -68,22 +68,32 @@ def _failing(account: Account, failed: Sequence[Card], whole: int) -> str:
         found = _listed(counts)
         if account.fully == whole:
             return f"All {whole} takes were checked on every point: {found}. One take can fail on several."
-        rough = "So few give only a rough idea. " if account.fully < FEW else ""
+        rough = " So few give only a rough idea." if account.fully < FEW else ""
         return (
-            f"{account.fully} of the {whole} takes, drawn by lot, were checked on every point. Among these "
-            f"{account.fully}: {found}; one take can fail on several. {rough}With the other {whole - account.fully} "
-            "the check stopped as soon as something was wrong."
+            f"{account.fully} of the {whole} takes, picked at random, were checked on every point. Among these "
+            f"{account.fully}: {found}; one take can fail on several.{rough}{_stopped(failed, 'other ')}"
         )
-    first_wrong = Counter(card.deciding[0].key for card in failed if card.deciding).most_common(SHOWN)
-    if not first_wrong:
+    wrong = Counter(key for card in failed for key in card.failing).most_common(SHOWN)
+    if not wrong:
         return ""
-    found = _listed([f"{named(key)} ({_takes(failed, key)})" for key, _ in first_wrong])
-    return f"The first thing found wrong was {found}. The check stops there, so more may be wrong with them."
+    found = _listed([f"{named(key)} ({_takes(failed, key)})" for key, _ in wrong])
+    return f"Found wrong: {found}.{_stopped(failed) or ' Whatever failed was checked on every point.'}"
+
+
+def _stopped(failed: Sequence[Card], other: str = "") -> str:
+    """Of how many failed takes something is left unchecked, since a first fault settled them; empty where of none."""
+    count = sum(card.stopped for card in failed)
+    if not count:
+        return ""
+    takes = counted(count, f"{other}take")
+    return f" With {takes} the check stopped as soon as something was wrong, so more may be wrong with " + (
+        "it." if count == 1 else "them."
+    )
 
 
 def _takes(failed: Sequence[Card], key: str) -> str:
-    """The takes that failed first on a metric, or how many where there are many."""
-    takes = [str(card.take) for card in failed if card.deciding and card.deciding[0].key == key]
+    """The takes that failed on a metric, or how many where there are many."""
+    takes = [str(card.take) for card in failed if key in card.failing]
     if len(takes) > SHOWN:
         return f"in {len(takes)} takes"
     return f"take{'s' * (len(takes) > 1)} {', '.join(takes)}"

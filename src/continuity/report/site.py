@@ -21,7 +21,7 @@ from continuity.records.naming import parts_of
 from continuity.report import paper
 from continuity.report.accounts import PARTS, Account, Words, bill_csv
 from continuity.report.budgets import against, uncovered
-from continuity.report.cards import Card, Picture, card_of
+from continuity.report.cards import Card, Picture, card_of, whom
 from continuity.report.figures import clock, percent, ratio
 from continuity.report.groups import grouped
 from continuity.report.naming import meaning, named, short
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 STATIC = ("report.css", "report.js")
+SAID = 3  # rejections that a to-do repeats, the newest
 TABLE, PAPER = "measurements.parquet", "bill.pdf"
 
 
@@ -75,6 +76,7 @@ class _Page:
     known: _Known
     kept: Card | None
     waiting: int  # takes that a person has to look at before anything can be kept
+    objections: Sequence[tuple[int, Decision]]  # by people, with the take: what the next one must not show again
 
 
 def write_report(
@@ -207,6 +209,8 @@ class _Site:
             account.rounds[number] = of_round
         kept = next((card for card in reversed(cards) if card.row.kept), None)
         groups, rest = grouped(cards, kept)
+        objections = [(card.take, said) for card in cards for said in card.words.decisions if not said.accept]
+        objections = sorted(objections, key=lambda one: one[1].when)[-SAID:]
         if kept:
             self._draw(kept, clean=True)
         for group in groups:
@@ -220,6 +224,7 @@ class _Site:
             known=known,
             kept=kept,
             why=why(account, cards),
+            objections=objections,
             groups=groups,
             rest=rest,
             metrics=list(dict.fromkeys(line.key for card in cards for line in card.lines)),
@@ -230,7 +235,9 @@ class _Site:
             foreign=bool(self._identity and known.identities and self._identity.digest not in known.identities),
         )
         waiting = 0 if kept else sum(group.of for group in groups if group.name == "waiting")
-        return _Page(name=name, path=path, account=account, known=known, kept=kept, waiting=waiting)
+        return _Page(
+            name=name, path=path, account=account, known=known, kept=kept, waiting=waiting, objections=objections
+        )
 
     def _card(self, card: Card) -> Card:
         card.thumbnail, why = self._pictures.thumbnail(card.row)
@@ -264,7 +271,7 @@ def environment() -> Environment:
         finalize=_visible,
     )
     made.filters |= {"clock": clock, "ratio": ratio, "percent": percent, "named": named, "short": short}
-    made.filters |= {"meaning": meaning, "uncovered": uncovered, "counted": counted}
+    made.filters |= {"meaning": meaning, "uncovered": uncovered, "counted": counted, "whom": whom}
     return made
 
 
