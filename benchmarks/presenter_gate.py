@@ -36,7 +36,7 @@ from presenter.oracle import faults
 
 CHOOSING = 1_000_000  # the first seed that limits are chosen on
 AT = (0.2, 0.4, 0.6)  # shares of the steps after which previews are measured
-BAD = 0.1  # share of bad among accepted that the chosen limits may have, on the seeds that they are chosen on
+BAD = 0.05  # share of bad among accepted that the chosen limits may have, on the seeds that they are chosen on
 LET_THROUGH = 0.1  # share of candidates that is rendered to its end whatever is seen, as PreviewAbort does
 KEPT = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)  # shares of acceptable candidates that a limit may let through
 Candidate = dict[str, Any]
