@@ -141,6 +141,23 @@ def test_what_people_said_and_what_broke(shot: ct.Shot, flat: object) -> None:
     assert said(shot, 0) == (broken, f"{rejected}; 2 takes were made after that.", later)
 
 
+def test_a_stopped_render_is_called_a_part_only_where_a_part_was_told(shot: ct.Shot) -> None:
+    part = ct.Cost(render=1.0, steps_run=4, steps_planned=20)
+    shot.tell(shot.ask(), error=ct.Aborted("hopeless", cost=part))
+    assert said(shot, 0) == ("Besides: 1 stopped early as hopeless (each cost only part of a render).",)
+    shot.tell(shot.ask(), error=ct.Aborted("hopeless"))
+    assert said(shot, 0) == (
+        "Besides: 2 stopped early as hopeless (1 counted as a whole render: nothing less was told).",
+    )
+
+
+def test_one_take_is_not_all_takes(shot: ct.Shot, flat: object) -> None:
+    tell(shot, flat, 0)
+    assert said(shot, 0)[0].startswith("The only take could not be judged by the machine: the hands (too dark). ")
+    tell(shot, flat, 0)
+    assert said(shot, 0)[0].startswith("All 2 takes could not be judged")
+
+
 def test_nothing_to_say(shot: ct.Shot) -> None:
     assert said(shot, 0) == ()
 

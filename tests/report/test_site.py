@@ -254,6 +254,10 @@ def test_budget_and_actual(ledger: ct.Ledger, bright_gate: ct.Gate, tmp_path: Pa
     partly, (first, _) = pages(write_report(ledger, tmp_path / "report", budgets={"a": budgets["a"]}).parent)
     assert "covers 1 of the 2 shots and is not that of the show: 1 shot without a budget is left out" in partly.text
     assert "covers" not in first.text
+    kinds = {"a": ct.Budget(candidates=8), "b": ct.Budget(seconds=100)}
+    mixed, _ = pages(write_report(ledger, tmp_path / "report", budgets=kinds).parent)
+    assert "Not every limit is set for every shot" in mixed.text
+    assert "without a budget" not in mixed.text, "each has one, of different kinds"
     without, _ = pages(write_report(ledger, tmp_path / "report").parent)
     assert "No budget was named for this report" in without.text
 
@@ -482,6 +486,28 @@ def test_what_could_not_be_judged_is_counted_beside_what_failed(
     told(ledger, gate, [30])
     _, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
     assert "Of the 1 take that passed, 1 is among these." in shot.text
+
+
+def test_a_rejection_is_told_as_what_it_was(ledger: ct.Ledger, nobody: ct.Identity, tmp_path: Path) -> None:
+    blind = ct.FrameMeasurement(status=ct.Status.NOT_MEASURABLE, note="too dark")
+    metric = FakeMetric("bright", lambda seen: float(seen.pixels.mean()) if seen.pixels.any() else blind)
+    gate = ct.Gate([metric], identity=nobody, tolerances={"bright": 64.0}, backends=FakeBackends())
+
+    def seen() -> str:
+        index, (shot,) = pages(write_report(ledger, tmp_path / "report").parent)
+        taken = ["a person rejected what was" in page.text for page in (index, shot)]
+        assert taken[0] == taken[1]
+        return " ".join([*re.findall(r"has (\d+) takes? in it .*? not thrown away", shot.text), str(taken[0])])
+
+    dark, bright, more = told(ledger, gate, [0, 90, 0])
+    assert seen() == "2 False"
+    for one in (dark, bright):
+        ledger.decide(ct.Decision(candidate=one.candidate, accept=False, role="supervisor"))
+    assert seen() == "1 False", "nothing was ever kept, and one of those not judged was thrown away"
+    ledger.decide(ct.Decision(candidate=more.candidate, accept=True, role="supervisor"))
+    assert seen() == "False", "what a person keeps is not among what is not kept"
+    ledger.decide(ct.Decision(candidate=more.candidate, accept=False, role="client"))
+    assert seen() == "True", "a person had kept it"
 
 
 def test_amounts_say_by_which_rates_and_what_a_sum_hides(

@@ -16,6 +16,7 @@ from continuity.ledger.accounting import together
 from continuity.records import Decision, Rates, Report, State, Status, Verdict
 from continuity.report.budgets import Against
 from continuity.report.naming import short
+from continuity.words import counted
 
 PARTS = {
     "kept": "rendering what is kept",
@@ -75,6 +76,11 @@ class Words:
         said = [d.accept for d in self.decisions if d.role == role]
         return bool(said) and said[-1]
 
+    def took_back(self, passed: bool) -> bool:
+        """Whether a no came after a yes: of the gate, if it ``passed``, or of a person."""
+        said = [d.accept for d in self.decisions]
+        return False in (said if passed else said[said.index(True) :] if True in said else ())
+
 
 @dataclass(slots=True)
 class Account:
@@ -93,6 +99,8 @@ class Account:
     inconclusive: Counter[str] = field(default_factory=Counter)
     unjudged: Counter[str] = field(default_factory=Counter)  # of all candidates left to a person: on which metrics
     rejections: Counter[str] = field(default_factory=Counter)  # by the reason that people gave
+    withdrawn: int = 0  # takes that were kept, or could have been, until a person said no
+    undecided: int = 0  # left to a person, and none has spoken
     unreviewed: int = 0  # kept shots: accepted by the gate, and nobody decided on them
     approved: int = 0  # kept shots: last word of a supervisor
     final: int = 0  # kept shots: last word of a client
@@ -113,6 +121,8 @@ class Account:
                     self.seconds[device, _part(row, kind)] += amount
         if row.state is State.ABORTED:
             self.spared += 1 - row.cost.render_equivalents
+        self.withdrawn += words.took_back(row.state is State.ACCEPTED)
+        self.undecided += row.state is State.INCONCLUSIVE and not words.decisions
         for said in words.decisions:
             if not said.accept:
                 self.rejections[said.reason.partition(":")[0] or "no reason given"] += 1
@@ -141,7 +151,7 @@ class Account:
                 self.seconds[place] += amount
             for name in ("failed", "alone", "inconclusive", "unjudged", "rejections"):
                 getattr(self, name).update(getattr(one, name))
-            for name in ("fully", "passed", "unreviewed", "approved", "final", "spared"):
+            for name in ("fully", "passed", "withdrawn", "undecided", "unreviewed", "approved", "final", "spared"):
                 setattr(self, name, getattr(self, name) + getattr(one, name))
         return self
 
@@ -199,7 +209,7 @@ class Account:
     def _ratio(self, name: str, what: str, shots: int, more: str = "") -> Ratio:
         takes, renders, whole = self.bill.totals.candidates, self.bill.renders, self.bill.shots
         said = [
-            f"{takes:,} takes of {f'all {whole:,} shots' if whole > 1 else 'this shot'} for {shots:,} {what}.",
+            f"{counted(takes, 'take')} of {f'all {whole:,} shots' if whole > 1 else 'this shot'} for {shots:,} {what}.",
             more,
         ]
         few = 0 < shots < whole and (shots < ENOUGH or 2 * shots < whole)

@@ -71,7 +71,7 @@ def uncovered(found: Sequence[Against]) -> str:
     short = [one for one in found if one.shots < one.of]
     if not short:
         return ""
-    most = max(one.shots for one in found)
+    most = len({name for one in found for name in one.parts})  # with a limit of any kind
     others = short[0].of - most
     if not others:
         return "Not every limit is set for every shot: “shots covered” says for how many it is."

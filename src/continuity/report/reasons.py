@@ -28,10 +28,14 @@ def _why(account: Account, cards: Sequence[Card]) -> Iterator[str]:
     told = (_undecided(unsure, len(cards)), _failing(account, failed, len(cards)))
     yield from filter(None, told if len(unsure) > len(failed) else reversed(told))
     ended = Counter(card.row.state for card in cards)
+    whole = sum(card.row.state is State.ABORTED and card.row.cost.render_equivalents == 1 for card in cards)
+    part = "each cost only part of a render"
+    if whole:
+        part = f"{whole} counted as {'a whole render' if whole == 1 else 'whole renders'}: nothing less was told"
     other = [
         f"{ended[state]} {words}"
         for state, words in (
-            (State.ABORTED, "stopped early as hopeless (each cost only part of a render)"),
+            (State.ABORTED, f"stopped early as hopeless ({part})"),
             (State.FAILED, "broke while rendering"),
             (State.LOST, "lost with the machine that rendered"),
         )
@@ -107,13 +111,15 @@ def _undecided(unsure: Sequence[Card], whole: int) -> str:
     )
     told = _listed([f"{named(key)} ({remark})" for (key, remark), _ in causes.most_common(2)])
     return (
-        f"{_of(len(unsure), whole)} takes could not be judged by the machine{': ' + told if told else ''}. "
+        f"{_of(len(unsure), whole)} could not be judged by the machine{': ' + told if told else ''}. "
         "It keeps nothing that it cannot judge: a person has to look and decide."
     )
 
 
 def _of(part: int, whole: int) -> str:
-    return f"All {whole}" if part == whole else f"{part} of {whole}"
+    if part == whole:
+        return "The only take" if whole == 1 else f"All {whole} takes"
+    return f"{part} of {whole} takes"
 
 
 def _listed(parts: Sequence[str]) -> str:
