@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -449,3 +449,31 @@ def test_a_repair_whose_media_cannot_be_stored_is_not_accepted(shot: Callable[..
     assert attempt.verdict is None and attempt.declined.startswith("what it made could not be stored: ")
     assert told.report is not None and told.report["red"].value == 200 and one.ledger.kept(one.row) is None
     assert told.row.cost.repair == 0.5
+
+
+def test_a_repair_that_destroys_a_shot_which_need_not_be_measurable_is_declined() -> None:
+    from continuity.gate import judge
+    from continuity.joining import by_shot
+    from continuity.records import FrameMeasurement, Instrument, Measurements, Tolerance
+    from continuity.shot.mending import _gone
+
+    metric = FakeMetric("hands", expect=ct.Expect.IF_MEASURABLE)
+
+    def seen(*values: float | None) -> ct.Report:
+        frames = [
+            FrameMeasurement(status="measured" if v is not None else "not_measurable", value=v, index=12 * n)  # type: ignore[arg-type]
+            for n, v in enumerate(values)
+        ]
+        joined = replace(by_shot(metric, frames, (24,)), instrument=Instrument(metric="Fake", version=1))
+        limits = {"hands": Tolerance(key="hands", limit=0.5, scale=1)}
+        return judge(Measurements(items=(joined,), media="m"), limits)
+
+    before, destroyed = seen(0.9, 0.9, 0.1, 0.1), seen(0.1, 0.1, None, None)
+    assert destroyed.verdict == "pass"
+    assert destroyed.not_checked == ("hands (not measurable in frames 24 to 36)",)
+    assert _gone(destroyed, before, ["hands"]) == ["hands is not measurable in frames 24 to 36"]
+    assert _gone(destroyed, seen(0.9, 0.9, None, None), ["hands"]) == [], "it was hidden before"
+    assert _gone(seen(0.1, 0.1, 0.1, 0.1), before, ["hands"]) == []
+    assert _gone(seen(None, None, None, None), before, ["hands"]) == ["hands is not measurable"]
+    again = ct.report_from_json(destroyed.to_json())
+    assert (again.not_checked, again["hands"].measurement.left_out) == (destroyed.not_checked, ((24, 36),))
