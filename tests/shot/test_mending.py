@@ -11,10 +11,13 @@ import pytest
 
 import continuity as ct
 from continuity.errors import MissingWeights
+from continuity.gate import judge
+from continuity.joining import by_shot
 from continuity.ledger.store import WHOLE
 from continuity.media import Frame, Media
-from continuity.records import Declined, Json, Repaired
+from continuity.records import Declined, FrameMeasurement, Instrument, Json, Measurements, Repaired, Tolerance
 from continuity.report.rounds import bill_of
+from continuity.shot.mending import _gone
 from continuity.testing import FakeBackends, FakeMetric
 
 Flat = Callable[[int], ct.Image]
@@ -452,11 +455,6 @@ def test_a_repair_whose_media_cannot_be_stored_is_not_accepted(shot: Callable[..
 
 
 def test_a_repair_that_destroys_a_shot_which_need_not_be_measurable_is_declined() -> None:
-    from continuity.gate import judge
-    from continuity.joining import by_shot
-    from continuity.records import FrameMeasurement, Instrument, Measurements, Tolerance
-    from continuity.shot.mending import _gone
-
     metric = FakeMetric("hands", expect=ct.Expect.IF_MEASURABLE)
 
     def seen(*values: float | None) -> ct.Report:

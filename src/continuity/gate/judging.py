@@ -56,12 +56,8 @@ def verdict_of(item: Measurement, tolerance: Tolerance) -> tuple[Verdict, str]:
         return Verdict.INCONCLUSIVE, "skipped: an earlier failure settled it"
     nearest = min((f.value for f in item.frames if f.value is not None), default=item.value)
     if item.status is Status.NOT_MEASURABLE or (item.status is Status.MEASURED and item.value is None):
-        if (
-            item.expect is Expect.NOT_EXPECTED
-            and not broke(item)
-            and nearest is not None
-            and nearest <= tolerance.limit
-        ):
+        there = nearest is not None and nearest <= tolerance.limit
+        if item.expect is Expect.NOT_EXPECTED and there and not broke(item):
             return Verdict.FAIL, "not expected, but it is there"  # one frame is enough, whatever the others hide
         if item.expect is not Expect.IF_MEASURABLE or item.status is Status.MEASURED or broke(item):
             return Verdict.INCONCLUSIVE, item.note or "it could not be measured"
