@@ -19,8 +19,9 @@ from continuity.interfaces import Metric
 from continuity.records import Expect, FrameMeasurement, Measurement, Status, span
 
 QUANTILE = 0.95
-RUN = 0.75  # seconds: three frames of the default sampling, rounded to frames of 6 a second and more. Two would double
-# the false alarms of long clips
+# Seconds: three frames of the default sampling, rounded to pictures of 6 a second and more. Two would double the false
+# alarms of long clips.
+RUN = 0.75
 SLACK = 1e-6  # seconds: times are floats
 MIN_COVERAGE = 0.8
 RULE = "q95,run.75s>=80%"  # the name of the default rule, part of an instrument
