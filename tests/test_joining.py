@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from continuity import joining
+from continuity.media import Sampling
 from continuity.records import Expect, FrameMeasurement, Status
 from continuity.testing import FakeMetric
 
@@ -98,15 +100,18 @@ def test_a_slow_drift_comes_to_what_holds_for_its_last_second() -> None:
 def test_a_run_counts_with_its_smallest_value_and_is_as_long_in_dense_samples() -> None:
     values = [0.0] * 100 + [7.0, 5.0, 6.0] + [0.0] * 100
     assert joining.quantile(METRIC, timed(values)).value == 5.0
-    assert joining.quantile(METRIC, timed([0.0] * 500 + [9.0] * 20 + [0.0] * 500, 1 / 24)).value == 0.0
-    assert joining.quantile(METRIC, timed([0.0] * 500 + [9.0] * 23 + [0.0] * 500, 1 / 24)).value == 9.0
+    assert joining.quantile(METRIC, timed([0.0] * 500 + [9.0] * 18 + [0.0] * 500, 1 / 24)).value == 0.0
+    assert joining.quantile(METRIC, timed([0.0] * 500 + [9.0] * 19 + [0.0] * 500, 1 / 24)).value == 9.0
 
 
 def test_frames_that_could_not_be_measured_do_not_end_a_run_and_absent_ones_do() -> None:
     frames = timed(series(100, 50, 51, 53))
     for note, status, value in (("hidden", Status.NOT_MEASURABLE, 1.0), ("nobody", Status.ABSENT, 0.0)):
         frames[52] = FrameMeasurement(status=status, note=note, index=frames[52].index, seconds=26.0)
-        assert joining.quantile(METRIC, frames).value == value
+        joined = joining.quantile(METRIC, frames)
+        assert joined.value == value
+        assert "without a break" not in joined.note
+        assert ("wherever they could be measured" in joined.note) == bool(value)
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=20))
@@ -162,3 +167,37 @@ def test_absent_shots_do_not_count_beside_others() -> None:
     gone = joining.by_shot(METRIC, [replace(ABSENT, index=n) for n in range(4)], (2,))
     assert (gone.status, gone.note) == (Status.ABSENT, "nobody is there")
     assert len(gone.frames) == 4
+
+
+@pytest.mark.parametrize("rate", [6, 8, 10, 12, 15, Fraction(24000, 1001), 25, 30, 60])
+def test_a_run_is_three_sampled_frames_wherever_they_are_and_never_two(rate: Fraction | int) -> None:
+    for frame_count in (int(31 * rate), int(47.3 * rate) + 1, int(61 * rate)):
+        places = Sampling().indices(frame_count, Fraction(rate))
+        clear = [
+            FrameMeasurement(status=Status.MEASURED, value=0.0, index=place, seconds=float(place / rate))
+            for place in places
+        ]
+        for length, value in ((3, 1.0), (2, 0.0)):
+            for start in range(len(clear) - length + 1):
+                bad = [replace(f, value=1.0) if start <= n < start + length else f for n, f in enumerate(clear)]
+                assert joining.quantile(METRIC, bad).value == value, (frame_count, length, start)
+
+
+def test_shots_left_out_are_data_and_coverage_is_that_of_the_clip() -> None:
+    hands = replace(METRIC, expect=Expect.IF_MEASURABLE)
+    frames = [*timed([3.0, 4.0]), replace(blind(24), seconds=1.0), replace(blind(36), seconds=1.5)]
+    joined = joining.by_shot(hands, frames, (24,))
+    assert (joined.value, joined.coverage, joined.left_out) == (4.0, 0.5, ((24, 36),))
+    assert joined.shots_left_out == (tuple(frames[2:]),)
+    assert joining.by_shot(METRIC, timed([3.0, 4.0, 5.0, 6.0]), (24,)).left_out == ()
+
+
+def test_of_what_is_not_expected_the_nearest_frame_is_shown() -> None:
+    unwanted = replace(METRIC, expect=Expect.NOT_EXPECTED)
+    joined = joining.by_shot(unwanted, timed([9.0, 8.0, 2.0, 1.0, 3.0]), (24,))
+    assert (joined.value, joined.worst_frame, joined.evidence["shot"]) == (1.0, 36, 2)
+    assert joined.note.startswith("shot 2 of 2 is the worst")
+    assert joining.by_shot(unwanted, timed([9.0, 1.0, 3.0]), ()).worst_frame == 12
+    hidden = joining.by_shot(unwanted, [*timed([9.0, 1.0]), blind(24)], (24,))
+    assert (hidden.status, hidden.worst_frame) == (Status.NOT_MEASURABLE, 12)
+    assert "shot 2 of 2" in hidden.note

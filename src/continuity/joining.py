@@ -16,12 +16,15 @@ from dataclasses import replace
 from itertools import groupby
 
 from continuity.interfaces import Metric
-from continuity.records import Expect, FrameMeasurement, Measurement, Status
+from continuity.records import Expect, FrameMeasurement, Measurement, Status, span
 
 QUANTILE = 0.95
-RUN = 0.9  # seconds: three frames of the default sampling. Two would double the false alarms of long clips
+# Seconds: three frames of the default sampling, rounded to pictures of 6 a second and more. Two would double the false
+# alarms of long clips.
+RUN = 0.75
+SLACK = 1e-6  # seconds: times are floats
 MIN_COVERAGE = 0.8
-RULE = "q95,run.9s>=80%"  # the name of the default rule, part of an instrument
+RULE = "q95,run.75s>=80%"  # the name of the default rule, part of an instrument
 # In the note of what is not measurable because nobody knows, and not because it cannot be seen: that excuses nothing.
 FAILED, UNSEEN = "the metric failed", "numbered frames are missing"
 _WORST_LAST = (Status.ABSENT, Status.MEASURED, Status.SKIPPED, Status.NOT_MEASURABLE)
@@ -73,7 +76,9 @@ def quantile(metric: Metric, frames: Sequence[FrameMeasurement]) -> Measurement:
     note = worst.note
     if run and _lowest(run) > _value(worst):
         worst = min(run, key=_value)
-        lasting = f"frames {run[0].index} to {run[-1].index} have it or more, without a break"
+        unseen = any(run[0].index < frame.index < run[-1].index for frame in blind)
+        how = "wherever they could be measured" if unseen else "without a break"
+        lasting = f"frames {run[0].index} to {run[-1].index} have it or more, {how}"
         note = f"{worst.note}; {lasting}" if worst.note else lasting
     return Measurement(
         key=metric.key,
@@ -95,29 +100,48 @@ def by_shot(metric: Metric, frames: Sequence[FrameMeasurement], cuts: Sequence[i
 
     ``cuts`` are the numbers of the frames that a new shot begins with, ascending. Without one between the frames this
     is ``metric.join(frames)``. Not measurable in a shot is not measurable: other shots do not excuse it, except under
-    ``if_measurable``, where the shots that were measured decide and the note names the rest, unless a frame of that is
-    worse. Else the largest value decides. Absent shots do not count beside others.
+    ``if_measurable``, where the shots that were measured decide and ``left_out`` has the rest, unless a frame of that
+    is worse. Else the largest value decides. Absent shots do not count beside others. Coverage is that of all shots.
+
+    Of what is not expected the worst frame is the one that comes nearest to it: its shot decides, its value counts.
     """
     shots = [tuple(shot) for _, shot in groupby(frames, key=lambda frame: bisect_right(cuts, frame.index))]
     if len(shots) < 2:
-        return metric.join(frames)
-    joined = [metric.join(shot) for shot in shots]
+        return _nearest(metric.join(frames))
+    joined = [_nearest(metric.join(shot)) for shot in shots]
     left_out = _excused(joined, shots) if metric.expect == Expect.IF_MEASURABLE else []
     place = max((n for n in range(len(shots)) if n not in left_out), key=lambda n: _rank(joined[n]))
     worst = joined[place]
-    said = [f"shot {place + 1} of {len(shots)} is the worst: {_span(shots[place])}"]
+    said = [f"shot {place + 1} of {len(shots)} is the worst: {span(shots[place])}"]
     if worst.status is Status.NOT_MEASURABLE:
-        said = [f"not measurable in shot {place + 1} of {len(shots)}, {_span(shots[place])}"]
+        said = [f"not measurable in shot {place + 1} of {len(shots)}, {span(shots[place])}"]
     elif worst.status is Status.ABSENT:
         said = []
     said += [worst.note] if worst.note else []
-    said += [f"not measurable in shot {n + 1}, {_span(shots[n])}" for n in left_out]
-    return replace(
+    said += [f"not measurable in shot {n + 1}, {span(shots[n])}" for n in left_out]
+    every = tuple(frame for one, shot in zip(joined, shots, strict=True) for frame in one.frames or shot)
+    present = [frame.status is Status.MEASURED for frame in every if frame.status is not Status.ABSENT]
+    whole = replace(
         worst,
         note="; ".join(said),
         evidence={**worst.evidence, "shot": place + 1, "shots": len(shots)},
-        frames=tuple(frame for one, shot in zip(joined, shots, strict=True) for frame in one.frames or shot),
+        frames=every,
+        coverage=None if worst.coverage is None and not left_out else sum(present) / len(present),
+        left_out=tuple((shots[n][0].index, shots[n][-1].index) for n in left_out),
     )
+    return whole if worst.status is Status.MEASURED else _nearest(whole)
+
+
+def _nearest(item: Measurement) -> Measurement:
+    """Of what is not expected with the frame that comes nearest to it: that one is to be shown, and one is enough."""
+    seen = [frame for frame in item.frames if frame.status is Status.MEASURED]
+    if item.expect != Expect.NOT_EXPECTED or not seen:
+        return item
+    frame = min(seen, key=_value)
+    shown = replace(item, worst_frame=frame.index, shapes=frame.shapes)
+    if item.status is not Status.MEASURED:
+        return shown  # what it says is why it could not be measured elsewhere
+    return replace(shown, value=frame.value, note=frame.note, evidence=frame.evidence)
 
 
 def _excused(joined: Sequence[Measurement], shots: Sequence[Sequence[FrameMeasurement]]) -> list[int]:
@@ -134,16 +158,8 @@ def broke(item: Measurement) -> bool:
 
 
 def _rank(item: Measurement) -> tuple[int, float]:
-    return _WORST_LAST.index(item.status), item.value or 0.0
-
-
-def _span(shot: Sequence[FrameMeasurement]) -> str:
-    """The sampled frames of a shot in words: ``frames 40 to 79, 1.6 to 3.2 s``."""
-    first, last = shot[0], shot[-1]
-    if first is last:
-        return f"frame {first.index}" + ("" if first.seconds is None else f", {first.seconds:.1f} s")
-    times = [one.seconds for one in (first, last) if one.seconds is not None]
-    return f"frames {first.index} to {last.index}" + (f", {times[0]:.1f} to {times[1]:.1f} s" if times[1:] else "")
+    value = item.value or 0.0
+    return _WORST_LAST.index(item.status), -value if item.expect == Expect.NOT_EXPECTED else value
 
 
 def _runs(frames: Sequence[FrameMeasurement]) -> Iterator[Sequence[FrameMeasurement]]:
@@ -153,7 +169,7 @@ def _runs(frames: Sequence[FrameMeasurement]) -> Iterator[Sequence[FrameMeasurem
         end = 0
         for start, first in enumerate(known):
             end = max(end, start)
-            while end < len(known) and _lasts(first, known[end]) < RUN:
+            while end < len(known) and _lasts(first, known[end]) < RUN - SLACK:
                 end += 1
             if end == len(known):
                 break

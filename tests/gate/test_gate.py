@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 
 import continuity as ct
 from continuity.errors import EnrolmentError, MissingWeights, ToleranceError, UnknownKey, UsageError
-from continuity.gate import verdict_of
+from continuity.gate import judge, verdict_of
 from continuity.interfaces import Observed
+from continuity.joining import by_shot
 from continuity.ledger import Features
 from continuity.ledger.packing import packed, unpacked
 from continuity.observed import FrameFeatures
-from continuity.records import Expect, FrameMeasurement, Measurement, Status, Verdict
+from continuity.records import Expect, FrameMeasurement, Instrument, Measurement, Measurements, Status, Verdict
+from continuity.report.draw import at_frame
 from continuity.testing import FakeBackends, FakeMetric
 
 Flat = Callable[[int], ct.Image]
@@ -515,3 +517,33 @@ def test_frames_that_were_missing_are_still_missing(flat: Flat) -> None:
     assert found is not None
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "4 of 10 numbered frames are missing" in found["m"].measurement.note
+
+
+@pytest.mark.parametrize(
+    ("levels", "verdict", "nearest"),
+    [
+        ((9, 9, 9, 9), "pass", 0),
+        ((9, 9, 9, 1), "fail", 3),
+        ((9, 1, 9, 9), "fail", 1),
+        ((0, 0, 9, 1), "fail", 3),  # not measurable in the first shot: seen in the second, and that is certain
+        ((0, 0, 9, 9), "inconclusive", 2),
+    ],
+)
+def test_what_is_not_expected_is_there_if_one_frame_of_one_shot_shows_it(
+    levels: tuple[int, ...], verdict: str, nearest: int
+) -> None:
+    metric = FakeMetric("red", expect=Expect.NOT_EXPECTED)
+    frames = [
+        FrameMeasurement(status=Status.MEASURED, value=level, index=n)
+        if level
+        else FrameMeasurement(status=Status.NOT_MEASURABLE, note="turned away", index=n)
+        for n, level in enumerate(levels)
+    ]
+    seen = replace(by_shot(metric, frames, (2,)), instrument=Instrument(metric="Red", version=1))
+    report = judge(
+        Measurements(items=(seen,), media="m", frame_count=4), {"red": ct.Tolerance(key="red", limit=3, scale=1)}
+    )
+    assert report.verdict == verdict
+    assert report["red"].measurement.worst_frame == nearest
+    for index, level in enumerate(levels):  # each frame by itself, whatever the others have
+        assert at_frame(report, index).verdict == ("inconclusive" if not level else "fail" if level < 3 else "pass")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,14 @@ import pytest
 
 import continuity as ct
 from continuity.errors import MissingWeights
+from continuity.gate import judge
+from continuity.interfaces import Observed
+from continuity.joining import by_shot
 from continuity.ledger.store import WHOLE
 from continuity.media import Frame, Media
-from continuity.records import Declined, Json, Repaired
+from continuity.records import Declined, FrameMeasurement, Instrument, Json, Measurements, Repaired, Status, Tolerance
 from continuity.report.rounds import bill_of
+from continuity.shot.mending import _gone
 from continuity.testing import FakeBackends, FakeMetric
 
 Flat = Callable[[int], ct.Image]
@@ -449,3 +453,48 @@ def test_a_repair_whose_media_cannot_be_stored_is_not_accepted(shot: Callable[..
     assert attempt.verdict is None and attempt.declined.startswith("what it made could not be stored: ")
     assert told.report is not None and told.report["red"].value == 200 and one.ledger.kept(one.row) is None
     assert told.row.cost.repair == 0.5
+
+
+def test_a_repair_that_destroys_a_shot_which_need_not_be_measurable_is_declined() -> None:
+    metric = FakeMetric("hands", expect=ct.Expect.IF_MEASURABLE)
+
+    def seen(*values: float | None) -> ct.Report:
+        frames = [
+            FrameMeasurement(status="measured" if v is not None else "not_measurable", value=v, index=12 * n)  # type: ignore[arg-type]
+            for n, v in enumerate(values)
+        ]
+        joined = replace(by_shot(metric, frames, (24,)), instrument=Instrument(metric="Fake", version=1))
+        limits = {"hands": Tolerance(key="hands", limit=0.5, scale=1)}
+        return judge(Measurements(items=(joined,), media="m"), limits)
+
+    before, destroyed = seen(0.9, 0.9, 0.1, 0.1), seen(0.1, 0.1, None, None)
+    assert destroyed.verdict == "pass"
+    assert destroyed.not_checked == ("hands (not measurable in frames 24 to 36)",)
+    assert _gone(destroyed, before, ["hands"]) == ["hands is not measurable in frames 24 to 36"]
+    assert _gone(destroyed, seen(0.9, 0.9, None, None), ["hands"]) == [], "it was hidden before"
+    assert _gone(seen(0.1, 0.1, 0.1, 0.1), before, ["hands"]) == []
+    assert _gone(seen(None, None, None, None), before, ["hands"]) == ["hands is not measurable"]
+    again = ct.report_from_json(destroyed.to_json())
+    assert (again.not_checked, again["hands"].measurement.left_out) == (destroyed.not_checked, ((24, 36),))
+
+
+def test_a_clip_of_which_a_repair_hides_a_shot_is_not_accepted(nobody: ct.Identity, tmp_path: Path) -> None:
+    """Half of the clip is flat black afterwards, where nothing can be measured; the other half is mended."""
+
+    def measures(seen: Observed) -> float | FrameMeasurement:
+        level = float(seen.pixels[0, 0, 0])
+        return level if level else FrameMeasurement(status=Status.NOT_MEASURABLE, note="black")
+
+    class Hides(Level):
+        def repair(self, media: Media, report: ct.Report, identity: ct.Identity) -> Repaired | Declined:
+            after = [np.full((32, 32, 3), 10 if n < 20 else 0, np.uint8) for n in range(40)]
+            after = [np.where(np.indices(f.shape)[1] < 16, f, 200 if n < 20 else 90) for n, f in enumerate(after)]
+            return Repaired(media=ct.Clip.from_arrays([f.astype(np.uint8) for f in after], 24), cost=ct.Cost())
+
+    metric = FakeMetric("red", measures=measures, expect=ct.Expect.IF_MEASURABLE)
+    gate = ct.Gate([metric], identity=nobody, tolerances={"red": 100.0}, backends=FakeBackends())
+    one = ct.Shot("s", gate=gate, ledger=ct.Ledger.open(tmp_path / "show.db"), repairs=[Hides("red", 0, 0)])
+    told = one.tell(one.ask(), ct.Clip.from_arrays([np.full((32, 32, 3), 200, np.uint8)] * 40, 24))
+    tried = one.ledger.attempts(told.candidate)[1]
+    assert told.row.state == "rejected"
+    assert "it destroyed what it mends: afterwards red is not measurable in frames 2" in tried.declined

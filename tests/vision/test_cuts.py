@@ -110,3 +110,15 @@ def test_real_clips_have_a_cut_where_they_are_joined_and_nowhere_else(footage: P
     joined = [frame for frames in takes for frame in frames]
     begins = np.cumsum([len(frames) for frames in takes])[:-1]
     assert found(joined) == tuple(begins)
+
+
+@pytest.mark.parametrize("kept", [0, 3, 12])
+def test_where_fewer_frames_come_than_asked_for_there_is_no_cut(kept: int) -> None:
+    clip = ct.Clip.from_arrays([*take(1, 31), *take(2, 45)], RATE)
+    sampled = [(f.index, cuts.small(f.pixels)) for f in clip.frames()]
+
+    def short(indices: Sequence[int]) -> Iterator[Frame]:
+        return clip.at(indices[:kept])
+
+    assert cuts.find(sampled, clip.frame_count, clip.at) == (31,)
+    assert cuts.find(sampled, clip.frame_count, short) == ()

@@ -54,7 +54,11 @@ def verdict_of(item: Measurement, tolerance: Tolerance) -> tuple[Verdict, str]:
     """The verdict on one measurement, and a reason in words where the value alone does not say it."""
     if item.status is Status.SKIPPED:
         return Verdict.INCONCLUSIVE, "skipped: an earlier failure settled it"
+    nearest = min((f.value for f in item.frames if f.value is not None), default=item.value)
     if item.status is Status.NOT_MEASURABLE or (item.status is Status.MEASURED and item.value is None):
+        there = nearest is not None and nearest <= tolerance.limit
+        if item.expect is Expect.NOT_EXPECTED and there and not broke(item):
+            return Verdict.FAIL, "not expected, but it is there"  # one frame is enough, whatever the others hide
         if item.expect is not Expect.IF_MEASURABLE or item.status is Status.MEASURED or broke(item):
             return Verdict.INCONCLUSIVE, item.note or "it could not be measured"
         worst = seen_worst(item)
@@ -67,7 +71,6 @@ def verdict_of(item: Measurement, tolerance: Tolerance) -> tuple[Verdict, str]:
         return Verdict.PASS, f"absent: {item.note}".rstrip(": ")
     within = item.value is not None and item.value <= tolerance.limit
     if item.expect is Expect.NOT_EXPECTED:
-        nearest = min([f.value for f in item.frames if f.value is not None], default=item.value)  # one frame is enough
         if nearest is None or nearest <= tolerance.limit:
             return Verdict.FAIL, "not expected, but it is there"
         if nearest <= tolerance.limit + tolerance.scale:

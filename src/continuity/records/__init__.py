@@ -15,6 +15,7 @@ from continuity.records.measuring import (
     Status,
     Verdict,
     expectation,
+    span,
 )
 from continuity.records.rendering import (
     Budget,
@@ -78,4 +79,5 @@ __all__ = [
     "Wheel",
     "expectation",
     "report_from_json",
+    "span",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 from continuity.display import Picture, Shown, View
 from continuity.errors import ContinuityError, ToleranceError
 from continuity.media import open_media, small
-from continuity.records.measuring import Expect, Measurement, Measurements, ModelCard, Status, Verdict, pick
+from continuity.records.measuring import Expect, Measurement, Measurements, ModelCard, Status, Verdict, pick, span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,10 @@ class Report(Shown):
             for f in self.findings
             if f.status is Status.NOT_MEASURABLE and f.verdict is Verdict.PASS
         )
-        return (*unseen, *self.measurements.not_checked)
+        shots = tuple(
+            f"{f.key} (not measurable in {span(shot)})" for f in self.findings for shot in f.measurement.shots_left_out
+        )
+        return (*unseen, *shots, *self.measurements.not_checked)
 
     @property
     def failing(self) -> tuple[Finding, ...]:

@@ -176,7 +176,10 @@ class Measurement:
     shapes: tuple[Shape, ...] = ()
     frames: tuple[FrameMeasurement, ...] = ()
     worst_frame: int | None = None  # index of the frame in the source that carries ``value``
-    coverage: float | None = None  # measured share of the frames where the subject is present, in the worst shot
+    coverage: float | None = None  # measured share of the frames where the subject is present
+    left_out: tuple[
+        tuple[int, int], ...
+    ] = ()  # first and last frame of shots that need not be measurable, and were not
     instrument: Instrument | None = None  # attached by the gate
     seconds: float = 0.0
 
@@ -186,6 +189,21 @@ class Measurement:
         measured = self.status is Status.MEASURED
         if measured != (self.value is not None) or (self.value is not None and not math.isfinite(self.value)):
             raise ValueError(f"{self.key}: status {self.status} does not go with value {self.value}")
+
+    @property
+    def shots_left_out(self) -> tuple[tuple[FrameMeasurement, ...], ...]:
+        """The frames of each shot that does not count since it could not be measured and need not be."""
+        shots = (tuple(f for f in self.frames if first <= f.index <= last) for first, last in self.left_out)
+        return tuple(shot for shot in shots if shot)
+
+
+def span(shot: Sequence[FrameMeasurement]) -> str:
+    """The sampled frames of a shot in words: ``frames 40 to 79, 1.6 to 3.2 s``."""
+    first, last = shot[0], shot[-1]
+    if first is last:
+        return f"frame {first.index}" + ("" if first.seconds is None else f", {first.seconds:.1f} s")
+    times = [one.seconds for one in (first, last) if one.seconds is not None]
+    return f"frames {first.index} to {last.index}" + (f", {times[0]:.1f} to {times[1]:.1f} s" if times[1:] else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,6 +146,7 @@ def _finding_to_json(finding: Finding) -> dict[str, Any]:
         "shapes": [_shape_to_json(s) for s in m.shapes],
         "worst_frame": m.worst_frame,
         "coverage": m.coverage,
+        "left_out": [list(shot) for shot in m.left_out],
         "seconds": round(m.seconds, 6),
         "frames": [
             {"index": f.index, "seconds": f.seconds, "status": str(f.status), "value": f.value, "note": f.note}
@@ -202,6 +203,7 @@ def _finding_from_json(row: Mapping[str, Any], cards: Sequence[ModelCard]) -> Fi
             ),
             worst_frame=row["worst_frame"],
             coverage=row["coverage"],
+            left_out=_tuples(row.get("left_out", [])),
             instrument=instrument,
             seconds=row["seconds"],
         ),

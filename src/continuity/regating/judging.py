@@ -213,7 +213,8 @@ def _codes(columns: Columns, key: str, term: Term, column: Column, reading: Read
             _as_whole(columns, key, term, reading, np.flatnonzero(blind), codes)
         return codes
     codes[measured & within] = FAIL
-    _as_whole(columns, key, term, reading, np.flatnonzero(measured & ~within), codes)
+    blind = column.status == STATUSES.index(Status.NOT_MEASURABLE)  # and yet seen in a frame: that is enough
+    _as_whole(columns, key, term, reading, np.flatnonzero(blind | measured & ~within), codes)
     return codes
 
 

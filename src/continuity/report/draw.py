@@ -142,6 +142,8 @@ def at_frame(report: Report, index: int) -> Report:
             evidence=seen.evidence,
             shapes=seen.shapes,
             worst_frame=index,
+            frames=(),
+            left_out=(),
         )
         verdict, reason = verdict_of(measurement, finding.tolerance)
         found.append(replace(finding, measurement=measurement, verdict=verdict, reason=reason))

@@ -14,7 +14,7 @@ from continuity.interfaces import Repair
 from continuity.joining import broke
 from continuity.ledger import Attempt
 from continuity.media import Media
-from continuity.records import Cost, Declined, Expect, Finding, Repaired, Report, Status, Verdict
+from continuity.records import Cost, Declined, Expect, Finding, Repaired, Report, Status, Verdict, span
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def tried(
         attempt, made = _repaired(repair, media, report, identity, partial(stream, [*used, repair]))
         attempt = replace(attempt, repair=named, fitted=keys)
         if made is not None:
-            attempt = _inspected(attempt, made, inspect, owed)
+            attempt = _inspected(attempt, made, inspect, report, owed)
         found.append(Tried(attempt=attempt, media=made if attempt.report is not None else None))
         if made is not None and attempt.report is not None and not attempt.declined:
             media, report = made, attempt.report
@@ -153,7 +153,9 @@ def _of_repair(cost: Cost) -> Cost:
     return replace(own, elsewhere=tuple(elsewhere))
 
 
-def _inspected(attempt: Attempt, made: Media, inspect: Callable[[Media, str], Report], owed: Iterable[str]) -> Attempt:
+def _inspected(
+    attempt: Attempt, made: Media, inspect: Callable[[Media, str], Report], before: Report, owed: Iterable[str]
+) -> Attempt:
     """The attempt with the report on what was made, declined where that cannot be read or what was off is gone."""
     began = time.perf_counter()
     try:
@@ -167,11 +169,17 @@ def _inspected(attempt: Attempt, made: Media, inspect: Callable[[Media, str], Re
         cost = replace(attempt.cost, score=time.perf_counter() - began)
         return replace(attempt, cost=cost, declined=said)
     attempt = replace(attempt, cost=replace(attempt.cost, score=report.measurements.seconds), report=report)
-    gone = [f"{key} is {status.replace('_', ' ')}" for key, status in _gone(report, owed)]
+    gone = _gone(report, before, owed)
     return replace(attempt, declined=f"it destroyed what it mends: afterwards {', '.join(gone)}") if gone else attempt
 
 
-def _gone(report: Report, owed: Iterable[str]) -> list[tuple[str, Status]]:
-    """Of what was off, what passes without having been measured."""
-    found = [report[key] for key in owed]
-    return [(f.key, f.status) for f in found if f.verdict is Verdict.PASS and f.status is not Status.MEASURED]
+def _gone(report: Report, before: Report, owed: Iterable[str]) -> list[str]:
+    """Of what was off, in words, what passes without having been measured, in the whole clip or in a shot of it."""
+    passing = [report[key] for key in owed if report[key].verdict is Verdict.PASS]
+    gone = [f"{f.key} is {f.status.replace('_', ' ')}" for f in passing if f.status is not Status.MEASURED]
+    for finding in passing:
+        hidden = {f.index for f in before[finding.key].measurement.frames if f.status is not Status.MEASURED}
+        for shot in finding.measurement.shots_left_out:
+            if any(f.status is Status.NOT_MEASURABLE and f.index not in hidden for f in shot):
+                gone.append(f"{finding.key} is not measurable in {span(shot)}")
+    return gone

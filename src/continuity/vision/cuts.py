@@ -70,7 +70,8 @@ def find(
         sampled: number and small form of the frames that were looked at, ascending.
         frame_count: frames of the clip.
         decode: gives the frames of a clip at ascending numbers. Asked for only where two sampled frames differ as two
-            shots would, and for those between and next to them: they tell a cut from motion.
+            shots would, and for those between and next to them: they tell a cut from motion. Where it gives fewer, no
+            cut is found.
     """
     gaps = [(a + 1, b) for (a, one), (b, other) in pairwise(sampled) if apart(one, other) >= LEAST]
     around = [_around(first, last, frame_count) for first, last in gaps]
@@ -79,9 +80,10 @@ def find(
     cuts: list[int] = []
     for (first, last), span in zip(gaps, around, strict=True):
         known = {index: frame for index, frame in known.items() if index >= span.start}  # a long clip is not held whole
-        while span[-1] not in known:
-            frame = next(frames)
+        while span[-1] not in known and (frame := next(frames, None)) is not None:
             known[frame.index] = small(frame.pixels)
+        if any(index not in known for index in span):
+            continue  # fewer frames than the clip has by its own account: nothing tells a cut from motion here
         seen = [known[index] for index in span]
         for index in range(first, last + 1):
             if is_cut(seen, index - span.start) and (not cuts or index - cuts[-1] >= SHORTEST):
