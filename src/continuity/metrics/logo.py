@@ -35,7 +35,7 @@ SMALLEST = 24.0  # px of the mark's longer side that can be measured
 # whatever the colours are.
 EXPLAINED, SHAPE = 0.4, 0.5  # share, with a correlation of coarse edges
 SURE = 0.65  # share that has to be explained where the likeliest place is not the mark and the next ones are looked at
-BEYOND_DOUBT = 0.8  # or the correlation of fine edges there; what was not the mark had .66 at most
+BEYOND_DOUBT = 0.8  # or the correlation of fine edges; what was not the mark had .66 at most
 VISIBLE, PARTLY = 0.6, 0.7  # share, with a correlation of the better part of its edges
 FITTING, FITTING_SMALL = 0.76, 0.9  # correlation of edges; where the picture shows the coarse ones only
 NOTHING = 0.5  # below it nothing of that shape is there
@@ -239,7 +239,7 @@ class LogoDrift:
 def _copies(pyramid: marks.Pyramid, mark: marks.Mark) -> tuple[list[Looked], Looked | None]:
     """Each copy of the mark that is there, and the likeliest place, also where none is; None in too small a picture.
 
-    After the likeliest, only what is the mark beyond doubt counts.
+    After the first copy only what is the mark beyond doubt counts: beside a mark, colours alone fit too easily.
     """
     copies: list[Looked] = []
     likeliest: Looked | None = None
@@ -249,9 +249,11 @@ def _copies(pyramid: marks.Pyramid, mark: marks.Mark) -> tuple[list[Looked], Loo
         found = mark_pose.fitted(pyramid, mark, place)
         if any(_within(mark, copy, found) for copy, _ in copies):
             continue
+        if copies and not _beyond_doubt(found):
+            continue
         drift = mark_drift.compare(pyramid, mark, found)
-        sure = drift.explained >= SURE or (found.fine and found.correlation >= BEYOND_DOUBT)
-        if _there(found, drift) and (likeliest is None or sure):
+        sure = drift.explained >= SURE or likeliest is None or (found.fine and _beyond_doubt(found))
+        if sure and _there(found, drift):
             copies.append((found, drift))
         likeliest = likeliest or (found, drift)
     return copies, likeliest
@@ -261,6 +263,11 @@ def _within(mark: marks.Mark, copy: mark_pose.Found, other: mark_pose.Found) -> 
     """Whether the middle of another place lies on a copy of the mark."""
     x, y, w = np.linalg.solve(copy.pose, other.pose[:, 2])
     return bool(w > 0 and abs(x) <= mark.half[0] * w and abs(y) <= mark.half[1] * w)
+
+
+def _beyond_doubt(found: mark_pose.Found) -> bool:
+    """Whether edges alone say that it is the mark."""
+    return found.correlation >= (BEYOND_DOUBT if found.fine else FITTING_SMALL)
 
 
 def _there(found: mark_pose.Found, drift: mark_drift.Drift) -> bool:
