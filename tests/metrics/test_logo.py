@@ -218,6 +218,35 @@ def test_two_marks_in_one_frame_are_measured_apart(
     assert found.value < 0.2
 
 
+@pytest.mark.parametrize("side", [50, 90, 120])
+def test_no_copy_hides_another(marked: ct.Identity, see: See, plate: np.ndarray, badge: Pil.Image, side: int) -> None:
+    def verdict(pixels: np.ndarray, expect: Expect) -> ct.Verdict:
+        metric = LogoDrift("acme", expect=expect)
+        gate = ct.Gate([metric], identity=marked, backends=FakeBackends())
+        return gate.inspect(ct.Image.from_array(pixels)).verdict
+
+    blue = turned(badge, 140)
+    drifted_is_large = on(on(plate, blue, 230, (20, 60)), badge, side, (420, 200))
+    assert verdict(drifted_is_large, Expect.NOT_EXPECTED) is ct.Verdict.FAIL  # an intact one is there
+    assert verdict(drifted_is_large, Expect.REQUIRED) is ct.Verdict.FAIL
+    drifted_is_small = on(on(plate, badge, 230, (20, 60)), blue, side, (420, 200))
+    assert verdict(drifted_is_small, Expect.REQUIRED) is ct.Verdict.FAIL
+    assert verdict(drifted_is_small, Expect.NOT_EXPECTED) is ct.Verdict.FAIL
+    two = on(on(plate, badge, 230, (20, 60)), badge, side, (420, 200))
+    assert verdict(two, Expect.REQUIRED) is ct.Verdict.PASS
+
+
+def test_at_its_place_another_copy_elsewhere_does_not_count(
+    marked: ct.Identity, see: See, plate: np.ndarray, badge: Pil.Image
+) -> None:
+    metric = LogoDrift("acme", place=(420 / 600, 200 / 400, 90 / 600))
+    found = metric.frame(see(on(on(plate, badge, 230, (20, 60)), badge, 90, (420, 200))), marked)
+    assert found.evidence["kind"] == "intact"
+    assert found.evidence["copies"] == 2
+    assert found.value is not None
+    assert found.value < 0.15
+
+
 def test_a_mark_away_from_its_place_is_named_moved(
     marked: ct.Identity, see: See, plate: np.ndarray, badge: Pil.Image
 ) -> None:

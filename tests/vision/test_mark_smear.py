@@ -81,3 +81,13 @@ def test_what_is_no_smear_of_it_is_left(mark: Mark, plate: Floats) -> None:
 
 def test_a_place_at_the_edge_of_the_picture_is_no_error(mark: Mark, plate: Floats) -> None:
     assert unsmeared(plate, mark, pose_at(mark, 180.0, 130.0, 80.0)) is None
+
+
+def test_artwork_that_would_not_be_seen_is_no_smear(mark: Mark, plate: Floats) -> None:
+    for place in ((66.0, 159.8, 44.0), (219.9, 159.9, 80.0)):  # as good as beyond the edge
+        assert unsmeared(plate, mark, pose_at(mark, *place)) is None
+    disc = np.zeros((80, 80, 4), np.float32)
+    y, x = np.mgrid[-40:40, -40:40]
+    disc[x**2 + y**2 < 1400] = 255
+    white = Mark(disc)
+    assert unsmeared(np.ones_like(plate), white, pose_at(white, *LAYOUT)) is None

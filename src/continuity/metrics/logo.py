@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import ClassVar, TypeAlias
 
@@ -35,6 +35,7 @@ SMALLEST = 24.0  # px of the mark's longer side that can be measured
 # whatever the colours are.
 EXPLAINED, SHAPE = 0.4, 0.5  # share, with a correlation of coarse edges
 SURE = 0.65  # share that has to be explained where the likeliest place is not the mark and the next ones are looked at
+BEYOND_DOUBT = 0.8  # or the correlation of fine edges; what was not the mark had .66 at most
 VISIBLE, PARTLY = 0.6, 0.7  # share, with a correlation of the better part of its edges
 FITTING, FITTING_SMALL = 0.76, 0.9  # correlation of edges; where the picture shows the coarse ones only
 NOTHING = 0.5  # below it nothing of that shape is there
@@ -116,13 +117,12 @@ class LogoDrift:
         """
         mark = _prepared(self._artwork(identity))
         pyramid = marks.Pyramid(seen.pixels)
-        looked = ((place, mark_drift.compare(pyramid, mark, place)) for place in mark_pose.places(pyramid, mark))
-        best = _best(looked)
-        if best is None:
+        copies, likeliest = _copies(pyramid, mark)
+        if likeliest is None:
             return FrameMeasurement(
                 status=Status.NOT_MEASURABLE, note=f"the frame is too small to look for {self.logo}: {_size(seen)}"
             )
-        found, drift, there = best
+        found, drift = self._judged(copies, mark, seen) if copies else likeliest
         box = marks.corners(mark, found.pose)
         outline = tuple((float(x), float(y)) for x, y in box)
         long = float(np.linalg.norm(box - np.roll(box, 1, axis=0), axis=1).max())
@@ -132,7 +132,9 @@ class LogoDrift:
             "better_part": round(found.upper, 3),
             "explained": round(drift.explained, 3),
         }
-        if not there:
+        if len(copies) > 1:
+            evidence["copies"] = len(copies)
+        if not copies:
             return self._without(found.correlation, seen, mark, evidence, outline)
         evidence |= {"px": round(long, 1), "corners": [[round(x, 1), round(y, 1)] for x, y in outline]}
         shape = Outline(label=self.key, points=outline)
@@ -180,6 +182,15 @@ class LogoDrift:
         """The upper 95 % quantile of the frames (:func:`continuity.joining.quantile`)."""
         return joining.quantile(self, frames)
 
+    def _judged(self, copies: list[Looked], mark: marks.Mark, seen: Observed) -> Looked:
+        """Which copy counts: the one nearest its place; without a place the worst one, or the best one where none may
+        be there."""
+        if self.place is not None:
+            place = self.place
+            return min(copies, key=lambda one: _away(place, marks.corners(mark, one[0].pose), mark, seen))
+        choose = min if self.expect is Expect.NOT_EXPECTED else max
+        return choose(copies, key=lambda one: one[1].kinds.worst[1])
+
     def _artwork(self, identity: Identity) -> Floats:
         if not identity.has("logo", self.logo):
             known = ", ".join(identity.logos) or "none"
@@ -225,14 +236,38 @@ class LogoDrift:
         )
 
 
-def _best(looked: Iterable[Looked]) -> tuple[mark_pose.Found, mark_drift.Drift, bool] | None:
-    """The first place where the mark is, and True; else the likeliest place, and False."""
-    first: Looked | None = None
-    for found, drift in looked:
-        if _there(found, drift) and (first is None or drift.explained >= SURE):
-            return found, drift, True
-        first = first or (found, drift)
-    return (*first, False) if first else None
+def _copies(pyramid: marks.Pyramid, mark: marks.Mark) -> tuple[list[Looked], Looked | None]:
+    """Each copy of the mark that is there, and the likeliest place, also where none is; None in too small a picture.
+
+    After the first copy only what is the mark beyond doubt counts: beside a mark, colours alone fit too easily.
+    """
+    copies: list[Looked] = []
+    likeliest: Looked | None = None
+    for place in mark_pose.places(pyramid, mark):
+        if any(_within(mark, copy, place) for copy, _ in copies):
+            continue
+        found = mark_pose.fitted(pyramid, mark, place)
+        if any(_within(mark, copy, found) for copy, _ in copies):
+            continue
+        if copies and not _beyond_doubt(found):
+            continue
+        drift = mark_drift.compare(pyramid, mark, found)
+        sure = drift.explained >= SURE or likeliest is None or (found.fine and _beyond_doubt(found))
+        if sure and _there(found, drift):
+            copies.append((found, drift))
+        likeliest = likeliest or (found, drift)
+    return copies, likeliest
+
+
+def _within(mark: marks.Mark, copy: mark_pose.Found, other: mark_pose.Found) -> bool:
+    """Whether the middle of another place lies on a copy of the mark."""
+    x, y, w = np.linalg.solve(copy.pose, other.pose[:, 2])
+    return bool(w > 0 and abs(x) <= mark.half[0] * w and abs(y) <= mark.half[1] * w)
+
+
+def _beyond_doubt(found: mark_pose.Found) -> bool:
+    """Whether edges alone say that it is the mark."""
+    return found.correlation >= (BEYOND_DOUBT if found.fine else FITTING_SMALL)
 
 
 def _there(found: mark_pose.Found, drift: mark_drift.Drift) -> bool:

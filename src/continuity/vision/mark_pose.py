@@ -7,7 +7,6 @@ as the patch grows finer. Colours are not compared, so that a recoloured or dimm
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,15 +14,12 @@ from numpy.typing import NDArray
 
 from continuity.vision.edges import Field, channels, field_of, planes_of, smooth
 from continuity.vision.homography import Matrix, plausible, scale_of, warp
-from continuity.vision.mark_search import QUIET, searches
+from continuity.vision.mark_search import QUIET, candidates
 from continuity.vision.marks import Mark, Pyramid, extent
 
 PART = 0.45  # of the mark's edges that has to be visible
 FINER = 1.5  # a patch may have so many times the pixels that the picture has there
 COARSE = 40  # px of the patch in the first rounds
-
-FIRST = 5  # places of large marks that compete before small ones are looked for
-WORTH, BEYOND_DOUBT = 1.3, 0.8  # rank from which the best is refined, and correlation of edges that ends the search
 
 SOFT = 2.0  # blur of the edges in the coarse patch
 SIEVE = (((), 10), ((4,) * 3, 4))  # of all candidates: parameters that each step moves, and how many stay
@@ -103,28 +99,20 @@ class Aligner:
         return np.asarray(match / np.sqrt(np.maximum(own * np.maximum(there, QUIET * own), 1e-9)), np.float32)
 
 
-def places(pyramid: Pyramid, mark: Mark) -> Iterator[Found]:
+def places(pyramid: Pyramid, mark: Mark) -> list[Found]:
     """Where the mark may be, the likeliest first, also where it is not there at all; none in too small a picture.
 
-    A large mark whose edges fit beyond doubt comes before small ones are looked for. Each is refined when it is asked
-    for: whether to look at the next is the caller's choice.
+    Every size is searched: a large mark that fits well may be a copy beside the one meant. The poses are coarse:
+    which of them :func:`fitted` is worth its time for is the caller's choice.
     """
-    coarse = extent(mark, COARSE)
-    lists = ([Found(pose, score, search=score) for score, pose in found] for found in searches(pyramid, mark))
-    for large in refined(pyramid, mark, next(lists, [])[:FIRST], coarse, SOFT, ())[:1]:
-        if large.rank >= WORTH:
-            found = _fitted(pyramid, mark, large)
-            if found.fine and found.correlation >= BEYOND_DOUBT:
-                yield found
-    tried = next(lists, [])
+    tried = [Found(pose, score, search=score) for score, pose in candidates(pyramid, mark)]
     for first, kept in SIEVE:
-        tried = refined(pyramid, mark, tried, coarse, SOFT, first)[:kept]
-    for one in tried:
-        yield _fitted(pyramid, mark, one)
+        tried = refined(pyramid, mark, tried, extent(mark, COARSE), SOFT, first)[:kept]
+    return tried
 
 
-def _fitted(pyramid: Pyramid, mark: Mark, found: Found) -> Found:
-    """The place through :data:`ROUNDS`, as far as the picture shows more than in the round before."""
+def fitted(pyramid: Pyramid, mark: Mark, found: Found) -> Found:
+    """A place through :data:`ROUNDS`, as far as the picture shows more than in the round before."""
     used = extent(mark, COARSE), SOFT
     for side, blur, steps in ROUNDS:
         size = extent(mark, side)
@@ -137,7 +125,8 @@ def _fitted(pyramid: Pyramid, mark: Mark, found: Found) -> Found:
 
 def find(pyramid: Pyramid, mark: Mark) -> Found | None:
     """The likeliest place, if any."""
-    return next(places(pyramid, mark), None)
+    tried = places(pyramid, mark)
+    return fitted(pyramid, mark, tried[0]) if tried else None
 
 
 def refined(

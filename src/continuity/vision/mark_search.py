@@ -7,7 +7,6 @@ field of the artwork (by FFT), at three turns. What comes out are candidates; wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -32,7 +31,6 @@ BLUR = 0.8
 QUIET = 0.1  # of the template's energy: a calmer place cannot correlate
 PEAKS = 5  # of one size and template
 KEPT = 24
-FINEST = 2  # pictures in which only small marks are looked for
 BAND = 96  # rows of a picture
 
 Spectrum = NDArray[np.complex64]
@@ -47,26 +45,16 @@ class _Template:
     energy: float  # before that
 
 
-def searches(pyramid: Pyramid, mark: Mark) -> Iterator[list[tuple[float, Matrix]]]:
-    """Correlation and pose of the most promising places, the best first: of large marks, then of marks of any size.
-
-    The second list costs three times as much as the first, on which it builds. No two places of a list are at the same
-    place and size.
-    """
+def candidates(pyramid: Pyramid, mark: Mark) -> list[tuple[float, Matrix]]:
+    """Correlation and pose of the most promising places, the best first; no two of them at the same place and size."""
     found: list[tuple[float, Matrix]] = []
     sizes, sides = _sizes(pyramid, mark)
-    for number, side in reversed(list(enumerate(sides))):
+    for number, side in enumerate(sides):
         found += _at_level(pyramid, side, mark, sizes if number == 0 else sizes[:1])
-        if number == min(FINEST, len(sides) - 1):
-            yield _distinct(found)
-    yield _distinct(found)
-
-
-def _distinct(found: list[tuple[float, Matrix]]) -> list[tuple[float, Matrix]]:
-    """The best :data:`KEPT` of different place or size."""
+    found.sort(key=lambda f: -f[0])
     kept: list[tuple[float, Matrix]] = []
     places = np.zeros((KEPT, 3))
-    for score, pose in sorted(found, key=lambda f: -f[0]):
+    for score, pose in found:
         place = np.array([*pose[:2, 2], scale_of(pose)])
         near = places[: len(kept)]
         apart = np.hypot(*(near[:, :2] - place[:2]).T) > 0.4 * np.sqrt(near[:, 2] * place[2])

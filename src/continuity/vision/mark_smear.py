@@ -75,7 +75,10 @@ def unsmeared(picture: Floats, mark: Mark, pose: Matrix) -> Floats | None:
     scene = scene_of(picture, mark, pose, AROUND)
     found: list[tuple[_Drawn, Doubles, float]] = []
     for size in SIZES:
-        found.append(_settled(scene, *_likeliest(scene, mark, pose, size), tries=50))
+        start = _likeliest(scene, mark, pose, size)
+        if start is None:
+            return None
+        found.append(_settled(scene, *start, tries=50))
         if found[-1][2] < HOPELESS:
             return None
     size = _between(SIZES, [explained for *_, explained in found])
@@ -87,8 +90,11 @@ def unsmeared(picture: Floats, mark: Mark, pose: Matrix) -> Floats | None:
     return drawn_over(picture, there, _spoilt(there, drawn.smeared(x)))
 
 
-def _likeliest(scene: Scene, mark: Mark, pose: Matrix, size: float) -> tuple[_Drawn, Doubles]:
-    """The place in whole pixels and the line whose smear correlates best with what is there."""
+def _likeliest(scene: Scene, mark: Mark, pose: Matrix, size: float) -> tuple[_Drawn, Doubles] | None:
+    """The place in whole pixels and the line whose smear correlates best with what is there.
+
+    None where the artwork would not be seen: beyond the edge of the picture, or on a plate of its own colour.
+    """
     far = ndimage.distance_transform_edt(scene.art[..., 3] < 0.5) > FAR * scene.long
     plate = np.median(scene.seen[far] if far.any() else scene.seen.reshape(-1, 3), axis=0)
     drawn = _Drawn.at(scene, mark, _grown(pose, size))
@@ -99,9 +105,12 @@ def _likeliest(scene: Scene, mark: Mark, pose: Matrix, size: float) -> tuple[_Dr
     for angle in np.arange(ANGLES) * math.pi / ANGLES:
         for reach in np.array(REACHES) * scene.long:
             turn = drawn.turn(angle, reach)
+            strength = math.sqrt(float((power * turn**2).sum()))
+            if not strength:
+                return None
             found = np.fft.irfft2(product * turn, s=scene.seen.shape[:2])
             y, x = np.unravel_index(int(found.argmax()), found.shape)
-            score = float(found[y, x]) / math.sqrt(float((power * turn**2).sum()))
+            score = float(found[y, x]) / strength
             if score > most:
                 height, width = found.shape
                 best = np.array([x - width * (x > width / 2), y - height * (y > height / 2), angle, reach], float)
