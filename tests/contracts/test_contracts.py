@@ -101,12 +101,14 @@ class TestGradeDrift(RealMetric):
         return [see((astronaut * g).clip(0, 255).astype(np.uint8)) for g in gains]
 
 
-class TestWardrobeDrift(RealMetric):
-    noise = 0.01
-
+class Dressed(RealMetric):
     @pytest.fixture
     def identity(self, dressed: ct.Identity) -> ct.Identity:
         return dressed
+
+
+class TestWardrobeDrift(Dressed):
+    noise = 0.01
 
     @pytest.fixture
     def metric(self) -> Metric:
@@ -117,12 +119,8 @@ class TestWardrobeDrift(RealMetric):
         return [see(mixed(astronaut, k, top=190)) for k in (0.3, 0.6, 1.0)]
 
 
-class TestProductDrift(RealMetric):
+class TestProductDrift(Dressed):
     noise = 0.02
-
-    @pytest.fixture
-    def identity(self, dressed: ct.Identity) -> ct.Identity:
-        return dressed
 
     @pytest.fixture
     def metric(self) -> Metric:
@@ -137,12 +135,8 @@ class TestProductDrift(RealMetric):
         return [see(mixed(coffee, k)) for k in (0.3, 0.6, 1.0)]
 
 
-class TestSetDrift(RealMetric):
+class TestSetDrift(Dressed):
     noise = 0.01
-
-    @pytest.fixture
-    def identity(self, dressed: ct.Identity) -> ct.Identity:
-        return dressed
 
     @pytest.fixture
     def metric(self) -> Metric:

@@ -21,6 +21,7 @@ SIDE = 160  # px of the small picture's longer side
 MIDDLE = 0.7  # of each side: the part of a photograph that shows a product without its surroundings
 PERSON = 0.4  # of a body's mask that hides the background
 LITTLE = 0.15  # of a frame: less background cannot be told
+FLAT = 6.0  # Lab within which a frame is of one colour, such as a fade to black
 FEWEST = 12  # local features below which a photograph shows too little
 
 
@@ -157,6 +158,25 @@ def references(
         )
     stored = identity.features(space(detector))
     return tuple(_pictures(stored, f"{kind}/{name}"))
+
+
+def check(identity: Identity, kind: str, name: str, backends: Backends) -> None:
+    """Makes sure that a product or set is enrolled, with this look backend and these local features.
+
+    Raises:
+        EnrolmentError: it is not.
+    """
+    references(identity, kind, name, backends.keypoint_detector)
+    if f"{kind}/{name}" not in identity.features(backends.look.space):
+        raise EnrolmentError(
+            f"the look of {kind} {name!r} was wanted, identity {identity.name!r} lists it without: "
+            f"run `continuity enrol {identity.folder or 'DIR'} --refresh`"
+        )
+
+
+def one_colour(points: Keypoints, lab: NDArray[np.float32]) -> bool:
+    """Whether a frame (H x W x 3 CIELAB) shows nothing: no local features, and hardly a difference in any channel."""
+    return not len(points.places) and float(np.ptp(lab.reshape(-1, 3), axis=0).max()) < FLAT
 
 
 def _pictures(

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from continuity.errors import (
-    MediaError,
-    UsageError,
-)
+from continuity.errors import MediaError, UsageError
 from continuity.gate import measuring
 from continuity.gate.judging import judge, verdict_of
 from continuity.identity import Identity
@@ -36,8 +32,6 @@ from continuity.vision import cuts
 
 if TYPE_CHECKING:
     from continuity.ledger import Features
-
-log = logging.getLogger(__name__)
 
 ASPECTS = {
     "face": "faces",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from continuity.errors import (
-    ToleranceError,
-)
+from continuity.errors import ToleranceError
 from continuity.joining import broke
 from continuity.records import (
     Expect,

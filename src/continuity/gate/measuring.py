@@ -7,22 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from continuity.errors import (
-    EnrolmentError,
-    MediaError,
-    MissingPiece,
-    UsageError,
-)
+from continuity.errors import EnrolmentError, MediaError, MissingPiece, UsageError
 from continuity.identity import Identity
 from continuity.interfaces import Metric, Observed
 from continuity.joining import FAILED, MIN_COVERAGE, UNSEEN, broke, by_shot
 from continuity.observed import FrameFeatures, ObservedFrame
-from continuity.records import (
-    FrameMeasurement,
-    Instrument,
-    Measurement,
-    Status,
-)
+from continuity.records import FrameMeasurement, Instrument, Measurement, Status
 
 log = logging.getLogger(__name__)
 

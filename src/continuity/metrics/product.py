@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from continuity import joining
-from continuity.enrolment.scenery import middle, references, source
-from continuity.errors import EnrolmentError
+from continuity.enrolment.scenery import check, middle, one_colour, references, source
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Keypoints, Observed, Pixels
 from continuity.records import (
@@ -47,7 +46,6 @@ CAST = 1.3  # gain of a channel against the others that light may have
 COLOUR = 40.0  # dE00 after alignment that count as much as a look distance of 1
 FAR = 0.35  # look distance beyond which what agrees in no feature is not found: 2 % of the same, 89 % of others (tuned)
 ENOUGH = 30  # px of the small picture whose colours can be compared
-FLAT = 6.0  # Lab within which a frame is of one colour, such as a fade to black
 LEAST_SIDE = 32  # px of a frame that can be measured
 DIGITS = 3
 
@@ -104,12 +102,7 @@ class ProductDrift:
         Raises:
             EnrolmentError: it is not.
         """
-        references(identity, "product", self.product, backends.keypoint_detector)
-        if f"product/{self.product}" not in identity.features(backends.look.space):
-            raise EnrolmentError(
-                f"the look of product {self.product!r} was wanted, identity {identity.name!r} lists it without: "
-                f"run `continuity enrol {identity.folder or 'DIR'} --refresh`"
-            )
+        check(identity, "product", self.product, backends)
 
     def frame(self, seen: Observed, identity: Identity) -> FrameMeasurement:
         """Finds the object and compares it.
@@ -122,7 +115,7 @@ class ProductDrift:
             return FrameMeasurement(
                 status=Status.NOT_MEASURABLE, note=f"the frame is too small to look for it: {width} x {height} px"
             )
-        if not len(seen.keypoints.places) and float(np.ptp(seen.lab.reshape(-1, 3), axis=0).max()) < FLAT:
+        if one_colour(seen.keypoints, seen.lab):
             return FrameMeasurement(
                 status=Status.NOT_MEASURABLE, note="the frame is of one colour: nothing can be found in it"
             )

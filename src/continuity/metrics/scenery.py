@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from continuity import joining
-from continuity.enrolment.scenery import LITTLE, background, references, source
-from continuity.errors import EnrolmentError
+from continuity.enrolment.scenery import LITTLE, background, check, one_colour, references, source
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Observed
 from continuity.records import Expect, FrameMeasurement, Instrument, Json, Measurement, Outline, Status, expectation
@@ -21,7 +20,6 @@ from continuity.vision.local_match import agreed
 VERSION = 1  # raised when golden values move
 FEW, MANY = 8, 60  # agreeing features that begin to confirm a place, and that confirm it
 SHARE = 0.5  # of the look distance that geometry can take away: a confirmed room may still have been repainted
-FLAT = 6.0  # Lab within which a frame is of one colour, such as a fade to black
 DIGITS = 3
 
 
@@ -76,12 +74,7 @@ class SetDrift:
         Raises:
             EnrolmentError: it is not.
         """
-        references(identity, "set", self.name, backends.keypoint_detector)
-        if f"set/{self.name}" not in identity.features(backends.look.space):
-            raise EnrolmentError(
-                f"the look of set {self.name!r} was wanted, identity {identity.name!r} lists it without: "
-                f"run `continuity enrol {identity.folder or 'DIR'} --refresh`"
-            )
+        check(identity, "set", self.name, backends)
 
     def frame(self, seen: Observed, identity: Identity) -> FrameMeasurement:
         """Measures the background of one frame.
@@ -98,7 +91,7 @@ class SetDrift:
                 note=f"people leave {free:.0%} of the frame, at least {LITTLE:.0%} can be measured",
                 evidence=evidence,
             )
-        if not len(points.places) and float(np.ptp(seen.lab.reshape(-1, 3), axis=0).max()) < FLAT:
+        if one_colour(points, seen.lab):
             return FrameMeasurement(
                 status=Status.NOT_MEASURABLE, note="the frame is of one colour: no place is seen", evidence=evidence
             )
