@@ -8,9 +8,10 @@ PEOPLE has a folder of photographs for each person, CLIPS a folder for each pers
 and what was measured: a peer that was measured on the same plan is not measured again (``--again`` does).
 
 One core and one thread each. Time is the median of the processor's milliseconds from a decoded 1024 x 1024 frame to an
-embedding; memory is the peak of the whole run. Pictures without a face found are misses: of no distance, so left out of
-the AUC, and never accepted. FNMR: the share of drawn pairs of one person beyond the distance that lets in 0.1 % of all
-pairs of two people among the drawn pictures; the worst identity has the largest share over all its own pairs.
+embedding; memory is the peak until then; *checks* are all that a gate, or a studio's scripts, look at in a frame.
+Pictures without a face found are misses: of no distance, so left out of the AUC, and never accepted. FNMR: the share of
+drawn pairs of one person beyond the distance that lets in 0.1 % of all pairs of two people among the drawn pictures;
+the worst identity has the largest share over all its own pairs.
 """
 
 from __future__ import annotations
@@ -37,14 +38,15 @@ from peers_envs import PEERS, NotRun, Peer, Worker, home, installed
 from peers_plan import Plan, planned, some
 
 ROUNDS = 5  # times that each frame is timed
+CHECKS = 3  # times that each is checked as a whole
 FMR = 0.001
 FEWEST = 5  # own pairs without which a person is too few to be the worst
 
 
-def measured(peer: Peer, python: Path, pack: str, plan: Plan) -> dict[str, Any]:
+def measured(peer: Peer, python: Path, model: str, plan: Plan) -> dict[str, Any]:
     """Everything of one peer: time, memory, accuracy, faults."""
     environ = home(peer, python)
-    with Worker(peer, python, pack, environ) as worker:
+    with Worker(peer, python, model, environ) as worker:
         about = worker.ask(op="about")
         row: dict[str, Any] = {"peer": peer.name, **about["about"]}
         worker.ask(op="time", path=plan.timed[0], rounds=1)  # the first one loads the models
@@ -53,8 +55,9 @@ def measured(peer: Peer, python: Path, pack: str, plan: Plan) -> dict[str, Any]:
         row |= {"ms": round(statistics.median(spent), 1), "ms_of": len(spent)}
         row |= of_people(worker, plan) | of_clips(worker, plan)
         row["peak_mib"] = round(worker.ask(op="memory")["mib"], 0)
+        row["checks"] = of_checks(worker, plan)
     for name, path in plan.faulty.items():
-        with Worker(peer, python, pack, environ) as worker:
+        with Worker(peer, python, model, environ) as worker:
             row[name] = worker.once(op="compare", reference=plan.clean, path=path)
     row["missing_model"] = without_model(peer, python, environ, plan)
     return row
@@ -129,19 +132,28 @@ def of_clips(worker: Worker, plan: Plan) -> dict[str, Any]:
     }
 
 
+def of_checks(worker: Worker, plan: Plan) -> dict[str, float]:
+    """Median milliseconds of each way to check a whole frame, for peers that can."""
+    spent: dict[str, list[float]] = {}
+    for path in plan.timed:
+        for name, found in worker.ask(op="check", reference=plan.clean, path=path, rounds=CHECKS)["ms"].items():
+            spent.setdefault(name, []).extend(found)
+    return {name: round(statistics.median(found), 1) for name, found in spent.items()}
+
+
 def without_model(peer: Peer, python: Path, environ: dict[str, str], plan: Plan) -> str:
     """What happens where the model file is not there."""
     with tempfile.TemporaryDirectory() as empty:
-        pack = str(Path(empty) / "absent")
+        model = str(Path(empty) / "absent") if peer.wants else ""
         if peer.home:
             environ = {**environ, peer.home: empty}
         elif peer.package:
             package = next(python.parent.parent.glob(f"lib/python*/site-packages/{peer.package}"))
             shutil.copytree(package, Path(empty) / peer.package, ignore=shutil.ignore_patterns(peer.file))
             environ = {**environ, "PYTHONPATH": empty}
-        elif not peer.packs:
+        elif not peer.wants:
             return "it has none"
-        with Worker(peer, python, pack, environ) as worker:
+        with Worker(peer, python, model, environ) as worker:
             return worker.once(op="compare", reference=plan.clean, path=plan.clean)
 
 
@@ -152,6 +164,8 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, help="pairs as faces.py writes them, instead of --people")
     parser.add_argument("--clips", type=Path, metavar="DIR", help="folders with a reference and clips of one person")
     parser.add_argument("--pack", type=Path, metavar="DIR", help="an InsightFace pack")
+    parser.add_argument("--clip", type=Path, metavar="DIR", help="a CLIP model that transformers saved: CLIP-I")
+    parser.add_argument("--dino", type=Path, metavar="DIR", help="a DINO ViT that transformers saved: DINO-I")
     parser.add_argument("--peers", metavar="NAME,...", help=f"of {', '.join(peer.name for peer in PEERS)}")
     parser.add_argument("--pairs", type=int, default=300, help="pairs of each kind (default 300)")
     parser.add_argument("--frames", type=int, default=16, help="frames of a clip (default 16)")
@@ -162,7 +176,7 @@ def main() -> None:
     given = parser.parse_args()
     if not (given.people or given.csv):
         parser.error("--people DIR or --csv CSV is wanted")
-    for path in (given.people, given.csv, given.clips, given.pack):
+    for path in (given.people, given.csv, given.clips, given.pack, given.clip, given.dino):
         if path is not None and not path.exists():
             parser.error(f"{path} was wanted and is not there")
     wanted = [peer.name for peer in PEERS] if given.peers is None else given.peers.split(",")
@@ -173,7 +187,6 @@ def main() -> None:
     every = read(given.csv) if given.csv else drawn(given.people, given.pairs, given.seed, None)
     pairs = some(every, given.pairs, given.seed)
     plan = planned(pairs, given.clips, given.envs / "frames", frames_of=given.frames, timed_of=given.timed)
-    pack = str(given.pack.resolve()) if given.pack else ""
     (given.envs / "results").mkdir(exist_ok=True)
     rows: list[dict[str, Any]] = []
     for peer in (peer for peer in PEERS if peer.name in wanted):
@@ -181,9 +194,10 @@ def main() -> None:
         if not result.exists() or given.again:
             began = time.perf_counter()
             try:
-                if peer.packs and not pack:
-                    raise NotRun("it needs --pack DIR")
-                row = measured(peer, installed(peer, given.envs), pack, plan)
+                model = vars(given)[peer.wants] if peer.wants else None
+                if peer.wants and not model:
+                    raise NotRun(f"it needs --{peer.wants} DIR")
+                row = measured(peer, installed(peer, given.envs), str(model.resolve()) if model else "", plan)
             except NotRun as why:
                 rows.append({"peer": peer.name, "not_run": str(why)})
                 print(f"{peer.name}: not run: {why}", flush=True)
@@ -205,6 +219,11 @@ def printed(rows: Sequence[dict[str, Any]]) -> None:
     columns = ("peer", "version", "ms", "peak_mib", "missed", "auc", "fnmr", "worst_fnmr", "clip_missed", "clip_auc")
     numbers: list[Row] = [{name: row.get(name) for name in columns} for row in ran]
     show(f"{ran[0]['pictures']} pictures, {ran[0]['pairs']} pairs; FNMR at FMR {FMR:.1%}", numbers)
+    checks: list[Row] = [
+        {"peer": row["peer"], "checks": name, "ms": ms} for row in ran for name, ms in row["checks"].items()
+    ]
+    if checks:
+        show("a whole frame, processor milliseconds", checks)
     show("faults", [{name: row[name] for name in ("peer", "no_face", "corrupt_file", "missing_model")} for row in ran])
 
 

