@@ -153,7 +153,8 @@ def logos(
                 )
         every += pairs
         rows.append(mark_row(kind, tries, declined, pairs))
-    return [*rows, mark_row("all marks", sum(int(r["n"] or 0) for r in rows), 0, every)]
+    tries, declined = (sum(int(row[name] or 0) for row in rows) for name in ("n", "declined"))
+    return [*rows, mark_row("all marks", tries, declined, every)]
 
 
 def mark_row(kind: str, tries: int, declined: int, pairs: Sequence[tuple[float, float, bool]]) -> Row:
