@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -41,7 +42,7 @@ class SmallStage:
     """A soft picture under the simulator's mix, judged by its grade alone: it sees some faults and lets others pass."""
 
     prompt, vary, step_seconds = "soft", {"dial": {"low": 0.0, "high": 1.0}}, 0.5
-    abort_at, abort_by = (0.45,), ("grade",)
+    abort_at, abort_by, let_through = (0.45,), ("grade",), 0.1
 
     def __init__(self, folder: Path, pool: Pool, limit: float = 2.0) -> None:
         chance = np.random.default_rng(4)
@@ -299,3 +300,8 @@ def test_renders_of_a_model_are_made_once_and_shown_again_step_by_step(tmp_path:
     with pytest.raises(Aborted) as stopped:
         once.render(recipe, Stops())
     assert stopped.value.cost is not None and stopped.value.cost.render_equivalents == 0.5
+    with sqlite3.connect(tmp_path / "renders.db") as rows:
+        rows.execute("DELETE FROM renders WHERE step = 10")
+    once.render(recipe)  # cut off before its end was written: made again, whole
+    found = sqlite3.connect(tmp_path / "renders.db").execute("SELECT step FROM renders ORDER BY step").fetchall()
+    assert found == [(5,), (10,)]
