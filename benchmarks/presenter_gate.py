@@ -158,7 +158,7 @@ def agreement(setting: float, found: Sequence[Candidate]) -> Row:
 
 def visible(setting: float, found: Sequence[Candidate]) -> list[Row]:
     """One row a metric and look: how well the preview tells the end."""
-    rows = []
+    rows: list[Row] = []
     for key, at in itertools.product(LOOKING, AT):
         step = str(steps_of((at,), found[0]["steps"])[0])
         pairs = [(one["previews"][step][key], one["values"][key]) for one in found]

@@ -27,6 +27,7 @@ from continuity.testing import FakeBackends
 
 ROOT = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(ROOT))
+import rejection_ratio  # noqa: E402
 from rejection.pool import Pool, Pooled  # noqa: E402
 from rejection.remembered import Remembered  # noqa: E402
 from rejection.rows import KEYS, Row, chart, rows_of, saving, table  # noqa: E402
@@ -207,6 +208,17 @@ def test_what_is_remembered_is_what_the_simulator_renders_shows_and_charges(tmp_
         assert stopped.value.cost is not None
         costs.append((stopped.value.cost.render, stopped.value.cost.render_equivalents, stopped.value.cost.device))
     assert costs[0] == costs[1] == (2.0, 0.4, "cuda")
+
+
+def test_a_part_of_the_full_run_can_be_asked_for() -> None:
+    some = rejection_ratio.full_tasks(["first", "aborts", "repair"], 40, ["presenter"], [0.05])
+    assert [(one.cell, one.strategy, one.count) for one in some] == [
+        (Cell("presenter", 0.05, 0.0), "first", 20),
+        (Cell("presenter", 0.05, 0.0), "first", 20),
+        (Cell("presenter", 0.05, 0.0), "aborts", 40),
+    ]
+    everything = {one.cell.generator for one in rejection_ratio.full_tasks(["first"], 20)}
+    assert everything == {"presenter", "simulator"}
 
 
 def test_a_saving_is_of_the_shots_that_both_have_with_an_interval() -> None:
