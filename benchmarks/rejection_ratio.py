@@ -10,7 +10,7 @@ measuring at the first fail there, as `ordered` does, whose row they would share
 The full run has the simulator at 1:5, 1:20, 1:50 and 1:100, 0, 10 and 30 % repairable, nothing learnable; `learning`
 and `all` again with a learnable part; 400 shots a row, `fixed` 60. Without a learnable part `all` leaves learning out.
 Before it comes the presenter (benchmarks/presenter, which needs torch and diffusers) at about 1:5 and 1:20, by `fixed`,
-`first`, `ordered` and `aborts`; its renders are made once.
+`first`, `ordered` and `aborts`; its renders are made once. `--generator presenter --share 0.05` runs only that part.
 
 Every strategy calls the same loop, gate and ledger of the library on the same seeds, and one pool of measurements
 serves all of them: what was measured once is looked up, and its seconds are charged again. What the stream is made of,
@@ -30,7 +30,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
@@ -46,6 +46,7 @@ QUICK = Cell("simulator", 0.02, 0.1)
 QUICK_SHOTS = 240
 QUICK_EVERY = {"all": 1, "repair": 1, "first": 2, "aborts": 2, "fixed": 8}  # one shot of so many, in this order
 SHARES, REPAIRABLE, LEARNABLE = (0.2, 0.05, 0.02, 0.01), (0.0, 0.1, 0.3), 1.0
+GENERATORS = ("presenter", "simulator")
 SHOTS, FIXED_SHOTS, BLOCK = 400, 60, 20
 PRESENTER_SHARES, PRESENTER = (0.2, 0.05), ("fixed", "first", "ordered", "aborts")
 
@@ -64,16 +65,18 @@ def quick_tasks(shots: int, workers: int) -> list[work.SideBySide]:
     ]
 
 
-def full_tasks(strategies: Sequence[str], shots: int) -> list[work.Task]:
+def full_tasks(
+    strategies: Sequence[str], shots: int, generators: Sequence[str] = GENERATORS, shares: Sequence[float] = SHARES
+) -> list[work.Task]:
     """Every stream by every strategy; in blocks where no shot depends on another."""
     tasks = [
         task
         for share in PRESENTER_SHARES
         for name in strategies
-        if name in PRESENTER
+        if name in PRESENTER and share in shares and "presenter" in generators
         for task in blocks(Cell("presenter", share, 0.0), name, shots)
     ]
-    for share in SHARES:
+    for share in shares if "simulator" in generators else ():
         for repairable in REPAIRABLE:
             for learnable in (0.0, LEARNABLE):
                 cell = Cell("simulator", share, repairable, learnable)
@@ -124,6 +127,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=QUICK_SECONDS, help="of --quick, after which nothing is begun")
     parser.add_argument("--folder", type=Path, help="where pool and results stand; needed to go on after a stop")
     parser.add_argument("--strategies", default="all", help=f"comma-separated: {', '.join(STRATEGIES)}; all runs each")
+    parser.add_argument("--generator", choices=GENERATORS, action="append", help="only this one; not with --quick")
+    parser.add_argument("--share", type=float, choices=SHARES, action="append", help="only this; not with --quick")
     parser.add_argument("--shots", type=int, help=f"a row; {SHOTS}, {QUICK_SHOTS} with --quick")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")
@@ -137,7 +142,7 @@ def main() -> int:
         unknown = [name for name in names if name not in STRATEGIES]
         if unknown:
             parser.error(f"there is no strategy {', '.join(unknown)}; there are {', '.join(STRATEGIES)}")
-        queue = full_tasks(names, given.shots or SHOTS)
+        queue = full_tasks(names, given.shots or SHOTS, given.generator or GENERATORS, given.share or SHARES)
     tasks = [task for one in queue for task in (one.tasks if isinstance(one, work.SideBySide) else (one,))]
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")  # of the workers, which start anew: one core each
@@ -147,7 +152,7 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         code = 0
         try:
-            prepare(folder, given.workers)
+            prepare(folder, given.workers, {task.cell.generator for task in tasks})
             work.run_all(folder, queue, given.workers, began + given.seconds if given.quick else None)
         except KeyboardInterrupt:
             print("interrupted: what follows is complete up to here", file=sys.stderr)
@@ -171,14 +176,14 @@ def main() -> int:
     return code
 
 
-def prepare(folder: Path, workers: int) -> None:
-    """Identity and limits, before workers would make them twice."""
-    if (folder / "limits.toml").exists():
-        return
+def prepare(folder: Path, workers: int, generators: Collection[str]) -> None:
+    """Identities and limits, before workers would make them twice."""
     with Pool(folder / "pool.db") as pool:
-        stage = SimulatorStage(folder, pool)  # enrols
-        work.run_all(folder, [work.Limits("simulator", k, workers) for k in range(workers)], workers, None)
-        assert stage.gate
+        for name in sorted(generators):
+            stage = work.STAGES[name](folder, pool)  # enrols
+            if name == "simulator" and not (folder / "limits.toml").exists():
+                work.run_all(folder, [work.Limits(name, k, workers) for k in range(workers)], workers, None)
+            assert stage.gate
 
 
 def _interrupted(number: int, frame: object) -> NoReturn:

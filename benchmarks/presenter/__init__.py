@@ -21,5 +21,5 @@ __all__ = ["LIMITS", "SETTINGS", "MarkDrift", "PresenterPipeline", "TieColour", 
 # Acceptable share (by the oracle) -> call arguments.
 SETTINGS: Mapping[float, Mapping[str, Any]] = {
     0.2: {"tie": "red", "guidance_scale": 0.3, "num_inference_steps": 20},
-    0.05: {"tie": "red", "guidance_scale": 0.06, "num_inference_steps": 20},
+    0.05: {"tie": "red", "guidance_scale": 0.0, "num_inference_steps": 20},
 }

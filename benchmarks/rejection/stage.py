@@ -66,6 +66,7 @@ class Stage(Protocol):
     vary: Mapping[str, Any]  # what a proposer may learn
     abort_at: tuple[float, ...]  # after which shares of the steps a preview is looked at
     abort_by: tuple[str, ...]  # keys of the metrics that look
+    let_through: float  # share of candidates that is rendered to its end whatever they see
     backends: LocalBackends
 
     @property
@@ -95,6 +96,7 @@ class SimulatorStage:
     vary: Mapping[str, Any] = {"dial": {"low": 0.0, "high": 1.0}}
     abort_at: tuple[float, ...] = (0.15, 0.3)
     abort_by: tuple[str, ...] = ("look",)  # a grade is mended, and a look at it costs four times as much
+    let_through = 0.1
     steps, step_seconds = STEPS, SECONDS_PER_STEP
 
     def __init__(self, folder: Path, pool: Pool) -> None:

@@ -106,6 +106,7 @@ def campaign(
     aborts = ct.PreviewAbort(
         [metric for metric in gate.metrics if metric.key in stage.abort_by],
         identity=gate.identity, backends=stage.backends, at=stage.abort_at, learn="metric",
+        let_through=stage.let_through,
     ) if strategy.aborts else None  # fmt: skip
     learning = strategy.learning and (cell.learnable or not strategy.early)  # `all` learns where there is something
     with ct.Ledger.open(ledger) as rows:

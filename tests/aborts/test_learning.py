@@ -90,6 +90,53 @@ def test_learning_each_metric_takes_who_passes_it_and_divides_the_risk() -> None
     assert not learn(uneven, learn="metric").in_force, "all metrics or none: who is stopped by one teaches no other"
 
 
+def of(key: str, count: int) -> list[PastPreview]:
+    return [one for one in past(count, accepted=False) if one.key == key]
+
+
+def test_a_metric_that_few_pass_gets_more_of_the_risk_and_others_more_cuts() -> None:
+    """By halves 72 are needed of each (0.95^72 < 0.025), so 52 of one metric would never do."""
+    found = learn(of("grade", 52) + of("look", 140), learn="metric")
+    assert (found.in_force, found.accepts) == (True, 52)
+    assert 0.09 < found.lost_at_most <= 0.1
+    assert not learn(of("grade", 52) + of("look", 60), learn="metric").in_force
+    assert not learn(of("look", 1000), learn="metric").in_force, "who passes the other metric was never seen"
+    many = learn(of("grade", 200) + of("look", 800), learn="metric")
+    cut = {key: sum(one > many.limits[12, key] for one in (k / 10 for k in range(n))) for key, n in
+           (("grade", 200), ("look", 800))}  # fmt: skip
+    assert cut["look"] > 2 * cut["grade"] > 0
+    assert many.lost_at_most <= 0.1
+
+
+def test_the_promise_by_metric_holds_over_many_productions() -> None:
+    """Known truth: one metric in five passes, the other in two, hanging together as previews and verdicts do."""
+    random = np.random.default_rng(5)
+
+    def drawn(n: int) -> tuple[np.ndarray, np.ndarray]:
+        common = random.normal(size=(n, 1))
+        final = 0.6 * common + 0.8 * random.normal(size=(n, 2))
+        return final < (-0.84, 0.0), final + 0.7 * random.normal(size=(n, 2))
+
+    def shown(passes: np.ndarray, seen: np.ndarray) -> list[PastPreview]:
+        return [
+            PastPreview(candidate=k, step=12, steps=20, key=key, instrument=tool, value=float(seen[k, j]),
+                        accepted=bool(passes[k].all()))
+            for j, (key, tool) in enumerate(TOOLS.items())
+            for k in np.flatnonzero(passes[:, j])
+        ]  # fmt: skip
+
+    lost, count = [], 0
+    truth, look = drawn(20_000)
+    for _ in range(200):
+        found = learned(shown(*drawn(330)), Promise(learn="metric"), at=(0.6,), steps=20, instruments=TOOLS)
+        count += found.in_force
+        if found.in_force:
+            limits = [found.limits[12, key] for key in TOOLS]
+            lost.append(sum(float((look[truth[:, j], j] > limit).mean()) for j, limit in enumerate(limits)))
+    assert count >= 150, "some 66 and 165 are enough nearly always"
+    assert (np.array(lost) > 0.1).mean() <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / count)
+
+
 def test_the_promise_holds_over_many_productions() -> None:
     """Known truth: previews of acceptable candidates are normal, with correlation between the looks."""
     random = np.random.default_rng(3)

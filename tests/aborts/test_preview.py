@@ -107,6 +107,30 @@ def test_only_what_may_stop_is_measured() -> None:
     assert [p.step for p in one.previews] == [12]
 
 
+def test_what_a_cheap_metric_stops_no_dear_one_measures() -> None:
+    asked: list[str] = []
+
+    def metric(key: str, cost: float) -> FakeMetric:
+        def measures(seen: Any) -> float:
+            asked.append(key)
+            return float(seen.pixels.mean())
+
+        return FakeMetric(key, measures=measures, cost=cost, previewable=True)
+
+    watch = fake(metric("dear", 9.0), metric("bright", 1.0), at=(0.3,))
+    tools: Any = watch.settings["instruments"]
+    past = [
+        PastPreview(candidate=k, step=6, steps=20, key=key, instrument=tool, value=50.0 + k, accepted=True)
+        for k in range(46)
+        for key, tool in tools.items()
+    ]
+    stopped, free = watch.begin(past, 0.99), watch.begin(past, 0.0)
+    assert not stopped.look(6, 20, gray(255))
+    assert (asked, [p.key for p in stopped.previews]) == (["bright"], ["bright"])
+    assert free.look(6, 20, gray(255))
+    assert [p.key for p in free.previews] == ["bright", "dear"], "who is let through teaches every metric"
+
+
 def test_another_number_of_steps_learns_anew() -> None:
     watch = fake()
     one = watch.begin(taught(watch), 0.99)

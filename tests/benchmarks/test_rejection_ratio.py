@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ from continuity.testing import FakeBackends
 
 ROOT = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(ROOT))
+import rejection_ratio  # noqa: E402
 from rejection.pool import Pool, Pooled  # noqa: E402
 from rejection.remembered import Remembered  # noqa: E402
 from rejection.rows import KEYS, Row, chart, rows_of, saving, table  # noqa: E402
@@ -41,7 +43,7 @@ class SmallStage:
     """A soft picture under the simulator's mix, judged by its grade alone: it sees some faults and lets others pass."""
 
     prompt, vary, step_seconds = "soft", {"dial": {"low": 0.0, "high": 1.0}}, 0.5
-    abort_at, abort_by = (0.45,), ("grade",)
+    abort_at, abort_by, let_through = (0.45,), ("grade",), 0.1
 
     def __init__(self, folder: Path, pool: Pool, limit: float = 2.0) -> None:
         chance = np.random.default_rng(4)
@@ -208,6 +210,17 @@ def test_what_is_remembered_is_what_the_simulator_renders_shows_and_charges(tmp_
     assert costs[0] == costs[1] == (2.0, 0.4, "cuda")
 
 
+def test_a_part_of_the_full_run_can_be_asked_for() -> None:
+    some = rejection_ratio.full_tasks(["first", "aborts", "repair"], 40, ["presenter"], [0.05])
+    assert [(one.cell, one.strategy, one.count) for one in some] == [
+        (Cell("presenter", 0.05, 0.0), "first", 20),
+        (Cell("presenter", 0.05, 0.0), "first", 20),
+        (Cell("presenter", 0.05, 0.0), "aborts", 40),
+    ]
+    everything = {one.cell.generator for one in rejection_ratio.full_tasks(["first"], 20)}
+    assert everything == {"presenter", "simulator"}
+
+
 def test_a_saving_is_of_the_shots_that_both_have_with_an_interval() -> None:
     renders = np.random.default_rng(1).geometric(0.1, size=(40, 2)).tolist()
     mine = Row(CELL, "all", [shot(k, renders=float(one)) for k, (one, _) in enumerate(renders)])
@@ -299,3 +312,8 @@ def test_renders_of_a_model_are_made_once_and_shown_again_step_by_step(tmp_path:
     with pytest.raises(Aborted) as stopped:
         once.render(recipe, Stops())
     assert stopped.value.cost is not None and stopped.value.cost.render_equivalents == 0.5
+    with sqlite3.connect(tmp_path / "renders.db") as rows:
+        rows.execute("DELETE FROM renders WHERE step = 10")
+    once.render(recipe)  # cut off before its end was written: made again, whole
+    found = sqlite3.connect(tmp_path / "renders.db").execute("SELECT step FROM renders ORDER BY step").fetchall()
+    assert found == [(5,), (10,)]

@@ -19,7 +19,8 @@ Check: TypeAlias = tuple[int, str]  # after which step, which metric
 class Promise:
     """At most ``max_lost`` of the acceptable candidates are stopped, at this confidence.
 
-    With ``learn="metric"`` it is of the candidates that pass a metric, for each metric, the risk divided among them.
+    With ``learn="metric"`` it is of the candidates that pass a metric, for each metric: the shares that they may lose
+    add up to ``max_lost``, and so do the risks. A metric that few pass gets more of both.
     """
 
     max_lost: float = 0.1
@@ -66,34 +67,49 @@ def learned(
         for one in past
         if one.steps == steps and one.step in at_steps and instruments.get(one.key) == one.instrument
     ]
+    groups: Sequence[tuple[str, ...]] = [(key,) for key in keys]
     if promise.learn == "acceptable":
-        groups, share, risk = [keys], promise.max_lost, 1 - promise.confidence
-        usable = [one for one in usable if one.accepted]
-    else:
-        groups, share, risk = (
-            [(key,) for key in keys],
-            promise.max_lost / len(keys),
-            (1 - promise.confidence) / len(keys),
-        )
-    limits: dict[Check, float] = {}
-    counts, cut, lost = [], [], 0.0
-    for group in groups:
-        checks = [(step, key) for step in at_steps for key in group]
-        draws = _draws([one for one in usable if one.key in group], checks)
-        n = len(draws)
-        allowed = tolerance_limits.cuts(n=n, max_lost=share, confidence=1 - risk)
-        spent = min(n, max(1, allowed))
-        found = tolerance_limits.limits(draws, spent)
-        limits.update({check: float(limit) for check, limit in zip(checks, found, strict=True) if np.isfinite(limit)})
-        lost += tolerance_limits.lost_at_most(n=n, cut=spent, confidence=1 - risk)
-        counts.append(n)
-        cut.append(allowed)
+        groups, usable = [keys], [one for one in usable if one.accepted]
+    checks = [[(step, key) for step in at_steps for key in group] for group in groups]
+    draws = [_draws([one for one in usable if one.key in group], of) for group, of in zip(groups, checks, strict=True)]
+    counts = [len(drawn) for drawn in draws]
+    cut, lost = _divided(counts, promise)
+    limits = {
+        check: float(limit)
+        for of, drawn, spent in zip(checks, draws, cut, strict=True)
+        for check, limit in zip(of, tolerance_limits.limits(drawn, spent), strict=True)
+        if np.isfinite(limit)
+    }
     return Learned(
         limits=limits,
-        in_force=bool(limits) and min(cut) > 0,
+        in_force=bool(limits) and lost <= promise.max_lost,
         accepts=min(counts),
         lost_at_most=min(1.0, lost),
     )
+
+
+def _divided(counts: Sequence[int], promise: Promise) -> tuple[list[int], float]:
+    """How many draws each group may lose, and the bound on what all of them lose together.
+
+    A group takes its part of the risk by one over its draws: with one cut each, the sum of the bounds is then smallest
+    (of Wilks' bound, log(1 / risk) / n). Cuts go by draws, one at least, as many as the promise allows. Both follow
+    from counts alone: whoever looked at the values could promise nothing.
+    """
+    wanted = [1 / max(1, n) for n in counts]
+    sure = [1 - (1 - promise.confidence) * one / sum(wanted) for one in wanted]
+
+    def spent(most: int) -> list[int]:
+        return [min(n, max(1, most * n // max(1, *counts))) for n in counts]
+
+    def lost(cut: Sequence[int]) -> float:
+        each = zip(counts, cut, sure, strict=True)
+        return sum(tolerance_limits.lost_at_most(n=n, cut=one, confidence=level) for n, one, level in each)
+
+    below, above = 1, max(counts) + 1
+    while above - below > 1:
+        middle = (below + above) // 2
+        below, above = (middle, above) if lost(spent(middle)) <= promise.max_lost else (below, middle)
+    return spent(below), lost(spent(below))
 
 
 def _draws(past: Sequence[PastPreview], checks: Sequence[Check]) -> tolerance_limits.Floats:
