@@ -149,7 +149,8 @@ def main() -> int:
     given = parser.parse_args()
     began = time.time()
     if given.quick:
-        queue: Sequence[work.Task | work.SideBySide] = quick_tasks(given.shots or QUICK_SHOTS, given.workers, given.first)
+        shots = given.shots or QUICK_SHOTS
+        queue: Sequence[work.Task | work.SideBySide] = quick_tasks(shots, given.workers, given.first)
     else:
         names = list(STRATEGIES) if given.strategies == "all" else given.strategies.split(",")
         unknown = [name for name in names if name not in STRATEGIES]
