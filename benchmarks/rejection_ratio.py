@@ -1,12 +1,12 @@
 """How many renders a kept shot takes, by strategy, where the truth is known.
 
-    python benchmarks/rejection_ratio.py --quick                      ten minutes; all of it: --seconds 3000
+    python benchmarks/rejection_ratio.py --quick                      ten minutes; on a slow machine: --seconds 3000
     python benchmarks/rejection_ratio.py --folder ratio --json ratio.json    everything; goes on where it stopped
 
-`--quick` runs the simulator at 1:50 with 10 % of failures repairable, as many of 240 shots as the time allows: `all`
-and `repair` on each, `first` and `aborts` on every second, `fixed` on every eighth. They go side by side, shot by shot,
-so that a run that was cut off compares them too; `complete` says whether all of them were run. All of them stop
-measuring at the first fail there, as `ordered` does, whose row they would share: renders and what is kept are the same.
+`--quick` runs the simulator at 1:50 with 10 % of failures repairable: `all` on 240 shots, `first` on every third and
+`fixed` on every twelfth of them, and on as many again where time is left. They go side by side, shot by shot, so that a
+run that was cut off compares them too; `complete` says whether all of them were run. All of them stop measuring at the
+first fail there, as `ordered` does, whose row they would share: renders and what is kept are the same.
 The full run has the simulator at 1:5, 1:20, 1:50 and 1:100, 0, 10 and 30 % repairable, nothing learnable; `learning`
 and `all` again with a learnable part; 400 shots a row, `fixed` 60. Without a learnable part `all` leaves learning out.
 Before it comes the presenter (benchmarks/presenter, which needs torch and diffusers) at about 1:5 and 1:20, by `fixed`,
@@ -44,29 +44,50 @@ from rejection.strategies import STRATEGIES, Shot
 QUICK_SECONDS = 540.0  # after which no shot is begun
 QUICK = Cell("simulator", 0.02, 0.1)
 QUICK_SHOTS = 240
-QUICK_EVERY = {"all": 1, "repair": 1, "first": 2, "aborts": 2, "fixed": 8}  # one shot of so many, in this order
+QUICK_EVERY = {"all": 1, "first": 3, "fixed": 12}  # one shot of so many, in this order
+FIRST_SHOT = 2000  # those below 240, and 1000 to 1106, were looked at before a metric and two repairs were changed
 SHARES, REPAIRABLE, LEARNABLE = (0.2, 0.05, 0.02, 0.01), (0.0, 0.1, 0.3), 1.0
 GENERATORS = ("presenter", "simulator")
 SHOTS, FIXED_SHOTS, BLOCK = 400, 60, 20
 PRESENTER_SHARES, PRESENTER = (0.2, 0.05), ("fixed", "first", "ordered", "aborts")
 
 
-def quick_tasks(shots: int, workers: int) -> list[work.SideBySide]:
-    """All strategies side by side, a part of the shots for each worker, whose campaigns learn by themselves."""
+def quick_tasks(shots: int, workers: int, first: int = FIRST_SHOT) -> list[work.SideBySide]:
+    """All strategies side by side, a part of the shots for each worker, whose campaigns learn by themselves.
+
+    `all` has each shot, the others some, chosen beforehand; where time is left they get as many again.
+    """
     size = -(-shots // workers)
-    return [
+    starts = range(first, first + shots, size)
+    left = {start: min(size, first + shots - start) for start in starts}
+    reserved = [
         work.SideBySide(
             tuple(
-                work.Task(QUICK, name, k, -(-min(size, shots - k) // every), every, early=True)
+                work.Task(QUICK, name, start, -(-left[start] // every), every, early=True)
                 for name, every in QUICK_EVERY.items()
             )
         )
-        for k in range(0, shots, size)
+        for start in starts
     ]
+    further = [
+        work.SideBySide(
+            tuple(
+                work.Task(QUICK, name, start + every // 2, count, every, early=True)
+                for name, every in QUICK_EVERY.items()
+                if every > 1 and (count := -(-(left[start] - every // 2) // every)) > 0
+            )
+        )
+        for start in starts
+    ]
+    return reserved + [one for one in further if one.tasks]
 
 
 def full_tasks(
-    strategies: Sequence[str], shots: int, generators: Sequence[str] = GENERATORS, shares: Sequence[float] = SHARES
+    strategies: Sequence[str],
+    shots: int,
+    first: int = FIRST_SHOT,
+    generators: Sequence[str] = GENERATORS,
+    shares: Sequence[float] = SHARES,
 ) -> list[work.Task]:
     """Every stream by every strategy; in blocks where no shot depends on another."""
     tasks = [
@@ -74,7 +95,7 @@ def full_tasks(
         for share in PRESENTER_SHARES
         for name in strategies
         if name in PRESENTER and share in shares and "presenter" in generators
-        for task in blocks(Cell("presenter", share, 0.0), name, shots)
+        for task in blocks(Cell("presenter", share, 0.0), name, shots, first)
     ]
     for share in shares if "simulator" in generators else ():
         for repairable in REPAIRABLE:
@@ -83,16 +104,16 @@ def full_tasks(
                 for name in strategies:
                     if learnable and not STRATEGIES[name].learning:
                         continue  # it sets no dial: the rows would be the same
-                    tasks += blocks(cell, name, shots)
+                    tasks += blocks(cell, name, shots, first)
     return tasks
 
 
-def blocks(cell: Cell, name: str, shots: int) -> list[work.Task]:
+def blocks(cell: Cell, name: str, shots: int, first: int) -> list[work.Task]:
     """One row of the full run: one campaign where shots depend on those before."""
     strategy = STRATEGIES[name]
     count = min(shots, FIXED_SHOTS) if strategy.fixed else shots
     size = count if strategy.in_order else BLOCK
-    return [work.Task(cell, name, k, min(size, count - k)) for k in range(0, count, size)]
+    return [work.Task(cell, name, first + k, min(size, count - k)) for k in range(0, count, size)]
 
 
 def results_of(folder: Path, tasks: Sequence[work.Task]) -> Results:
@@ -130,19 +151,22 @@ def main() -> int:
     parser.add_argument("--generator", choices=GENERATORS, action="append", help="only this one; not with --quick")
     parser.add_argument("--share", type=float, choices=SHARES, action="append", help="only this; not with --quick")
     parser.add_argument("--shots", type=int, help=f"a row; {SHOTS}, {QUICK_SHOTS} with --quick")
+    parser.add_argument("--first", type=int, default=FIRST_SHOT, help="number of the first shot")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")
     parser.add_argument("--chart", type=Path, metavar="FILE", help="write a chart (SVG) to this file")
     given = parser.parse_args()
     began = time.time()
     if given.quick:
-        queue: Sequence[work.Task | work.SideBySide] = quick_tasks(given.shots or QUICK_SHOTS, given.workers)
+        shots = given.shots or QUICK_SHOTS
+        queue: Sequence[work.Task | work.SideBySide] = quick_tasks(shots, given.workers, given.first)
     else:
         names = list(STRATEGIES) if given.strategies == "all" else given.strategies.split(",")
         unknown = [name for name in names if name not in STRATEGIES]
         if unknown:
             parser.error(f"there is no strategy {', '.join(unknown)}; there are {', '.join(STRATEGIES)}")
-        queue = full_tasks(names, given.shots or SHOTS, given.generator or GENERATORS, given.share or SHARES)
+        shares, generators = given.share or SHARES, given.generator or GENERATORS
+        queue = full_tasks(names, given.shots or SHOTS, given.first, generators, shares)
     tasks = [task for one in queue for task in (one.tasks if isinstance(one, work.SideBySide) else (one,))]
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")  # of the workers, which start anew: one core each

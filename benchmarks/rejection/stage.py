@@ -116,7 +116,7 @@ class SimulatorStage:
             "device": "cuda",
         }
         identity = self._identity(folder / "identity", artwork)
-        self.metrics = [Pooled(metric, pool) for metric in metrics_for(identity, {"hands": "off"})]
+        self.metrics = [Pooled(metric, pool) for metric in metrics_for(identity, {"hands": "off", "light": "required"})]
         anything = {metric.key: 1e6 for metric in self.metrics}
         self._loose = ct.Gate(self.metrics, identity=identity, tolerances=anything, backends=self.backends)
         self._loose.check()

@@ -119,7 +119,7 @@ def campaign(
                 name, gate=gate, ledger=rows, prompt=stage.prompt, stop=stop,
                 proposer=ct.OptunaProposer(stage.vary) if learning else None,
                 repairs=stage.repairs() if strategy.repair else (),
-                measure_fully=0.1 if strategy.early or early else 1.0,
+                measure_fully=0.1 if strategy.early else 0.0 if early else 1.0,
             )  # fmt: skip
             charged, told = pool.charged, list[Told]()
             kept = _from_before(shot, rows, used) if strategy.regate else None

@@ -48,6 +48,7 @@ from .media import open_media as open_media
 from .metrics import FaceDistance as FaceDistance
 from .metrics import GradeDrift as GradeDrift
 from .metrics import HandDefects as HandDefects
+from .metrics import LightDrift as LightDrift
 from .metrics import LogoDrift as LogoDrift
 from .metrics import LookDistance as LookDistance
 from .metrics import LookTextDistance as LookTextDistance

@@ -34,6 +34,7 @@ from rejection.rows import KEYS, Row, chart, rows_of, saving, table  # noqa: E40
 from rejection.stage import Cell  # noqa: E402
 from rejection.strategies import STRATEGIES, Shot, budget_of, campaign  # noqa: E402
 from rejection.work import Task, Worker, shots_of  # noqa: E402
+from rejection_ratio import quick_tasks  # noqa: E402
 
 CELL = Cell("simulator", 0.25, 0.3)
 BLIND = 1e3
@@ -177,6 +178,21 @@ def test_side_by_side_all_strategies_come_about_as_far_and_end_as_they_do_alone(
     assert [(s.candidates, s.renders, s.bad) for s in before] == [(s.candidates, s.renders, s.bad) for s in after]
 
 
+@pytest.mark.parametrize(("shots", "workers"), [(240, 2), (240, 1), (7, 2), (1, 2), (25, 3)])
+def test_the_quick_run_gives_all_each_shot_and_the_others_some_of_them_chosen_beforehand(
+    shots: int, workers: int
+) -> None:
+    turns = quick_tasks(shots, workers, 50)
+    ran: dict[str, list[int]] = {}
+    for task in (task for one in turns for task in one.tasks):
+        ran.setdefault(task.strategy, []).extend(task.shots)
+    assert sorted(ran["all"]) == list(range(50, 50 + shots))
+    for name in ("first", "fixed"):
+        assert len(set(ran[name])) == len(ran[name]) and set(ran[name]) <= set(ran["all"])
+    assert all(task.strategy != "all" for one in turns[workers:] for task in one.tasks)  # only where time is left
+    assert len({task.name for one in turns for task in one.tasks}) == sum(len(one.tasks) for one in turns)
+
+
 def test_what_is_remembered_is_what_the_simulator_renders_shows_and_charges(tmp_path: Path, pool: Pool) -> None:
     from continuity.errors import Aborted
 
@@ -211,7 +227,7 @@ def test_what_is_remembered_is_what_the_simulator_renders_shows_and_charges(tmp_
 
 
 def test_a_part_of_the_full_run_can_be_asked_for() -> None:
-    some = rejection_ratio.full_tasks(["first", "aborts", "repair"], 40, ["presenter"], [0.05])
+    some = rejection_ratio.full_tasks(["first", "aborts", "repair"], 40, generators=["presenter"], shares=[0.05])
     assert [(one.cell, one.strategy, one.count) for one in some] == [
         (Cell("presenter", 0.05, 0.0), "first", 20),
         (Cell("presenter", 0.05, 0.0), "first", 20),

@@ -11,6 +11,7 @@ from PIL import Image as Pil
 from PIL import ImageFilter
 
 import continuity as ct
+from continuity.generators.simulator.operations import relight
 from continuity.interfaces import Backends, Generator, Metric, Observed, Proposer, Repair, Watch
 from continuity.media import Media
 from continuity.observed import ObservedFrame
@@ -99,6 +100,18 @@ class TestGradeDrift(RealMetric):
     def degraded(self, see: Callable[[np.ndarray], Observed], astronaut: np.ndarray) -> Sequence[Observed]:
         gains = [np.array([1 - k, 1, 1 + k]) for k in (0.05, 0.1, 0.2)]
         return [see((astronaut * g).clip(0, 255).astype(np.uint8)) for g in gains]
+
+
+class TestLightDrift(RealMetric):
+    noise = 0.0
+
+    @pytest.fixture
+    def metric(self) -> Metric:
+        return ct.LightDrift()
+
+    @pytest.fixture
+    def degraded(self, see: Callable[[np.ndarray], Observed], astronaut: np.ndarray) -> Sequence[Observed]:
+        return [see(relight(astronaut, stops, stops / 2)) for stops in (0.2, 0.5, 1.0)]
 
 
 class Dressed(RealMetric):

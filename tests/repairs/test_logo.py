@@ -257,6 +257,16 @@ def test_what_would_hang_out_is_left(gate: ct.Gate) -> None:
     assert "outline" in made.reason
 
 
+@pytest.mark.parametrize(("left", "whole"), [(1.0, False), (-3.0, False), (8.0, True)])
+def test_another_mark_whose_outline_the_frame_may_cut_off_is_left(gate: ct.Gate, left: float, whole: bool) -> None:
+    replaced = laid(other(), (90.0, left))
+    place = (max(0.0, left) / 420, 90 / 300, SIDE / 420)
+    made = unfound(gate, replaced, ct.LogoRepair(gate.identity.logos[0], place=place))
+    assert isinstance(made, Repaired if whole else Declined)
+    if isinstance(made, Declined):
+        assert "outline" in made.reason
+
+
 @pytest.mark.parametrize(
     "place",
     [(0.2, 1.4, 0.1), 5, ("a", 0, 1), "abc", (0.1, 0.1), (0.1, 0.1, 0.2, 0.3), (float("nan"), 0, 1), (0, 0, True)],

@@ -92,3 +92,13 @@ def test_a_closer_shot_is_seen_again_at_wider_framings(astronaut: np.ndarray) ->
         regions.paired(reference, regions.frame_patches(close, s)) for s in (regions.SCALES, regions.FRAMINGS)
     )
     assert wide.trust > 1.1 * near.trust
+
+
+@pytest.mark.parametrize(("height", "width"), [(512, 512), (270, 480), (480, 270), (20, 4000)])
+def test_the_middles_of_patches_lie_half_a_patch_inside(height: int, width: int) -> None:
+    found = regions.centres(height, width)
+    assert found.shape == (regions.SIDE * regions.SIDE, 2)
+    assert found.mean(axis=0) == pytest.approx((0.5, 0.5), abs=0.01)
+    cells = [max(regions.PATCH, round(side * regions.LONGER / max(height, width))) for side in (height, width)]
+    assert found.min(axis=0) == pytest.approx([regions.PATCH / 2 / c for c in cells])
+    assert found.max(axis=0) == pytest.approx([1 - regions.PATCH / 2 / c for c in cells])

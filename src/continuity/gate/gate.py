@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 ASPECTS = {
     "face": "faces",
     "grade": "grade",
+    "light": "light",
     "look": "brand look",
     "hands": "hands",
     "logo": "logos",

@@ -11,6 +11,7 @@ from continuity.interfaces import Metric
 from continuity.metrics.face import FaceDistance
 from continuity.metrics.grade import GradeDrift
 from continuity.metrics.hands import HandDefects
+from continuity.metrics.light import LightDrift
 from continuity.metrics.logo import LogoDrift
 from continuity.metrics.look import LookDistance, LookTextDistance
 from continuity.metrics.product import ProductDrift
@@ -24,6 +25,7 @@ __all__ = [
     "FaceDistance",
     "GradeDrift",
     "HandDefects",
+    "LightDrift",
     "LogoDrift",
     "LookDistance",
     "LookTextDistance",
@@ -38,7 +40,7 @@ def metrics_for(identity: Identity, expects: Mapping[str, str]) -> tuple[Metric,
     """One metric per enrolled thing, each with what the shot expects of it where ``expects`` says so.
 
     Hands are nobody's in particular: they are measured always, and count where they can be. ``off`` leaves a metric
-    out.
+    out, as the light is where nobody asks for it: no limit ships for it.
 
     Raises:
         UnknownKey: ``expects`` names a metric that this identity does not give.
@@ -48,7 +50,7 @@ def metrics_for(identity: Identity, expects: Mapping[str, str]) -> tuple[Metric,
     for actor in identity.actors:
         makers[f"face:{actor}"] = partial(FaceDistance, actor)
     if identity.has("grade"):
-        makers["grade"] = GradeDrift
+        makers["grade"], makers["light"] = GradeDrift, LightDrift
     if any(e.references for e in identity.enrolled if e.kind == "look"):
         makers["look"] = LookDistance
     if identity.texts:
@@ -65,14 +67,16 @@ def metrics_for(identity: Identity, expects: Mapping[str, str]) -> tuple[Metric,
     for key in expects:
         if key not in makers:
             raise UnknownKey(f"an expectation is given for {key!r}, but the metrics here are: {', '.join(makers)}")
-    wanted = {key: expects.get(key, _usual(key)) for key in makers}
+    wanted: dict[str, str] = {key: expects.get(key, _usual(key)) for key in makers}
     return tuple(makers[key](_expectation(key, word)) for key, word in wanted.items() if word != OFF)
 
 
-def _usual(key: str) -> Expect:
+def _usual(key: str) -> str:
     """What a shot expects where nothing is said: clothes and products are often out of the frame, and a product that
     was not found cannot be told from one that is not there."""
     aspect = key.split(":")[0]
+    if aspect == "light":
+        return OFF
     if aspect in ("hands", "product"):
         return Expect.IF_MEASURABLE
     return Expect.IF_PRESENT if aspect == "wardrobe" else Expect.REQUIRED

@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from continuity import joining
-from continuity.enrolment.grade import PATCHES, QUANTILES, SKIN, references, skin_of
+from continuity.enrolment.grade import PATCHES, QUANTILES, SKIN, references, skin_of, source
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Floats, Observed
 from continuity.records import (
@@ -167,7 +167,7 @@ class GradeDrift:
         value, words = view.drift(skin), change.words()
         evidence: dict[str, Json] = {
             "rule": rule,
-            "reference": _source(identity, nearest),
+            "reference": source(identity, nearest),
             **_rounded(asdict(change)),
             "change": words,
             "regions": _rounded({"drift": view.fit.drift, "scatter": view.fit.scatter, "trust": view.pairs.trust}),
@@ -239,12 +239,6 @@ def _waves(patches: Floats) -> tuple[tuple[tuple[float, float, float], ...], ...
 def _patches(seen: Observed, actors: Sequence[str] | Mapping[str, object]) -> list[Shape]:
     found = ((actor, seen.face_of(actor)) for actor in actors)
     return [Rectangle(label=f"skin:{actor}", box=face.box) for actor, face in found if face]
-
-
-def _source(identity: Identity, number: int) -> str:
-    """The file name of a grade reference; its number, from 0, where the identity does not list it."""
-    listed = [r.source for e in identity.enrolled if e.kind == "grade" for r in e.references]
-    return listed[number] if number < len(listed) else str(number)
 
 
 def _rounded(numbers: Mapping[str, float]) -> dict[str, Json]:

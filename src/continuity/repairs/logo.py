@@ -19,7 +19,7 @@ from continuity.records import Cost, Declined, Finding, FrameMeasurement, Json, 
 from continuity.vision.homography import Matrix, axes_of, of_points, unstretched
 from continuity.vision.mark_drift import compare
 from continuity.vision.mark_pose import Found, refined
-from continuity.vision.mark_redraw import Setting, cover_of, hanging, placed, redrawn, setting_of
+from continuity.vision.mark_redraw import RIM, Setting, cover_of, hanging, placed, redrawn, setting_of
 from continuity.vision.mark_smear import unsmeared
 from continuity.vision.marks import Mark, Pyramid, corners, extent
 
@@ -55,7 +55,8 @@ class LogoRepair:
 
     With a ``place`` a still also gets the artwork where it was smeared along a line near there: drawn out alike it has
     to explain 90 % of what is seen (vision/mark_smear.py). Where the mark was not found it is laid over another one of
-    the same outline, unless something would hang out from under it.
+    the same outline, unless something would hang out from under it, or the outline lies within 2 px of the frame's
+    edge, where it may be cut off: then nothing says how far it goes on.
 
     Args:
         logo: name of an enrolled logo.
@@ -130,7 +131,8 @@ class LogoRepair:
         before, after, over = _floats(source), None, "another one of its outline"
         if lost:
             found = _traced(Pyramid(media.pixels), mark, box)
-            if found.correlation >= TRACED and hanging(before, mark, found.pose) <= HANGING:
+            whole = _inset(corners(mark, found.pose), height, width) >= RIM  # else the frame may cut its outline off
+            if whole and found.correlation >= TRACED and hanging(before, mark, found.pose) <= HANGING:
                 after = placed(before, mark, found.pose)
         if after is None:
             after, over = unsmeared(before, mark, _pose(mark, box)), "the mark drawn out"
@@ -234,6 +236,11 @@ def _traced(pyramid: Pyramid, mark: Mark, box: Doubles) -> Found:
     ]
     coarse = refined(pyramid, outline, starts, extent(mark, SIDE), 2 * BLUR, (2, 4))[:3]
     return refined(pyramid, outline, coarse, extent(mark, SIDE), BLUR, (4, 4))[0]
+
+
+def _inset(box: Doubles, height: int, width: int) -> float:
+    """How far the corners of a box lie inside the frame, px; negative where one lies outside."""
+    return float(min(box.min(), width - box[:, 0].max(), height - box[:, 1].max()))
 
 
 def _inside(place: Any) -> bool:

@@ -75,6 +75,15 @@ def frame_patches(lab: Floats, scales: Sequence[tuple[float, int]] = SCALES) -> 
     return Patches(np.concatenate(found), np.concatenate(places), known)
 
 
+def centres(height: int, width: int) -> Floats:
+    """Where the middles of the patches of a reference lie in it, which is so high and wide: SIDE * SIDE x 2, as places
+    are told; no middle of a patch lies at an edge."""
+    cells = np.maximum(PATCH, np.round(np.array([height, width]) * (LONGER / max(height, width))))
+    down, across = cells.astype(int) - PATCH + 1
+    corners = _places(_evenly(down), _evenly(across), (down, across))
+    return np.asarray((corners * (cells - PATCH) + PATCH / 2) / cells, dtype=np.float32)
+
+
 def paired(reference: Floats, frame: Patches) -> Pairs:
     """For each patch of a reference the one of the frame with the most alike pattern, as mean colours."""
     best, weights, trust = _matched(reference, frame)

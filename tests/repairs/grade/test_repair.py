@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import continuity as ct
 from continuity.records import Declined, Repaired
-from continuity.repairs.grade.repair import LIMITS, harm
+from continuity.repairs.grade.repair import LIMITS, harm, pressed
 from continuity.testing import RepairContract
 from continuity.vision.cdl import CDL
 
@@ -52,6 +52,19 @@ def test_a_cold_grade_is_taken_back_and_the_gate_passes_it(gate: ct.Gate, true: 
     assert np.abs(pixels.astype(int) - true).mean() < 3 < 10 < np.abs(cold.astype(int) - true).mean()
     assert ct.Correction.of(found.settings).of_pixels(cold).tolist() == pixels.tolist()
     assert found.settings["space"] == "display-referred Rec.709"
+
+
+def test_what_was_pressed_into_black_and_white_is_lost(gate: ct.Gate, true: Pixels) -> None:
+    harsh = np.clip((true.astype(float) - 127) * 4 + 127, 0, 255).astype(np.uint8)
+    assert ((harsh == 0) | (harsh == 255)).mean() > 0.2
+    reason = declined(gate, harsh)
+    assert "at black or white" in reason
+
+
+def test_what_lies_at_an_end_in_the_references_too_is_not_lost(gate: ct.Gate, true: Pixels) -> None:
+    bare = np.zeros_like(true)
+    assert "100% of the values" in pressed([bare], gate.identity)
+    assert pressed([true], gate.identity) == ""
 
 
 def test_content_that_the_reference_does_not_show_bends_nothing(gate: ct.Gate, true: Pixels, cold: Pixels) -> None:

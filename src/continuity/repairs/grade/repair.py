@@ -20,7 +20,7 @@ from continuity.records import Cost, Declined, Finding, Json, Repaired, Report, 
 from continuity.repairs.grade.correction import Correction
 from continuity.vision.cdl import CDL
 from continuity.vision.cdl_fit import Anchor, fit_cdl, same
-from continuity.vision.colour import reduced_lab
+from continuity.vision.colour import reduced_lab, srgb_of
 from continuity.vision.regions import FRAMINGS, Pairs, frame_patches, paired_parts
 
 KEY = "grade"
@@ -28,6 +28,7 @@ SEEN_AGAIN = 0.12  # trust in pairs below which nothing of a reference is seen a
 LIMITS = {"slope": (0.5, 2.0), "offset": (-0.2, 0.2), "power": (0.5, 2.0), "saturation": (0.5, 2.0)}
 RESIDUE = 3.5  # CIELAB units that parts of regions may stay apart by: of that, up to 2 is how they are paired
 CLIPPED = 0.02  # share of the values that the repair may press over an end of the range
+LOST = 0.15  # share of the values that may lie at an end of the range beyond that of the references
 PRESSED = 4 / 255  # how far beyond an end counts
 STEP = 3.0  # levels of 8 bits between what were neighbours: more is a band that shows
 ENDS = (0.005, 0.02, 0.98, 0.995)  # shares of the values of a channel
@@ -96,7 +97,7 @@ class GradeRepair:
         if fit is None:
             return Declined(reason="nothing of the enrolled references is seen again, so no grade can be fitted")
         correction = Correction(cdl=fit.cdl, config=self.config, display=self.display)
-        if said := colourless(pairs):
+        if said := colourless(pairs) or pressed(frames, identity):
             return Declined(reason=said)
         if fit.after > RESIDUE:
             bounds = ", ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in LIMITS.items())
@@ -144,6 +145,17 @@ def colourless(pairs: Sequence[Pairs]) -> str:
     seen, wanted = _hues(after, weights), _hues(before, weights)
     if seen < COLOURLESS and wanted > 2 * COLOURLESS:
         return "it is black and white, or toned in one colour, and the references are not: render it again"
+    return ""
+
+
+def pressed(frames: Sequence[Pixels], identity: Identity) -> str:
+    """That far more of the values lie at an end of the range than in any reference, in words: what was told apart there
+    before is lost, and no CDL brings it back."""
+    lab = references(identity)[PATCHES].transpose(0, 1, 3, 2)
+    ends = [(np.abs(srgb_of(one) - 0.5) > 0.5 - 1.5 / 255).mean() for one in lab]
+    share = float(np.mean([((pixels == 0) | (pixels == 255)).mean() for pixels in frames]))
+    if share - max(ends) > LOST:
+        return f"{share:.0%} of the values lie at black or white, {max(ends):.0%} do in the references: render it again"
     return ""
 
 

@@ -1,0 +1,106 @@
+"""Light drift: 0 on what was enrolled, stops where a lamp moved, calm where a grade or the framing changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import continuity as ct
+from continuity.errors import EnrolmentError, ToleranceError, UsageError
+from continuity.generators.simulator import operations as op
+from continuity.observed import ObservedFrame
+from continuity.records import FrameMeasurement
+
+Measure = Callable[[np.ndarray], FrameMeasurement]
+
+
+@pytest.fixture
+def measure(enrolled: ct.Identity, backends: ct.LocalBackends) -> Measure:
+    def measure(pixels: np.ndarray) -> FrameMeasurement:
+        seen = ObservedFrame(pixels, index=3, seconds=0.125, identity=enrolled, backends=backends)
+        return ct.LightDrift().frame(seen, enrolled)
+
+    return measure
+
+
+def test_the_enrolled_picture_is_exactly_0(measure: Measure, astronaut: np.ndarray) -> None:
+    found = measure(astronaut)
+    assert (found.status, found.value, found.note) == (ct.Status.MEASURED, 0.0, "")
+    assert (found.index, found.seconds, found.evidence["reference"]) == (3, 0.125, "astronaut.png")
+
+
+@pytest.mark.parametrize("stops", [0.5, 1.0, 2.0])
+def test_it_is_the_stops_from_the_middle_to_the_edge(measure: Measure, astronaut: np.ndarray, stops: float) -> None:
+    found = measure(op.relight(astronaut, -stops, 0))
+    assert found.value == pytest.approx(stops, rel=0.3)  # what clips has gained less
+    assert "to the left" in found.note
+    assert abs(float(found.evidence["down"])) < 0.3 * stops  # type: ignore[arg-type]
+
+
+def test_golden_values(measure: Measure, astronaut: np.ndarray) -> None:
+    assert ct.LightDrift().instrument(ct.LocalBackends()).version == 1
+    values = [measure(op.relight(astronaut, *way)).value for way in ((0.3, 0), (0, 1.0), (1.0, -1.0))]
+    assert values == pytest.approx([0.2791, 0.7886, 1.1689], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "graded",
+    [
+        lambda p: op.regrade(p, slope=(0.8, 0.8, 0.8)),
+        lambda p: op.regrade(p, slope=(1.12, 1.0, 0.85)),
+        lambda p: op.regrade(p, power=(1.4, 1.4, 1.4)),
+        lambda p: op.regrade(p, slope=(0.75,) * 3, offset=(0.15,) * 3, saturation=0.5),
+        lambda p: op.reframe(p, 1.1, 0.5, -0.5),
+        lambda p: op.blur(p, 2.0),
+    ],
+    ids=["darker", "warm", "contrast", "faded", "closer", "soft"],
+)
+def test_a_grade_or_another_framing_is_no_light(
+    graded: Callable[[np.ndarray], np.ndarray], measure: Measure, astronaut: np.ndarray
+) -> None:
+    found = measure(graded(astronaut))
+    assert found.value is not None and found.value < 0.35
+
+
+def test_another_scene_is_not_measurable(measure: Measure, coffee: np.ndarray) -> None:
+    found = measure(coffee)
+    assert (found.status, found.value) == (ct.Status.NOT_MEASURABLE, None)
+    assert "seen again" in found.note
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_frame_of_one_colour_is_not_measurable(measure: Measure, level: int) -> None:
+    assert measure(np.full((64, 64, 3), level, dtype=np.uint8)).status is ct.Status.NOT_MEASURABLE
+
+
+def test_it_is_measured_where_a_shot_asks_for_it(enrolled: ct.Identity, backends: ct.LocalBackends) -> None:
+    usual = ct.Gate.for_identity(enrolled, backends=backends)
+    asked = ct.Gate.for_identity(enrolled, expects={"light": "required"}, tolerances={"light": 0.5}, backends=backends)
+    assert "light" not in [m.key for m in usual.metrics]
+    assert "light" in [m.key for m in asked.metrics]
+    with pytest.raises(ToleranceError, match="light: no limit"):
+        ct.Gate.for_identity(enrolled, expects={"light": "required"}, backends=backends).check()
+
+
+def test_a_moved_lamp_fails_a_gate_whose_grade_passes(
+    enrolled: ct.Identity, backends: ct.LocalBackends, astronaut: np.ndarray
+) -> None:
+    grade = {"grade": 5.0}
+    moved = ct.Image.from_array(op.relight(astronaut, 1.2, 1.2))
+    only = ct.Gate([ct.GradeDrift()], identity=enrolled, tolerances=grade, backends=backends).inspect(moved)
+    both = ct.Gate(
+        [ct.GradeDrift(), ct.LightDrift()], identity=enrolled, tolerances={**grade, "light": 0.5}, backends=backends
+    ).inspect(moved)
+    assert (only.verdict, both.verdict) == (ct.Verdict.PASS, ct.Verdict.FAIL)
+    assert "light" in only.not_checked and "light" not in both.not_checked
+
+
+def test_without_a_grade_there_is_nothing_to_compare_with(enrolled: ct.Identity, backends: ct.LocalBackends) -> None:
+    bare = replace(enrolled, enrolled=tuple(e for e in enrolled.enrolled if e.kind != "grade"))
+    with pytest.raises(EnrolmentError, match="grade"):
+        ct.LightDrift().ready(bare, backends)
+    with pytest.raises(UsageError):
+        ct.LightDrift(expect="maybe")  # type: ignore[arg-type]
