@@ -490,4 +490,6 @@ def harmless(layer: Layer, random: Random) -> Layer | None:
 
 
 Edit = Callable[[Layer, Random], "Layer | None"]
-KINDS: dict[str, Edit] = {f.__name__: f for f in (extra, missing, fused, doubled, two_thumbs, bent, long, wrist, melted)}
+KINDS: dict[str, Edit] = {
+    f.__name__: f for f in (extra, missing, fused, doubled, two_thumbs, bent, long, wrist, melted)
+}

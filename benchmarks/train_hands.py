@@ -1,12 +1,15 @@
-"""Trains the classifier of aligned hand crops that ships as src/continuity/models/hand_shape.onnx.
+"""Trains the classifier of aligned hand crops that ships as src/continuity/models/hand_shape_varied.onnx.
 
     python benchmarks/train_hands.py --digits DIR --crops DIR [--out FILE] [--cache FILE] [--without KIND ...]
+    (what ships: --seeds 901 902 903 904 905 906 907 911 912 913 914 915 916 917 --photos 300 --nets 2 --epochs 11)
 
 ``--digits`` has photographs of hands in folders by digit, numbered in the order in which people were photographed
 (Sign Language Digits Dataset), ``--crops`` small pictures of hands (Hand-Dataset); both Apache-2.0, see NOTICE. Every
 fifth person or run of crops is kept back for the limits. Malformed hands are made by benchmarks/malformed_hands.py;
 normal ones go through the same cutting, pasting, grounds and light. Points are those that the hand model finds on the
-result. ``--without`` leaves kinds of defects out of the training, to see how it does on kinds it never saw.
+result. ``--without`` leaves kinds of defects out of the training, to see how it does on kinds it never saw. The other
+net that ships, hand_shape.onnx, is of this script before hands stayed in their own pictures, were lit from a side,
+moved and smoothed, and before there were bent wrists and melted fingers: more crops of fewer kinds.
 """
 
 from __future__ import annotations
@@ -88,9 +91,10 @@ def made(digits: Path, crops: Path, seed: int, photos: int) -> Rows:
             elif changed is not None:
                 if random.random() < BACK:  # in its own picture
                     whole = pixels if changed is layer else put_back(pixels, layer, changed)
-                    picture, scale = degraded(stretched_out(whole, random), palm(found[0]), random)
+                    picture, _ = degraded(stretched_out(whole, random), palm(found[0]), random)
                     points = np.array(found[0].points, np.float32) * (
-                        picture.shape[1] / pixels.shape[1], picture.shape[0] / pixels.shape[0]
+                        picture.shape[1] / pixels.shape[1],
+                        picture.shape[0] / pixels.shape[0],
                     )
                 else:
                     picture, points = staged(changed, textures, spare, random)
@@ -248,7 +252,9 @@ def blurred(image: Image.Image, size: float, random: Random) -> Image.Image:
         reach, angle = random.uniform(1, 0.06 * size + 1), random.uniform(0, math.pi)
         steps = np.linspace(-reach / 2, reach / 2, 7)
         shift = [
-            image.transform(image.size, Image.Transform.AFFINE, (1, 0, s * math.cos(angle), 0, 1, s * math.sin(angle)), 2)
+            image.transform(
+                image.size, Image.Transform.AFFINE, (1, 0, s * math.cos(angle), 0, 1, s * math.sin(angle)), 2
+            )
             for s in steps
         ]
         return Image.fromarray(np.mean([np.asarray(i, np.float32) for i in shift], axis=0).astype(np.uint8))
@@ -335,7 +341,9 @@ def trained(rows: Rows, without: list[str], seed: int, epochs: int) -> Any:
         for start in range(0, len(order) - BATCH + 1, BATCH):
             some = order[start : start + BATCH]
             wanted = torch.from_numpy(bad[some % count].astype(np.float32)) * 0.96 + 0.02
-            loss = functional.binary_cross_entropy_with_logits(shape(*given(rows, some)), wanted, pos_weight=weight)
+            seen, lines = given(rows, some)
+            found = shape(mixed(seen, random), lines)
+            loss = functional.binary_cross_entropy_with_logits(found, wanted, pos_weight=weight)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -363,6 +371,19 @@ def scores(shape: Any, rows: Rows, where: Any) -> Floats:
     with torch.no_grad():
         parts = np.array_split(np.flatnonzero(where), 10)
         return np.asarray(torch.cat([torch.sigmoid(shape(*given(rows, p))) for p in parts]).numpy())
+
+
+def mixed(seen: Any, random: Random) -> Any:
+    """Half of the maps with channel means and spreads mixed with another's: another camera and light (MixStyle; Zhou
+    et al., "Domain generalization with MixStyle", 2021)."""
+    import torch
+
+    middle, spread = seen.mean(dim=(2, 3), keepdim=True), seen.std(dim=(2, 3), keepdim=True) + 1e-3
+    other = torch.from_numpy(random.permutation(len(seen)))
+    share = random.beta(0.3, 0.3, (len(seen), 1, 1, 1)) * (random.random((len(seen), 1, 1, 1)) < 0.5)
+    share = torch.from_numpy(share.astype(np.float32))
+    new = spread * (1 - share) + spread[other] * share, middle * (1 - share) + middle[other] * share
+    return (seen - middle) / spread * new[0] + new[1]
 
 
 def summary(found: Floats, rows: Rows, where: Any) -> str:

@@ -1,12 +1,14 @@
-"""Malformed hands: a hand is lifted off its ground, each kind changes what is seen of it, and what is harmless hardly."""
+"""Malformed hands: a hand is lifted off its ground, each kind changes what is seen of it, what is harmless hardly."""
 
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+
 from malformed_hands import KINDS, Layer, harmless, lay, lift, put_back
 
 _path = Path(__file__).parents[1] / "vision" / "test_hands.py"
@@ -37,9 +39,16 @@ def test_a_kind_changes_what_is_seen(layer: Layer, kind: str) -> None:
 
 
 def test_a_wrist_needs_a_forearm(layer: Layer) -> None:
-    made = KINDS["wrist"](layer, np.random.default_rng(0))
-    below = layer.cover[int(layer.points[0, 1] + 0.3 * layer.palm) :].sum()
-    assert (made is None) == (below < 0.2 * layer.palm**2)
+    ys, xs = np.mgrid[: layer.shape[0], : layer.shape[1]]
+    x, y = layer.points[0]
+    arm = (ys > y) & (np.abs(xs - x) < 0.4 * layer.palm)
+    bare = replace(layer, cover=np.where(ys > y, 0, layer.cover).astype(np.float32))
+    whole = replace(layer, cover=np.maximum(bare.cover, arm).astype(np.float32))
+    assert KINDS["wrist"](bare, np.random.default_rng(0)) is None
+    made = KINDS["wrist"](whole, np.random.default_rng(0))
+    assert made is not None
+    beside = (ys > y) & (np.abs(xs - x) > 0.5 * layer.palm) & (ys < y + 0.8 * layer.palm)
+    assert made.cover[beside].sum() > 10 * max(1.0, whole.cover[beside].sum())
 
 
 def test_harmless_changes_little(layer: Layer) -> None:
