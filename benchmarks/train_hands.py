@@ -89,7 +89,7 @@ def made(digits: Path, crops: Path, seed: int, photos: int) -> Rows:
                 picture = degraded(stretched_out(pixels, random), palm(found[0]), random)[0]
                 hand = first(picture)
             elif changed is not None:
-                if random.random() < BACK:  # in its own picture
+                if layer is not None and random.random() < BACK:  # in its own picture
                     whole = pixels if changed is layer else put_back(pixels, layer, changed)
                     picture, _ = degraded(stretched_out(whole, random), palm(found[0]), random)
                     points = np.array(found[0].points, np.float32) * (
@@ -380,8 +380,8 @@ def mixed(seen: Any, random: Random) -> Any:
 
     middle, spread = seen.mean(dim=(2, 3), keepdim=True), seen.std(dim=(2, 3), keepdim=True) + 1e-3
     other = torch.from_numpy(random.permutation(len(seen)))
-    share = random.beta(0.3, 0.3, (len(seen), 1, 1, 1)) * (random.random((len(seen), 1, 1, 1)) < 0.5)
-    share = torch.from_numpy(share.astype(np.float32))
+    drawn = random.beta(0.3, 0.3, (len(seen), 1, 1, 1)) * (random.random((len(seen), 1, 1, 1)) < 0.5)
+    share = torch.from_numpy(drawn.astype(np.float32))
     new = spread * (1 - share) + spread[other] * share, middle * (1 - share) + middle[other] * share
     return (seen - middle) / spread * new[0] + new[1]
 
