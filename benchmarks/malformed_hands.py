@@ -426,8 +426,57 @@ def long(layer: Layer, random: Random) -> Layer | None:
     return paste(layer, new, np.stack(colours, axis=-1))
 
 
+def wrist(layer: Layer, random: Random) -> Layer | None:
+    """A forearm that leaves the wrist to the side, where the hand is seen from its palm or its back."""
+    points = layer.points
+    if np.linalg.norm(points[17] - points[5]) < 0.55 * layer.palm:
+        return None
+    return _forearm_turned(layer, float(random.choice([-1, 1]) * random.uniform(1.2, 2.1)), random)
+
+
+def _forearm_turned(layer: Layer, turn: float, random: Random) -> Layer | None:
+    points = layer.points
+    up = points[9] - points[0]
+    if np.linalg.norm(up) < 0.8 * layer.palm:
+        return None
+    ys, xs = np.mgrid[: layer.shape[0], : layer.shape[1]].astype(np.float32)
+    below = -((xs - points[0, 0]) * _unit(up)[0] + (ys - points[0, 1]) * _unit(up)[1]) / layer.palm
+    arm = np.asarray(np.clip((below + 0.05) / 0.1, 0, 1) * layer.cover, np.float32)
+    if float(arm.sum()) < 0.25 * layer.palm**2:
+        return None
+    at = np.asarray(points[0] + 0.1 * up, np.float32)
+    new = moved(arm, at, at, turn)
+    rest = replace(layer, cover=np.asarray(layer.cover * (1 - np.clip(below / 0.1, 0, 1)), np.float32))
+    if abs(turn) > 1 and not _added(rest, new, arm):
+        return None
+    return paste(rest, new, _shaded(moved(layer.colour, at, at, turn), random), behind=True)
+
+
+def melted(layer: Layer, random: Random) -> Layer | None:
+    """Fingers that run in waves, swell and shrink, as generated ones do."""
+    able = [f for f in stretched(layer) if f > 0]
+    if len(able) < 2:
+        return None
+    shape = layer.shape
+    waves = random.normal(size=(2, *shape)).astype(np.float32)
+    reach = layer.palm * random.uniform(0.1, 0.18)
+    waves = np.stack([ndimage.gaussian_filter(w, reach) for w in waves])
+    waves *= layer.palm * random.uniform(0.06, 0.13) / max(float(waves.std()), 1e-9)
+    touched = np.isin(layer.owner, able) & (layer.along > 0.05) & (layer.apart < 0.5 * layer.palm)
+    waves *= ndimage.gaussian_filter(touched.astype(np.float32), 0.06 * layer.palm)
+    ys, xs = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    spots = np.stack([ys + waves[0], xs + waves[1]])
+    cover = ndimage.map_coordinates(layer.cover, spots, order=1, mode="nearest")
+    colour = np.stack([ndimage.map_coordinates(layer.colour[..., c], spots, order=1, mode="nearest") for c in range(3)])
+    if float(np.abs(cover - layer.cover).sum()) < 0.15 * layer.palm**2:
+        return None
+    return replace(layer, cover=cover, colour=np.moveaxis(colour, 0, -1))
+
+
 def harmless(layer: Layer, random: Random) -> Layer | None:
-    """A finger spread a little more or less, cut out and pasted as the malformed ones are."""
+    """A finger spread, or the forearm turned, a little, cut out and pasted as the malformed ones are."""
+    if random.random() < 0.25 and (arm := _forearm_turned(layer, random.normal(0, 0.2), random)) is not None:
+        return arm
     able = stretched(layer)
     if not able:
         return layer
@@ -441,4 +490,6 @@ def harmless(layer: Layer, random: Random) -> Layer | None:
 
 
 Edit = Callable[[Layer, Random], "Layer | None"]
-KINDS: dict[str, Edit] = {f.__name__: f for f in (extra, missing, fused, doubled, two_thumbs, bent, long)}
+KINDS: dict[str, Edit] = {
+    f.__name__: f for f in (extra, missing, fused, doubled, two_thumbs, bent, long, wrist, melted)
+}

@@ -1,12 +1,15 @@
-"""Trains the classifier of aligned hand crops that ships as src/continuity/models/hand_shape.onnx.
+"""Trains the classifier of aligned hand crops that ships as src/continuity/models/hand_shape_varied.onnx.
 
     python benchmarks/train_hands.py --digits DIR --crops DIR [--out FILE] [--cache FILE] [--without KIND ...]
+    (what ships: --seeds 901 902 903 904 905 906 907 911 912 913 914 915 916 917 --photos 300 --nets 2 --epochs 11)
 
 ``--digits`` has photographs of hands in folders by digit, numbered in the order in which people were photographed
 (Sign Language Digits Dataset), ``--crops`` small pictures of hands (Hand-Dataset); both Apache-2.0, see NOTICE. Every
 fifth person or run of crops is kept back for the limits. Malformed hands are made by benchmarks/malformed_hands.py;
 normal ones go through the same cutting, pasting, grounds and light. Points are those that the hand model finds on the
-result. ``--without`` leaves kinds of defects out of the training, to see how it does on kinds it never saw.
+result. ``--without`` leaves kinds of defects out of the training, to see how it does on kinds it never saw. The other
+net that ships, hand_shape.onnx, is of this script before hands stayed in their own pictures, were lit from a side,
+moved and smoothed, and before there were bent wrists and melted fingers: more crops of fewer kinds.
 """
 
 from __future__ import annotations
@@ -26,12 +29,13 @@ from scipy import ndimage
 from continuity.backends import hands as model
 from continuity.backends.hand_shape import BONES, bones, features
 from continuity.records import Hand
-from continuity.vision.hand_crop import SIZE, aligned
+from continuity.vision.hand_crop import SIZE, aligned, turned
 from continuity.vision.hands import palm
-from malformed_hands import KINDS, Floats, Layer, Pixels, Random, harmless, lay, lift
+from malformed_hands import KINDS, Floats, Layer, Pixels, Random, harmless, lay, lift, put_back
 
 NORMAL = "normal"
 PALM = 48.0  # px of the palm when hands are edited and laid on a ground
+BACK = 0.35  # share of the hands that stay in their own picture
 BATCH, EPOCHS, RATE, WIDTH = 64, 10, 2e-3, 48
 Rows = dict[str, Any]
 
@@ -82,10 +86,18 @@ def made(digits: Path, crops: Path, seed: int, photos: int) -> Rows:
             if layer is not None and edit is not None:
                 changed = edit(layer, random) or (layer if kind == NORMAL else None)
             if changed is None and kind == NORMAL:
-                picture = degraded(pixels, palm(found[0]), random)[0]
+                picture = degraded(stretched_out(pixels, random), palm(found[0]), random)[0]
                 hand = first(picture)
             elif changed is not None:
-                picture, points = staged(changed, textures, spare, random)
+                if layer is not None and random.random() < BACK:  # in its own picture
+                    whole = pixels if changed is layer else put_back(pixels, layer, changed)
+                    picture, _ = degraded(stretched_out(whole, random), palm(found[0]), random)
+                    points = np.array(found[0].points, np.float32) * (
+                        picture.shape[1] / pixels.shape[1],
+                        picture.shape[0] / pixels.shape[0],
+                    )
+                else:
+                    picture, points = staged(changed, textures, spare, random)
                 hand = first(picture, points)
             else:
                 continue
@@ -161,8 +173,9 @@ def staged(layer: Layer, textures: list[Path], spare: list[Layer], random: Rando
     picture = np.asarray(turned)
     if random.random() < 0.5:
         picture, points = picture[:, ::-1], np.column_stack([picture.shape[1] - points[:, 0], points[:, 1]])
-    picture, scale = degraded(picture, PALM, random)
-    return picture, np.asarray(points * scale, np.float32)
+    width, height = picture.shape[1], picture.shape[0]
+    picture, _ = degraded(stretched_out(picture, random), PALM, random)
+    return picture, np.asarray(points * (picture.shape[1] / width, picture.shape[0] / height), np.float32)
 
 
 def toned(layer: Layer, random: Random) -> Layer:
@@ -210,14 +223,51 @@ def clutter(shape: tuple[int, int], random: Random) -> Floats:
     return np.asarray(picture.filter(ImageFilter.GaussianBlur(float(random.choice([0.0, 1.0, 4.0])))), np.float32)
 
 
+def stretched_out(picture: Pixels, random: Random) -> Pixels:
+    """A little wider or narrower: hands are of many builds."""
+    width = max(24, round(picture.shape[1] * math.exp(random.normal(0, 0.08))))
+    return np.asarray(Image.fromarray(picture).resize((width, picture.shape[0]), Image.Resampling.BICUBIC))
+
+
+def lit(values: Any, random: Random) -> Any:
+    """Light from one side, and a cast of colour (h x w x 3 floats, 0 to 255)."""
+    height, width = values.shape[:2]
+    ys, xs = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    angle = random.uniform(0, 2 * math.pi)
+    ramp = 1 + random.uniform(0, 0.45) * (xs * math.cos(angle) + ys * math.sin(angle))
+    cast = random.uniform((0.8, 0.9, 0.75), (1.2, 1.1, 1.25)) if random.random() < 0.4 else np.ones(3)
+    grey = random.uniform(0.5, 1) if random.random() < 0.2 else 0.0
+    values = values * (1 - grey) + values.mean(axis=-1, keepdims=True) * grey
+    return values * cast * (ramp[..., None] if random.random() < 0.4 else 1)
+
+
+def blurred(image: Image.Image, size: float, random: Random) -> Image.Image:
+    """Out of focus, moved, or smooth as a render."""
+    way = random.random()
+    if way < 0.25:
+        return image.filter(ImageFilter.GaussianBlur(random.uniform(0.3, 0.02 * size + 0.4)))
+    if way < 0.35:
+        return image.filter(ImageFilter.MedianFilter(3 if size < 60 else 5))
+    if way < 0.45:
+        reach, angle = random.uniform(1, 0.06 * size + 1), random.uniform(0, math.pi)
+        steps = np.linspace(-reach / 2, reach / 2, 7)
+        shift = [
+            image.transform(
+                image.size, Image.Transform.AFFINE, (1, 0, s * math.cos(angle), 0, 1, s * math.sin(angle)), 2
+            )
+            for s in steps
+        ]
+        return Image.fromarray(np.mean([np.asarray(i, np.float32) for i in shift], axis=0).astype(np.uint8))
+    return image
+
+
 def degraded(picture: Pixels, size: float, random: Random) -> tuple[Pixels, float]:
     """Smaller or larger (palms of 22 to 100 px), noisy, compressed, blurred; and by how much it was scaled."""
     scale = float(np.exp(random.uniform(math.log(22), math.log(100)))) / size
     width, height = max(24, round(picture.shape[1] * scale)), max(24, round(picture.shape[0] * scale))
     image = Image.fromarray(np.ascontiguousarray(picture)).resize((width, height), Image.Resampling.BICUBIC)
-    if random.random() < 0.3:
-        image = image.filter(ImageFilter.GaussianBlur(random.uniform(0.3, 0.02 * size * scale + 0.4)))
-    values = np.asarray(image, np.float64)
+    image = blurred(image, size * scale, random)
+    values = lit(np.asarray(image, np.float64), random)
     values = 255 * (values / 255) ** random.uniform(0.7, 1.5) * random.uniform(0.6, 1.1)
     values = values + random.normal(0, random.uniform(0, 7), values.shape)
     image = Image.fromarray(values.clip(0, 255).astype(np.uint8))
@@ -232,20 +282,12 @@ def featured(rows: Rows, seed: int) -> Rows:
     """The rows with what the net sees of them: each crop as it is, and a second time turned, shifted and scaled."""
     random = np.random.default_rng(seed)
     crops = list(rows["crops"].astype(np.float32))
-    crops += [jittered(crop, random) for crop in crops]
+    crops += [
+        turned(crop, random.normal(0, 0.12), random.uniform(0.88, 1.1), tuple(random.normal(0, 0.025 * SIZE, 2)))
+        for crop in crops
+    ]
     seen = np.stack([features(crop).astype(np.float16) for crop in crops])
     return {**rows, "seen": seen, "bones": np.stack([bones(crop).astype(np.float16) for crop in crops])}
-
-
-def jittered(crop: Floats, random: Random) -> Floats:
-    """A crop turned, shifted and scaled a little."""
-    angle, scale, shift = random.normal(0, 0.12), random.uniform(0.88, 1.1), random.normal(0, 0.025 * SIZE, 2)
-    cos, sin = math.cos(angle) * scale, math.sin(angle) * scale
-    middle = SIZE / 2
-    at = (middle - cos * middle + sin * middle + shift[0], middle - sin * middle - cos * middle + shift[1])
-    back = (cos, -sin, at[0], sin, cos, at[1])
-    planes = [Image.fromarray(np.ascontiguousarray(crop[..., c])) for c in range(crop.shape[2])]
-    return np.stack([np.asarray(p.transform(p.size, Image.Transform.AFFINE, back, 2)) for p in planes], axis=-1)
 
 
 def net() -> Any:
@@ -299,7 +341,9 @@ def trained(rows: Rows, without: list[str], seed: int, epochs: int) -> Any:
         for start in range(0, len(order) - BATCH + 1, BATCH):
             some = order[start : start + BATCH]
             wanted = torch.from_numpy(bad[some % count].astype(np.float32)) * 0.96 + 0.02
-            loss = functional.binary_cross_entropy_with_logits(shape(*given(rows, some)), wanted, pos_weight=weight)
+            seen, lines = given(rows, some)
+            found = shape(mixed(seen, random), lines)
+            loss = functional.binary_cross_entropy_with_logits(found, wanted, pos_weight=weight)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -329,6 +373,19 @@ def scores(shape: Any, rows: Rows, where: Any) -> Floats:
         return np.asarray(torch.cat([torch.sigmoid(shape(*given(rows, p))) for p in parts]).numpy())
 
 
+def mixed(seen: Any, random: Random) -> Any:
+    """Half of the maps with channel means and spreads mixed with another's: another camera and light (MixStyle; Zhou
+    et al., "Domain generalization with MixStyle", 2021)."""
+    import torch
+
+    middle, spread = seen.mean(dim=(2, 3), keepdim=True), seen.std(dim=(2, 3), keepdim=True) + 1e-3
+    other = torch.from_numpy(random.permutation(len(seen)))
+    drawn = random.beta(0.3, 0.3, (len(seen), 1, 1, 1)) * (random.random((len(seen), 1, 1, 1)) < 0.5)
+    share = torch.from_numpy(drawn.astype(np.float32))
+    new = spread * (1 - share) + spread[other] * share, middle * (1 - share) + middle[other] * share
+    return (seen - middle) / spread * new[0] + new[1]
+
+
 def summary(found: Floats, rows: Rows, where: Any) -> str:
     """What limits on the kept back give: from the upper one 2 % of the normal are suspect, below the lower 60 % lie."""
     kinds = rows["kinds"][where]
@@ -342,18 +399,18 @@ def summary(found: Floats, rows: Rows, where: Any) -> str:
     return f"AUC {area:.3f}; p < {lower:.2f} and > {upper:.2f}, {len(normal)} normal: " + ", ".join(parts)
 
 
-def export(shape: Any, path: Path) -> None:
-    """Writes the net with its probability as ONNX, one file."""
+def export(shapes: list[Any], path: Path) -> None:
+    """Writes the nets as one that gives the probability of their mean logit, as ONNX."""
     import torch
     from torch import nn
 
     class Probability(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.shape = shape.eval()
+            self.shapes = nn.ModuleList(shape.eval() for shape in shapes)
 
         def forward(self, seen: Any, bones: Any) -> Any:
-            return torch.sigmoid(self.shape(seen, bones))
+            return torch.sigmoid(torch.stack([shape(seen, bones) for shape in self.shapes]).mean(dim=0))
 
     path.parent.mkdir(parents=True, exist_ok=True)
     example = (torch.zeros(1, 128, 14, 14), torch.zeros(1, BONES, BONES))
@@ -394,19 +451,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="ONNX file to write")
     parser.add_argument("--cache", type=Path, help="npz file to keep the crops in, its name continued by the seed")
     parser.add_argument("--without", nargs="*", default=[], choices=list(KINDS))
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=1, help="seeds with which every photograph is edited again")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="photographs are drawn and edited for each")
+    parser.add_argument("--nets", type=int, default=1, help="nets to train, whose mean is written")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="0 only makes the crops")
-    parser.add_argument("--photos", type=int, default=2000, help="photographs to use, drawn at random")
+    parser.add_argument("--photos", type=int, default=2000, help="photographs to use for each seed, drawn at random")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    rounds = [round_of(args, args.seed + number) for number in range(args.rounds)]
-    rows = joined(rounds)
+    rows = joined([round_of(args, seed) for seed in args.seeds])
     if args.epochs:
-        shape = trained(rows, args.without, args.seed, args.epochs)
+        shapes = [trained(rows, args.without, 1 + number, args.epochs) for number in range(args.nets)]
         if args.out:
-            export(shape, args.out)
+            export(shapes, args.out)
 
 
 if __name__ == "__main__":

@@ -12,17 +12,17 @@ from PIL import Image as Pil
 
 from continuity.backends import hand_shape, hands
 from continuity.errors import ModelError
-from continuity.metrics.hands import MALFORMED
+from continuity.metrics.hands import CLEAR, MALFORMED
 from continuity.records import Hand
 
 
 def test_the_card_names_what_ships() -> None:
-    content = files("continuity").joinpath("models", hand_shape.FILE).read_bytes()
-    assert len(content) <= 1_000_000
-    net, features = hand_shape.cards()
-    assert net.digest == hashlib.sha256(content).hexdigest()
-    assert net.licence == features.licence == "Apache-2.0"
-    assert {net.role, features.role} == {"hand-shape", "hand-features"}
+    contents = [files("continuity").joinpath("models", file).read_bytes() for file in hand_shape.FILES]
+    assert sum(map(len, contents)) <= 1_000_000
+    *nets, features = hand_shape.cards()
+    assert [net.digest for net in nets] == [hashlib.sha256(content).hexdigest() for content in contents]
+    assert {card.licence for card in (*nets, features)} == {"Apache-2.0"}
+    assert [card.role for card in (*nets, features)] == ["hand-shape"] * len(nets) + ["hand-features"]
 
 
 def test_what_the_net_is_given() -> None:
@@ -44,8 +44,31 @@ def test_any_picture_and_any_points_give_a_probability(shape: tuple[int, int, in
         assert 0 <= hand_shape.malformed(pixels, hand) <= 1
 
 
+@pytest.mark.parametrize(("settled", "views"), [(0.0, 1 + len(hand_shape.VIEWS)), (1.0, 1)])
+def test_only_a_hand_in_doubt_is_looked_at_again(settled: float, views: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(3)
+    answers: list[float] = []
+    net = hand_shape._probability
+
+    def spied(crop: hand_shape.Floats) -> float:
+        answers.append(net(crop))
+        return answers[-1]
+
+    monkeypatch.setattr(hand_shape, "_probability", spied)
+    monkeypatch.setattr(hand_shape, "SETTLED", settled)
+    points = tuple((float(x), float(y)) for x, y in random.normal(64, 25, (21, 2)))
+    hand = Hand(points=points, depths=(0.0,) * 21, side="left", score=0.5)
+    found = hand_shape.malformed(random.integers(0, 255, (128, 128, 3), dtype=np.uint8), hand)
+    assert len(answers) == len(set(answers)) == views
+    assert found == pytest.approx(1 / (1 + np.exp(-np.mean([hand_shape._logit(p) for p in answers]))))
+
+
+def test_no_further_view_is_spared_on_a_hand_in_doubt() -> None:
+    assert hand_shape.SETTLED <= CLEAR
+
+
 def test_a_broken_net_is_an_error_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hand_shape, "_content", lambda: b"no model")
+    monkeypatch.setattr(hand_shape, "_content", lambda file: b"no model")
     hand_shape._net.cache_clear()
     hand = Hand(points=tuple((float(n), float(n % 5)) for n in range(21)), depths=(0.0,) * 21, side="left", score=0.5)
     with pytest.raises(ModelError, match=r"hand_shape\.onnx"):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image as Pil
 
 from continuity.vision import hand_crop
-from continuity.vision.hand_crop import SIZE, aligned, window
+from continuity.vision.hand_crop import SIZE, aligned, turned, window
 
 _spec = importlib.util.spec_from_file_location("drawn_hands", Path(__file__).with_name("test_hands.py"))
 assert _spec is not None
@@ -67,3 +67,18 @@ def test_beyond_the_picture_is_black_and_nothing_is_too_small() -> None:
     point = replace(hand, points=((5.0, 5.0),) * 21)
     assert window(point).side == 1.0
     assert np.isfinite(hand_crop.aligned(drawn.picture_of(hand), point)).all()
+
+
+def test_a_crop_is_turned_and_scaled_about_its_middle_and_shifted() -> None:
+    crop = np.zeros((SIZE, SIZE, 4), np.float32)
+    crop[46:50, 66:70] = 100.0  # 20 px to the right of the middle
+
+    def where(angle: float, scale: float, shift: tuple[float, float]) -> tuple[float, float]:
+        ys, xs = np.nonzero(turned(crop, angle, scale, shift)[..., 0] > 50)
+        return float(xs.mean()) + 0.5 - SIZE / 2, float(ys.mean()) + 0.5 - SIZE / 2
+
+    assert where(0.0, 1.0, (0.0, 0.0)) == pytest.approx((20, 0), abs=0.6)
+    assert where(0.0, 1.0, (3.0, -2.0)) == pytest.approx((23, -2), abs=0.6)
+    assert where(0.0, 0.5, (0.0, 0.0)) == pytest.approx((10, 0), abs=0.6)
+    assert where(np.pi / 2, 1.0, (0.0, 0.0)) == pytest.approx((0, 20), abs=0.6)  # clockwise on the screen
+    assert turned(crop, 0.3, 1.1, (1.0, 1.0)).shape == crop.shape

@@ -1,14 +1,15 @@
-"""Is a hand shaped as hands are? A small net on what MobileNetV2 sees in the aligned crop of a hand.
+"""Is a hand shaped as hands are? Small nets on what MobileNetV2 sees in the aligned crop of a hand.
 
-The hand model always gives five fingers, so what is wrong must be seen in the pixels: the net gets what two inner
-layers of MobileNetV2 make of them (Sandler et al., 2018), and the skeleton that the hand model found. It was shown
-normal hands, and hands whose fingers were copied, cut, merged, bent and stretched (``benchmarks/train_hands.py``). It
-ships with the package.
+The hand model always gives five fingers, so what is wrong must be seen in the pixels: the nets get what two
+inner layers of MobileNetV2 make of them (Sandler et al., 2018), and the skeleton that the hand model found. They were
+shown normal hands, and hands whose fingers were copied, cut, merged, bent and stretched
+(``benchmarks/train_hands.py``). They ship with the package.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,19 +25,25 @@ from continuity.backends import onnx, sessions
 from continuity.backends.mobilenet import MEAN, ROLE, SIDE, SPREAD
 from continuity.errors import ModelError
 from continuity.records import Hand, ModelCard
-from continuity.vision.hand_crop import aligned
+from continuity.vision.hand_crop import aligned, turned
 
-FILE = "hand_shape.onnx"
+FILES = ("hand_shape.onnx", "hand_shape_varied.onnx")  # what they say is averaged
 EARLY = "mobilenetv20_features_linearbottleneck5_elemwise_add0"  # 32 x 28 x 28
 LATE = "mobilenetv20_features_linearbottleneck12_elemwise_add0"  # 96 x 14 x 14
 
 BONES = 28
+SETTLED = 0.15  # what the nets say of a crop below which the hand is plausible without further views
+# Further views of a crop: turn in radians, scale, and shift in px.
+VIEWS = ((0.12, 1.0, (2.0, 0.0)), (-0.12, 1.0, (-2.0, 0.0)))
 
 Floats = NDArray[np.float32]
 
 
 def malformed(pixels: NDArray[np.uint8], hand: Hand, others: Sequence[Hand] = ()) -> float:
     """How surely, in [0, 1], a hand is malformed: the net's probability, which is not calibrated.
+
+    A hand of which the first look leaves a doubt is looked at again, turned, scaled and shifted a little: the answer is
+    the mean of what the net says of all views, as logits.
 
     Args:
         pixels: H x W x 3 uint8 sRGB.
@@ -47,16 +54,38 @@ def malformed(pixels: NDArray[np.uint8], hand: Hand, others: Sequence[Hand] = ()
         MissingWeights, MissingDependency, ModelError: a model is not there, or fails.
     """
     crop = aligned(pixels, hand, others)
-    seen = features(crop)
-    net = _net(sessions.threads(), os.getpid())
+    first = _probability(crop)
+    if first < SETTLED:
+        return first
+    return _mean([first, *(_probability(turned(crop, *view)) for view in VIEWS)])
+
+
+def _probability(crop: Floats) -> float:
+    """What the nets say of one view: the probability of their mean logit."""
+    given = {"seen": features(crop)[None], "bones": bones(crop)[None]}
+    return _mean([_asked(file, given) for file in FILES])
+
+
+def _asked(file: str, given: dict[str, Floats]) -> float:
+    net = _net(file, sessions.threads(), os.getpid())
     try:
-        (found,) = net.run(None, {"seen": seen[None], "bones": bones(crop)[None]})
+        (found,) = net.run(None, given)
     except Exception as cause:  # native code raises anything
-        raise ModelError(f"the model {FILE} failed: {type(cause).__name__}: {cause}") from cause
+        raise ModelError(f"the model {file} failed: {type(cause).__name__}: {cause}") from cause
     probability = float(found[0])
     if not 0 <= probability <= 1:
-        raise ModelError(f"a number between 0 and 1 was wanted of the model {FILE}, it gave {probability}")
+        raise ModelError(f"a number between 0 and 1 was wanted of the model {file}, it gave {probability}")
     return probability
+
+
+def _mean(probabilities: Sequence[float]) -> float:
+    logits = [_logit(p) for p in probabilities]
+    return 1 / (1 + math.exp(-sum(logits) / len(logits)))
+
+
+def _logit(probability: float) -> float:
+    inside = min(max(probability, 1e-6), 1 - 1e-6)
+    return math.log(inside / (1 - inside))
 
 
 def features(crop: Floats) -> Floats:
@@ -87,27 +116,32 @@ def bones(crop: Floats) -> Floats:
 
 @cache
 def cards() -> tuple[ModelCard, ...]:
-    """What a report says of both models.
+    """What a report says of the models.
 
     Raises:
         MissingWeights: MobileNetV2 is not on this machine.
     """
-    digest = hashlib.sha256(_content()).hexdigest()
-    net = ModelCard(role="hand-shape", name=FILE, digest=digest, licence="Apache-2.0", commercial=True)
-    return (net, replace(sessions.card(ROLE), role="hand-features"))
+    nets = (
+        ModelCard(
+            role="hand-shape", name=file, digest=hashlib.sha256(_content(file)).hexdigest(), licence="Apache-2.0",
+            commercial=True,
+        )
+        for file in FILES
+    )  # fmt: skip
+    return (*nets, replace(sessions.card(ROLE), role="hand-features"))
 
 
-def _content() -> bytes:
-    return files("continuity").joinpath("models", FILE).read_bytes()
+def _content(file: str) -> bytes:
+    return files("continuity").joinpath("models", file).read_bytes()
 
 
 @cache
-def _net(count: int, pid: int) -> Any:
+def _net(file: str, count: int, pid: int) -> Any:
     """One session a process: onnxruntime's may be used by several threads, but not after a fork."""
     try:
-        return onnx.opened(_content(), count)
+        return onnx.opened(_content(file), count)
     except Exception as cause:  # native code raises anything
-        raise ModelError(f"the model {FILE} of this package cannot be loaded: {cause}") from cause
+        raise ModelError(f"the model {file} of this package cannot be loaded: {cause}") from cause
 
 
 def _features(path: Path, count: int) -> Any:

@@ -23,13 +23,13 @@ from continuity.records import (
 )
 from continuity.vision import hands
 
-VERSION = 3  # raised when golden values move
+VERSION = 4  # raised when golden values move
 SUSPECT = 0.4  # suspicion from which a hand is suspect
 SMALLEST = 48.0  # px of the longer side of a hand that can be measured
 IN_FRAME = 0.7  # share of the 21 points that must lie in the frame
 NO_WRIST = 0.1  # evidence of a wrist below which a frame without a hand or a face shows none
 PORTRAIT = 0.3  # the same below faces: the landmark model then knows where the body is
-CLEAR, MALFORMED = 0.25, 0.9  # what the shape model says: below the first plausible, from the second suspect
+CLEAR, MALFORMED = 0.15, 0.95  # what the shape model says: below the first plausible, from the second suspect
 EXTRA = 0.6  # suspicion of one hand more than the faces can have; each further one adds 0.2
 SURE = 0.9  # score from which a hand is counted
 
@@ -38,8 +38,8 @@ SURE = 0.9  # score from which a hand is counted
 class HandDefects:
     """The worst suspicion over all hands in the frame, in [0, 1]: 0 is a plausible hand, from 0.4 it is suspect.
 
-    Per hand what the shape model says of its picture: extra, missing, fused, doubled, bent and overlong fingers. For
-    the frame: hands too many for the faces in sight.
+    Per hand what the shape model says of its picture: extra, missing, fused, doubled, bent, overlong and melted
+    fingers, a second thumb, a wrist bent aside. For the frame: hands too many for the faces in sight.
 
     A hand is not measurable where it is under 48 px, cut off by the frame, where the shape model is in doubt, or
     where the points found on it are none of a hand: on clasped hands and lapels they often are not. A frame with

@@ -40,6 +40,21 @@ def aligned(pixels: NDArray[np.uint8], hand: Hand, others: Sequence[Hand] = ()) 
     return np.ascontiguousarray(crop[:, ::-1] if _mirrored(hand, square) else crop)
 
 
+def turned(crop: NDArray[np.float32], angle: float, scale: float, shift: tuple[float, float]) -> NDArray[np.float32]:
+    """An aligned crop turned clockwise by ``angle`` (radians) and scaled about its middle, then shifted by (x, y) px.
+
+    What comes to lie in it from outside the crop is 0.
+    """
+    from PIL import Image
+
+    cos, sin, middle = math.cos(angle) / scale, math.sin(angle) / scale, SIZE / 2
+    x, y = middle + shift[0], middle + shift[1]
+    back = (cos, sin, middle - cos * x - sin * y, -sin, cos, middle + sin * x - cos * y)
+    planes = [Image.fromarray(np.ascontiguousarray(crop[..., c])) for c in range(crop.shape[2])]
+    moved = [p.transform(p.size, Image.Transform.AFFINE, back, Image.Resampling.BILINEAR) for p in planes]
+    return np.stack([np.asarray(p, np.float32) for p in moved], axis=-1)
+
+
 def _mirrored(hand: Hand, square: Window) -> bool:
     """Whether the knuckle of the index lies on the other side of that of the little finger than it shall."""
     across = (np.array(hand.points[17]) - np.array(hand.points[5])) @ _turn(square.angle)
