@@ -27,7 +27,7 @@ from continuity.records import (
     expectation,
 )
 from continuity.records.shapes import Point
-from continuity.vision import mark_drift, mark_pose, mark_traces, marks
+from continuity.vision import mark_drift, mark_pose, mark_register, mark_traces, marks
 
 VERSION = 3  # raised when golden values move
 SMALLEST = 24.0  # px of the mark's longer side that can be measured
@@ -251,6 +251,7 @@ def _copies(pyramid: marks.Pyramid, mark: marks.Mark) -> tuple[list[Looked], Loo
             continue
         if copies and not _beyond_doubt(found):
             continue
+        found = mark_register.registered(pyramid, mark, found)
         drift = mark_drift.compare(pyramid, mark, found)
         sure = drift.explained >= SURE or likeliest is None or (found.fine and _beyond_doubt(found))
         if sure and _there(found, drift):

@@ -18,7 +18,7 @@ from continuity.vision import marks
 from continuity.vision.colour import lab_of
 from continuity.vision.edges import Field, field_of, planes_of, smooth
 from continuity.vision.mark_bend import displacement, sampled
-from continuity.vision.mark_light import apart, blur_of, blurred, lit, plate_of
+from continuity.vision.mark_light import apart, blur_of, blurred, carried, lit, plate_of
 from continuity.vision.mark_pose import Aligner, Found
 from continuity.vision.marks import Mark, Pyramid
 
@@ -89,7 +89,7 @@ def compare(pyramid: Pyramid, mark: Mark, found: Found) -> Drift:
     patch = lab_of(np.clip(unbent, 0, 1))
     alpha = art[..., 3]
     plate = plate_of(patch, alpha, size)
-    colours = mark.once(("colours", size), lambda: lab_of(np.clip(_carried(art, size), 0, 1)))
+    colours = mark.once(("colours", size), lambda: lab_of(np.clip(carried(art, size), 0, 1)))
     cover = np.clip(smooth(alpha, size / 60) * 2, 0, 1)
 
     aligner = Aligner.of(mark, size, 1.0)
@@ -163,18 +163,6 @@ def _named(kinds: Kinds, torn: float) -> Kinds:
     name, share = max(((n, getattr(kinds, n) / spoken) for n, spoken in SPOKEN.items()), key=lambda kind: kind[1])
     name = name if share >= 1 else "altered"
     return replace(kinds, **{name: max(torn, getattr(kinds, name))})
-
-
-def _carried(art: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Straight RGB of premultiplied RGBA, carried on beyond the mark's edge."""
-    alpha = art[..., 3:]
-    near, far = (np.stack([smooth(art[..., c], reach) for c in range(4)], axis=-1) for reach in (1.0, size / 8))
-    carried = np.where(
-        near[..., 3:] > 0.02,
-        near[..., :3] / np.maximum(near[..., 3:], 0.02),
-        far[..., :3] / np.maximum(far[..., 3:], 1e-4),
-    )
-    return np.asarray(np.where(alpha > 0.9, art[..., :3] / np.maximum(alpha, 0.1), carried), np.float32)
 
 
 def _shares(

@@ -14,6 +14,18 @@ from continuity.vision.edges import smooth
 _BLURS = (0.0, 0.3, 0.5, 0.7, 0.9, 1.15, 1.45, 1.8, 2.3, 2.9, 3.7, 4.7, 6.0)
 
 
+def carried(art: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Straight RGB of premultiplied RGBA, carried on beyond the mark's edge."""
+    alpha = art[..., 3:]
+    near, far = (np.stack([smooth(art[..., c], reach) for c in range(4)], axis=-1) for reach in (1.0, size / 8))
+    carried = np.where(
+        near[..., 3:] > 0.02,
+        near[..., :3] / np.maximum(near[..., 3:], 0.02),
+        far[..., :3] / np.maximum(far[..., 3:], 1e-4),
+    )
+    return np.asarray(np.where(alpha > 0.9, art[..., :3] / np.maximum(alpha, 0.1), carried), np.float32)
+
+
 def plate_of(patch: NDArray[np.float32], alpha: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """CIELAB of what is around the mark, carried on under it from near to far."""
     clear = (ndimage.grey_dilation(alpha, size=3) < 0.03).astype(np.float32)
