@@ -18,7 +18,7 @@ from continuity.vision import marks
 from continuity.vision.colour import lab_of
 from continuity.vision.edges import Field, field_of, planes_of, smooth
 from continuity.vision.mark_bend import displacement, sampled
-from continuity.vision.mark_light import apart, blur_of, blurred, carried, lit, plate_of
+from continuity.vision.mark_light import apart, carried, drawn
 from continuity.vision.mark_pose import Aligner, Found
 from continuity.vision.marks import Mark, Pyramid
 
@@ -88,7 +88,6 @@ def compare(pyramid: Pyramid, mark: Mark, found: Found) -> Drift:
     unbent = sampled(seen, shift)
     patch = lab_of(np.clip(unbent, 0, 1))
     alpha = art[..., 3]
-    plate = plate_of(patch, alpha, size)
     colours = mark.once(("colours", size), lambda: lab_of(np.clip(carried(art, size), 0, 1)))
     cover = np.clip(smooth(alpha, size / 60) * 2, 0, 1)
 
@@ -98,13 +97,8 @@ def compare(pyramid: Pyramid, mark: Mark, found: Found) -> Drift:
         np.clip(aligner.local_fit(edges, 1 / 6), 0.1, 1) ** 2
     )  # where something else is tells nothing of the light
 
-    blur = 0.7  # a first guess: blur needs the light, and light the blur
-    for last in (False, True):
-        ink = lit(colours, patch, alpha, (smooth(alpha, max(blur, 0.3)) > 0.97) * fitting, blur)
-        model = ink * alpha[..., None] + plate * (1 - alpha[..., None])
-        if not last:
-            blur = blur_of(model, patch, cover)
-    model = blurred(model, blur)
+    seen_as = drawn(colours, alpha, patch, size, size / long, fitting)
+    ink, plate, model, blur = seen_as.ink, seen_as.plate, seen_as.model, seen_as.blur
     off = apart(model, patch)
 
     inner = alpha > 0.9

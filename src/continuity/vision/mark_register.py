@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from continuity.vision.colour import lab_of
 from continuity.vision.edges import smooth
 from continuity.vision.homography import Matrix, plausible, warp
-from continuity.vision.mark_light import apart, blur_of, blurred, carried, lit, plate_of
+from continuity.vision.mark_light import Drawn, apart, carried, drawn
 from continuity.vision.mark_pose import Found
 from continuity.vision.marks import Mark, Pyramid, corners, extent
 
@@ -37,17 +37,13 @@ def registered(pyramid: Pyramid, mark: Mark, found: Found) -> Found:
     colours = mark.once(("colours", size), lambda: lab_of(np.clip(carried(art, size), 0, 1)))
     alpha = art[..., 3]
     cover = np.clip(smooth(alpha, max(1.0, size / 40)) * 2, 0, 1)
-    pose, best, least, blur = found.pose, found.pose, np.inf, SOFT
-    reach = 0.0
+    pose, best, least, reach = found.pose, found.pose, np.inf, 0.0
+    known: tuple[float, float] | None = SOFT, SOFT
     for number, count in enumerate((*STEPS, 0)):
         patch = lab_of(pyramid.rectified(mark, pose, size).astype(np.float32) / np.float32(255))
-        plate = plate_of(patch, alpha, size)
-        ink = lit(colours, patch, alpha, smooth(alpha, blur) > 0.97, blur)
-        if number == 1:
-            blur = max(0.3, blur_of(ink * alpha[..., None] + plate * (1 - alpha[..., None]), patch, cover))
-        over, under = blurred(ink * alpha[..., None], blur), smooth(alpha, blur)[..., None]
-        model = over + plate * (1 - under)
-        off = apart(model, patch)
+        seen = drawn(colours, alpha, patch, size, size / long, known=None if number == 1 else known)
+        known = seen.blur, seen.smear
+        off = apart(seen.model, patch)
         if number == 0:
             reach = max(OUTLIER, 2 * _median(off, cover))
         wrong = float((cover * off**2 / (1 + (off / reach) ** 2)).sum())
@@ -56,7 +52,7 @@ def registered(pyramid: Pyramid, mark: Mark, found: Found) -> Found:
         if not count:
             break
         trust = cover / (1 + (off / reach) ** 2) ** 2
-        move = _move(over, under, plate, patch - model, trust, size, count)
+        move = _move(seen, patch, trust, size, count)
         ahead = pose @ np.linalg.inv(warp(move))
         ahead = ahead / ahead[2, 2]
         if not plausible(found.pose, ahead):
@@ -65,14 +61,15 @@ def registered(pyramid: Pyramid, mark: Mark, found: Found) -> Found:
     return replace(found, pose=best)
 
 
-def _move(over: Floats, under: Floats, plate: Floats, off: Floats, trust: Floats, size: int, count: int) -> Matrix:
+def _move(seen: Drawn, patch: Floats, trust: Floats, size: int, count: int) -> Matrix:
     """The step of Gauss-Newton: 8 parameters of a warp, those from ``count`` on 0."""
+    off = patch - seen.model
     height, width = trust.shape
     ys, xs = np.mgrid[:height, :width].astype(np.float32)
     x, y = ((xs + 0.5 - width / 2) / (size / 2))[..., None], ((ys + 0.5 - height / 2) / (size / 2))[..., None]
     down, right = (
-        (a - plate * b) * np.float32(size / 2)
-        for a, b in zip(np.gradient(over, axis=(0, 1)), np.gradient(under, axis=(0, 1)), strict=True)
+        (a - seen.plate * b) * np.float32(size / 2)
+        for a, b in zip(np.gradient(seen.over, axis=(0, 1)), np.gradient(seen.shown, axis=(0, 1)), strict=True)
     )
     rows = [right, down, right * x + down * y, down * x - right * y, right * x - down * y, right * y + down * x]
     rows += [-(right * x + down * y) * x, -(right * x + down * y) * y]
