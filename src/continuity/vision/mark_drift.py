@@ -33,6 +33,7 @@ THIN = 12.0  # CIELAB units more that are forgiven where strokes are so thin tha
 HIDDEN = 0.25  # share of the mark
 MISSING, ALTERED = 0.06, 0.08  # shares of the mark
 OFF = 14.0  # CIELAB units by which a place shows something else
+FAINT = 0.01  # power of edges that noise has
 TORN, FRAYED = 0.4, 0.15  # correlation; what small print and compression leave
 SMALL = 40.0  # px of the root of the box at which twice as much is left
 SPOKEN = {"deformed": 0.4, "missing": 0.1, "altered": 0.2, "hidden": 0.1, "blurred": 0.5}  # torn edges are its doing
@@ -105,9 +106,9 @@ def compare(pyramid: Pyramid, mark: Mark, found: Found) -> Drift:
     gone = _gone(off, model, patch, inner, plate)
     missing, altered, covered, wrong = _shares(gone, patch, ink, plate, alpha, smooth(alpha, max(blur, 0.3)), root)
     hidden = float(covered.astype(np.float32).ravel() @ alpha.ravel()) / max(float(alpha.sum()), 1e-6)
-    weight = alpha * inner * ~ndimage.binary_dilation(gone | wrong, iterations=2)
-    weight = weight * (ndimage.gaussian_gradient_magnitude(model[..., 0], 1.0) < 8)  # off the edges
-    colour = float(np.sqrt((off**2 * weight).sum() / max(float(weight.sum()), 1e-6))) if weight.sum() > 4 else 0.0
+    sound = ~ndimage.binary_dilation(gone | wrong, iterations=2)
+    colour = _recoloured(ink, patch - model, seen_as.shown, sound)
+    weight = alpha * inner * sound * (ndimage.gaussian_gradient_magnitude(model[..., 0], 1.0) < 8)  # off the edges
 
     solid = min(1.0, 1.5 * float(weight.sum()) / max(float((alpha * ~gone).sum()), 1e-6))
     trust = trust * ~ndimage.binary_dilation(gone | wrong, iterations=max(1, size // 14))
@@ -119,7 +120,7 @@ def compare(pyramid: Pyramid, mark: Mark, found: Found) -> Drift:
     soft = float(np.sqrt(max(0.0, pixels**2 - max(SOFT, long / size) ** 2))) / (long * root / size)
     behind = apart(np.broadcast_to(np.median(patch.reshape(-1, 3), axis=0), patch.shape).astype(np.float32), patch)
     explained, visible = (_explained(off, behind, cover * there) for there in (1, ~(gone | wrong)))
-    torn = _torn(aligner, edges)
+    torn = _torn(model, plate, patch, cover, size)
     kinds = Kinds(
         deformed=min(2.0, float(np.hypot(bent / BENT, max(0.0, np.log(stretch) - TILT) / STRETCHED))),
         recoloured=min(2.0, max(0.0, colour - TINT - THIN * (1 - solid)) / RECOLOURED),
@@ -140,10 +141,23 @@ def _explained(off: NDArray[np.float32], flat: NDArray[np.float32], weight: NDAr
     return 1 - left / max(there, 1e-6)
 
 
-def _torn(aligner: Aligner, edges: Field) -> float:
-    """By how much the worst-fitting twentieth of the mark's edges fits worse than the middle one."""
-    fits = aligner.local_fit(edges).ravel()
-    energy = (np.abs(aligner.template) ** 2).ravel()
+def _torn(
+    model: NDArray[np.float32],
+    plate: NDArray[np.float32],
+    patch: NDArray[np.float32],
+    cover: NDArray[np.float32],
+    size: int,
+) -> float:
+    """By how much the worst-fitting twentieth of the mark's edges fits worse than the middle one.
+
+    Its edges are those that the model has and the plate alone has not: where the ink is as the plate, nothing is torn.
+    """
+    mine, bare, there = (field_of(np.moveaxis(lab, -1, 0), 1.0) * cover for lab in (model, plate, patch))
+    wide = size / 12
+    match = smooth((np.conj(mine) * there).real, wide)
+    own, seen = smooth(np.abs(mine) ** 2, wide) + FAINT, smooth(np.abs(there) ** 2, wide) + FAINT
+    fits = ((match + FAINT) / np.sqrt(own * seen)).ravel()
+    energy = (np.abs(mine - bare) ** 2).ravel()
     order = np.argsort(fits)
     below = np.cumsum(energy[order]) / max(float(energy.sum()), 1e-9)
     worst, middle = fits[order][np.minimum(np.searchsorted(below, (0.05, 0.5)), len(order) - 1)]
@@ -204,6 +218,29 @@ def _shares(
     both = min(missed + plain, 2 * grown)
     wrong = (away > 0.3) | (added > 0.3) | parts
     return missed + plain - both, swapped + grown + both, gone & ~like_plate & (nearest >= OFF), wrong
+
+
+def _recoloured(
+    ink: NDArray[np.float32], off: NDArray[np.float32], shown: NDArray[np.float32], sound: NDArray[np.bool_]
+) -> float:
+    """CIELAB units by which the colours of the mark are others, lightness at half weight: the root of the mean square.
+
+    What is off in one colour of the artwork is averaged with its sign, so that what softness and a pose leave beside
+    edges cancels out.
+    """
+    weight = shown * (shown[..., :1] > 0.3) * sound[..., None]
+    if float(weight[..., 0].sum()) <= 4:
+        return 0.0
+    inside = weight[..., 0] > 0
+    cells = (ink[inside] / 24).round().astype(np.int64)
+    _, number = np.unique(cells, axis=0, return_inverse=True)
+    number = number.ravel()
+    left = 0.0
+    for c, half in enumerate((0.25, 1.0, 1.0)):
+        share = np.bincount(number, (weight[..., c] * shown[..., c])[inside])
+        both = np.bincount(number, (weight[..., c] * off[..., c])[inside])
+        left += half * float((both**2 / np.maximum(share, 1e-6)).sum()) / max(float(share.sum()), 1e-6)
+    return float(np.sqrt(left))
 
 
 def _palette(ink: NDArray[np.float32], alpha: NDArray[np.float32]) -> NDArray[np.float32]:
