@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from continuity.vision import marks
+from continuity.vision import mark_tear, marks
 from continuity.vision.colour import lab_of
 from continuity.vision.edges import Field, field_of, planes_of, smooth
 from continuity.vision.mark_bend import displacement, sampled
-from continuity.vision.mark_light import apart, carried, drawn
+from continuity.vision.mark_light import CODED, Drawn, apart, carried, drawn
 from continuity.vision.mark_pose import Aligner, Found
 from continuity.vision.marks import Mark, Pyramid
 
@@ -26,19 +26,17 @@ LARGEST, SMALLEST = 112, 28  # px of the longer side of the patch that is compar
 GRID = 12
 
 # What each kind reaches at 1, and what is forgiven. Lengths are shares of the root of the mark's box.
-BENT, UNSURE = 0.025, 0.4  # the latter in pixels of the picture: what alignment leaves
-STRETCHED, TILT = 0.3, 0.05  # log of the ratio of the axes; a tilt of 18 degrees
+BENT, UNSURE = 0.02, 0.4  # the latter in pixels of the picture: what alignment leaves
+STRETCHED, TILT = 0.22, 0.05  # log of the ratio of the axes; a tilt of 18 degrees
 RECOLOURED, TINT = 20.0, 5.0  # CIELAB units
 THIN = 12.0  # CIELAB units more that are forgiven where strokes are so thin that coding blurs their colour
 HIDDEN = 0.25  # share of the mark
 MISSING, ALTERED = 0.06, 0.08  # shares of the mark
 OFF = 14.0  # CIELAB units by which a place shows something else
-FAINT = 0.01  # power of edges that noise has
-TORN, FRAYED = 0.4, 0.15  # correlation; what small print and compression leave
-SMALL = 40.0  # px of the root of the box at which twice as much is left
-SPOKEN = {"deformed": 0.4, "missing": 0.1, "altered": 0.2, "hidden": 0.1, "blurred": 0.5}  # torn edges are its doing
+TORN, FRAYED, OTHER = 0.33, 0.07, 0.25  # of mark_tear: what 1 is, what is forgiven, what other parts leave
+SPOKEN = {"deformed": 0.4, "missing": 0.1, "altered": 0.2, "hidden": 0.1, "blurred": 0.5, "recoloured": 0.7}  # torn edges are its doing
 COVERED = 0.6  # correlation of edges below which that is no recoloured part of the mark
-BLURRED, SOFT = 0.04, 1.5  # the latter in pixels of the picture: what resampling and compression leave
+BLURRED, SOFT = 0.04, 1.3  # the latter in pixels of the picture: what resampling and compression leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,52 +114,37 @@ def compare(pyramid: Pyramid, mark: Mark, found: Found) -> Drift:
     bent = float(np.sqrt(max(0.0, bent**2 - (UNSURE / (long * root / size)) ** 2)))
     axes = np.linalg.svd(found.pose[:2, :2] - np.outer(found.pose[:2, 2], found.pose[2, :2]), compute_uv=False)
     stretch = float(axes[0] / max(axes[1], 1e-6))
-    pixels = blur * long / size
+    pixels = _softness(seen_as, alpha, size / long) * long / size
     soft = float(np.sqrt(max(0.0, pixels**2 - max(SOFT, long / size) ** 2))) / (long * root / size)
     behind = apart(np.broadcast_to(np.median(patch.reshape(-1, 3), axis=0), patch.shape).astype(np.float32), patch)
     explained, visible = (_explained(off, behind, cover * there) for there in (1, ~(gone | wrong)))
-    torn = _torn(model, plate, patch, cover, size)
+    torn = mark_tear.torn(seen_as, patch, alpha, size, root)
     kinds = Kinds(
         deformed=min(2.0, float(np.hypot(bent / BENT, max(0.0, np.log(stretch) - TILT) / STRETCHED))),
         recoloured=min(2.0, max(0.0, colour - TINT - THIN * (1 - solid)) / RECOLOURED),
         missing=min(2.0, missing / MISSING),
-        altered=min(2.0, altered / ALTERED * min(1.0, torn / FRAYED)),  # other ink has other edges
+        altered=min(2.0, altered / ALTERED * min(1.0, torn / OTHER)),  # other ink has other edges
         hidden=min(2.0, hidden / HIDDEN),
         blurred=min(2.0, soft / BLURRED),
     )
     grid = _grid(off, cover, mark, size)
-    kinds = _named(kinds, min(1.0, max(0.0, torn - FRAYED * (1 + SMALL / (long * root / size))) / TORN))
+    kinds = _named(kinds, min(1.5, max(0.0, torn - FRAYED) / TORN))
     return Drift(
         kinds, grid, bent, stretch, pixels, colour, missing, altered, hidden, torn, explained, visible, covered
     )
 
 
+def _softness(seen: Drawn, alpha: NDArray[np.float32], finest: float) -> float:
+    """Sigma in pixels of the patch: of lightness, and where ink and plate have the same, of colour without coding."""
+    light, *colour = np.square((seen.ink - seen.plate) * alpha[..., None]).sum(axis=(0, 1))
+    told = float(light / max(light + 0.1 * sum(colour), 1e-6))
+    uncoded = max(0.0, seen.smear**2 - (CODED * finest) ** 2)
+    return float(np.sqrt(told * seen.blur**2 + (1 - told) * uncoded))
+
+
 def _explained(off: NDArray[np.float32], flat: NDArray[np.float32], weight: NDArray[np.float32]) -> float:
     left, there = (float((np.minimum(a, 40) ** 2 * weight).sum()) for a in (off, flat))
     return 1 - left / max(there, 1e-6)
-
-
-def _torn(
-    model: NDArray[np.float32],
-    plate: NDArray[np.float32],
-    patch: NDArray[np.float32],
-    cover: NDArray[np.float32],
-    size: int,
-) -> float:
-    """By how much the worst-fitting twentieth of the mark's edges fits worse than the middle one.
-
-    Its edges are those that the model has and the plate alone has not: where the ink is as the plate, nothing is torn.
-    """
-    mine, bare, there = (field_of(np.moveaxis(lab, -1, 0), 1.0) * cover for lab in (model, plate, patch))
-    wide = size / 12
-    match = smooth((np.conj(mine) * there).real, wide)
-    own, seen = smooth(np.abs(mine) ** 2, wide) + FAINT, smooth(np.abs(there) ** 2, wide) + FAINT
-    fits = ((match + FAINT) / np.sqrt(own * seen)).ravel()
-    energy = (np.abs(mine - bare) ** 2).ravel()
-    order = np.argsort(fits)
-    below = np.cumsum(energy[order]) / max(float(energy.sum()), 1e-9)
-    worst, middle = fits[order][np.minimum(np.searchsorted(below, (0.05, 0.5)), len(order) - 1)]
-    return float(middle - worst)
 
 
 def _named(kinds: Kinds, torn: float) -> Kinds:
