@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from continuity.vision import mark_tear, marks
 from continuity.vision.colour import lab_of
-from continuity.vision.edges import Field, field_of, planes_of, smooth
+from continuity.vision.edges import field_of, planes_of, smooth
 from continuity.vision.mark_bend import displacement, sampled
 from continuity.vision.mark_light import CODED, Drawn, apart, carried, drawn
 from continuity.vision.mark_pose import Aligner, Found
@@ -34,7 +34,8 @@ HIDDEN = 0.25  # share of the mark
 MISSING, ALTERED = 0.06, 0.08  # shares of the mark
 OFF = 14.0  # CIELAB units by which a place shows something else
 TORN, FRAYED, OTHER = 0.33, 0.07, 0.25  # of mark_tear: what 1 is, what is forgiven, what other parts leave
-SPOKEN = {"deformed": 0.4, "missing": 0.1, "altered": 0.2, "hidden": 0.1, "blurred": 0.5, "recoloured": 0.7}  # torn edges are its doing
+# Torn edges are its doing where it is as large as this.
+SPOKEN = {"deformed": 0.4, "missing": 0.1, "altered": 0.2, "hidden": 0.1, "blurred": 0.5, "recoloured": 0.7}
 COVERED = 0.6  # correlation of edges below which that is no recoloured part of the mark
 BLURRED, SOFT = 0.04, 1.3  # the latter in pixels of the picture: what resampling and compression leave
 
@@ -69,8 +70,8 @@ class Drift:
     missing: float  # share that shows the plate
     altered: float  # share that shows other parts of the mark
     hidden: float  # share that shows something else
-    torn: float  # by how much some edges fit worse than most, in correlation
-    explained: float  # share of what is not one flat colour there that the model explains, at most 1
+    torn: float  # how far the worst fiftieth of it is not there (mark_tear)
+    explained: float  # share that the model explains of what the plate alone leaves there, at most 1
     visible: float  # the same without what is missing, altered and hidden
     covered: NDArray[np.bool_]  # where in the patch something else lies over the mark
 
@@ -116,8 +117,8 @@ def compare(pyramid: Pyramid, mark: Mark, found: Found) -> Drift:
     stretch = float(axes[0] / max(axes[1], 1e-6))
     pixels = _softness(seen_as, alpha, size / long) * long / size
     soft = float(np.sqrt(max(0.0, pixels**2 - max(SOFT, long / size) ** 2))) / (long * root / size)
-    behind = apart(np.broadcast_to(np.median(patch.reshape(-1, 3), axis=0), patch.shape).astype(np.float32), patch)
-    explained, visible = (_explained(off, behind, cover * there) for there in (1, ~(gone | wrong)))
+    bare, shown = apart(plate, patch), seen_as.shown[..., 0]
+    explained, visible = (_explained(off, bare, shown * there) for there in (1, ~(gone | wrong)))
     torn = mark_tear.torn(seen_as, patch, alpha, size, root)
     kinds = Kinds(
         deformed=min(2.0, float(np.hypot(bent / BENT, max(0.0, np.log(stretch) - TILT) / STRETCHED))),
@@ -142,8 +143,8 @@ def _softness(seen: Drawn, alpha: NDArray[np.float32], finest: float) -> float:
     return float(np.sqrt(told * seen.blur**2 + (1 - told) * uncoded))
 
 
-def _explained(off: NDArray[np.float32], flat: NDArray[np.float32], weight: NDArray[np.float32]) -> float:
-    left, there = (float((np.minimum(a, 40) ** 2 * weight).sum()) for a in (off, flat))
+def _explained(off: NDArray[np.float32], bare: NDArray[np.float32], weight: NDArray[np.float32]) -> float:
+    left, there = (float((np.minimum(a, 40) ** 2 * weight).sum()) for a in (off, bare))
     return 1 - left / max(there, 1e-6)
 
 

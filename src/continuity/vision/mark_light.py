@@ -51,7 +51,10 @@ def drawn(
     """
     plate = plate_of(patch, alpha, size)
     cover = np.clip(smooth(alpha, size / 60) * 2, 0, 1)
-    blur, smear = known or (0.7, float(np.hypot(0.7, finest)))  # a first guess: blur needs the light, and light the blur
+    blur, smear = known or (
+        0.7,
+        float(np.hypot(0.7, finest)),
+    )  # a first guess: blur needs the light, and light the blur
     for last in (known is not None, True):
         shown = _shown(alpha, blur, smear)
         told = np.clip((shown[..., 0] - 0.4) / 0.6, 0, 1) ** 2 * fitting
@@ -88,13 +91,13 @@ def carried(art: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 def plate_of(patch: NDArray[np.float32], alpha: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """CIELAB of what is around the mark, carried on under it from near to far."""
     clear = (ndimage.grey_dilation(alpha, size=3) < 0.03).astype(np.float32)
-    plate = np.broadcast_to(np.median(patch.reshape(-1, 3), axis=0), patch.shape).astype(np.float32)
+    plate = np.broadcast_to(np.median(patch.reshape(-1, 3), axis=0)[:, None, None], (3, *alpha.shape))
+    there = np.concatenate([np.moveaxis(patch, -1, 0) * clear, clear[None]])
     for reach in (size / 3, size / 8, size / 24):
-        weight = smooth(clear, reach)
-        carried = np.stack([smooth(patch[..., c] * clear, reach) for c in range(3)], axis=-1)
-        share = np.clip(weight * 20, 0, 1)[..., None]
-        mixed = plate * (1 - share) + share * carried / np.maximum(weight, 1e-4)[..., None]
-        plate = np.asarray(mixed, np.float32)
+        *carried, weight = smooth(there, reach)
+        share = np.clip(weight * 20, 0, 1)
+        plate = plate * (1 - share) + np.stack(carried) * (share / np.maximum(weight, 1e-4))
+    plate = np.moveaxis(plate, 0, -1)
     return np.asarray(plate * (1 - clear[..., None]) + patch * clear[..., None], np.float32)
 
 

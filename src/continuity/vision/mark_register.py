@@ -21,8 +21,9 @@ from continuity.vision.marks import Mark, Pyramid, corners, extent
 
 Floats = NDArray[np.float32]
 
-SIDE, SMALLEST = 72, 28  # px of the longer side of the patch
+SIDE, SMALLEST = 56, 28  # px of the longer side of the patch
 STEPS = (4, 6, 8, 8, 8)  # parameters that each step moves
+STILL = 0.1  # px of the patch: a step that is smaller is the last
 SOFT = 0.7  # px of the patch: a first guess of the blur
 OUTLIER = 8.0  # CIELAB units from which a place loses its say, at least
 
@@ -53,11 +54,14 @@ def registered(pyramid: Pyramid, mark: Mark, found: Found) -> Found:
             break
         trust = cover / (1 + (off / reach) ** 2) ** 2
         move = _move(seen, patch, trust, size, count)
-        ahead = pose @ np.linalg.inv(warp(move))
+        before, ahead = pose, pose @ np.linalg.inv(warp(move))
         ahead = ahead / ahead[2, 2]
         if not plausible(found.pose, ahead):
             break
         pose = ahead
+        if count == 8 and np.abs(move).max() * size / 2 < STILL:
+            best = pose if best is before else best
+            break
     return replace(found, pose=best)
 
 

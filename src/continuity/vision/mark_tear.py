@@ -17,10 +17,10 @@ WORST = 0.02  # share of the mark: a stroke of one letter
 def torn(seen: Drawn, patch: NDArray[np.float32], alpha: NDArray[np.float32], size: int, root: float) -> float:
     """How far the worst-fitting fiftieth of the mark is torn out of it: 0 as the rest, about 1 where it is not there.
 
-    The geometric mean of two witnesses in windows of a letter's stroke: by how much edges fit worse than in most of the
-    mark (difference of correlations), and how much of the contrast of ink and plate is not as the model has it. Only
-    edges that the model has and the plate alone has not count, so that ink on a plate of its own colour is not torn; and
-    what a restless plate leaves where ink covers it in part is taken off.
+    The geometric mean of two witnesses in windows of a letter's stroke: by how much edges fit worse than in most of
+    the mark (difference of correlations), and how much of the contrast of ink and plate is not as the model has it.
+    Only edges that the model has and the plate alone has not count, so that ink on a plate of its own colour is not
+    torn; what a restless plate leaves where ink covers it in part is taken off.
 
     Args:
         seen: how the mark should look (h x w x 3 CIELAB).
@@ -30,9 +30,7 @@ def torn(seen: Drawn, patch: NDArray[np.float32], alpha: NDArray[np.float32], si
         root: px of the root of its box.
     """
     ink = np.clip(seen.shown[..., 0], 0, 1)
-    mine, bare, there = (
-        field_of(np.moveaxis(lab, -1, 0), 1.0) * ink for lab in (seen.model, seen.plate, patch)
-    )
+    mine, bare, there = (field_of(np.moveaxis(lab, -1, 0), 1.0) * ink for lab in (seen.model, seen.plate, patch))
     wide = root / 10
     match = smooth((np.conj(mine) * there).real, wide) + FAINT
     own, found = (smooth(np.abs(field) ** 2, wide) + FAINT for field in (mine, there))
