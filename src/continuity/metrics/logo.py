@@ -34,6 +34,7 @@ SMALLEST = 24.0  # px of the mark's longer side that can be measured
 # What shows that the mark is there: its model explains the picture, or part of it where its edges fit, or its edges fit
 # whatever the colours are.
 EXPLAINED, SHAPE, BOTH = 0.4, 0.5, 1.0  # share, a correlation of coarse edges, and their sum
+WITNESS, SOUND = 0.7, 0.5  # correlation of edges without which a residual as small as that says nothing
 SURE = 0.65  # share that has to be explained where the likeliest place is not the mark and the next ones are looked at
 BEYOND_DOUBT = 0.8  # or the correlation of fine edges; what was not the mark had .66 at most
 VISIBLE, PARTLY = 0.6, 0.7  # share, with a correlation of the better part of its edges
@@ -274,7 +275,12 @@ def _beyond_doubt(found: mark_pose.Found) -> bool:
 
 
 def _there(found: mark_pose.Found, drift: mark_drift.Drift) -> bool:
-    """Whether the mark is there, intact or not: by its colours, by a part of it, or by its edges alone."""
+    """Whether the mark is there, intact or not: by its colours, by a part of it, or by its edges alone.
+
+    Nothing is off with it and yet its edges do not fit: that is another thing, which must not pass for it.
+    """
+    if found.correlation < WITNESS and drift.kinds.worst[1] < SOUND:
+        return False
     if found.coarse >= SHAPE and drift.explained >= max(EXPLAINED, BOTH - found.coarse):
         return True
     if found.upper >= PARTLY and drift.visible >= VISIBLE:

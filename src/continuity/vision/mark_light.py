@@ -58,7 +58,7 @@ def drawn(
     for last in (known is not None, True):
         shown = _shown(alpha, blur, smear)
         told = np.clip((shown[..., 0] - 0.4) / 0.6, 0, 1) ** 2 * fitting
-        unmixed = plate + (patch - plate) / np.maximum(shown, 0.4)
+        unmixed = np.asarray(plate + (patch - plate) / np.maximum(shown, 0.4), np.float32)
         ink = lit(colours, unmixed, alpha, told, blur)
         if last:
             break

@@ -34,7 +34,8 @@ def torn(seen: Drawn, patch: NDArray[np.float32], alpha: NDArray[np.float32], si
     wide = root / 10
     match = smooth((np.conj(mine) * there).real, wide) + FAINT
     own, found = (smooth(np.abs(field) ** 2, wide) + FAINT for field in (mine, there))
-    worst, middle = _at(match / np.sqrt(own * found), np.abs(mine - bare) ** 2, (WORST, 0.5))
+    fits = np.asarray(match / np.sqrt(own * found), np.float32)
+    worst, middle = _at(fits, np.abs(mine - bare) ** 2, (WORST, 0.5))
     left = np.maximum(apart(seen.model, patch) ** 2 - _restless(patch, alpha, size) * (1 - ink), 0) * ink
     power = apart(seen.model, seen.plate) ** 2 * ink
     lost = smooth(left, root / 14) / (smooth(power, root / 14) + DARK**2)
@@ -47,7 +48,7 @@ def _restless(patch: NDArray[np.float32], alpha: NDArray[np.float32], size: int)
     clear = (ndimage.grey_dilation(alpha, size=3) < 0.03).astype(np.float32)
     there = np.maximum(smooth(clear, size / 24), 1e-3)
     far = np.stack([smooth(patch[..., c] * clear, size / 24) for c in range(3)], axis=-1) / there[..., None]
-    rough = smooth(apart(far, patch) ** 2 * clear, size / 10)
+    rough = smooth(apart(np.asarray(far, np.float32), patch) ** 2 * clear, size / 10)
     return np.asarray(rough / np.maximum(smooth(clear, size / 10), 0.02), np.float32)
 
 
