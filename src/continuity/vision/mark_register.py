@@ -16,7 +16,7 @@ from continuity.vision.colour import lab_of
 from continuity.vision.edges import smooth
 from continuity.vision.homography import Matrix, plausible, warp
 from continuity.vision.mark_light import Drawn, apart, carried, drawn
-from continuity.vision.mark_pose import Found
+from continuity.vision.mark_pose import COARSE, Aligner, Found, seen_at
 from continuity.vision.marks import Mark, Pyramid, corners, extent
 
 Floats = NDArray[np.float32]
@@ -25,12 +25,13 @@ SIDE, SMALLEST = 56, 28  # px of the longer side of the patch
 STEPS = (4, 6, 8, 8, 8)  # parameters that each step moves
 STILL = 0.1  # px of the patch: a step that is smaller is the last
 SOFT = 0.7  # px of the patch: a first guess of the blur
+BLUR, WORSE = 2.0, 0.05  # of the edges, and by how much less they may correlate
 OUTLIER = 8.0  # CIELAB units from which a place loses its say, at least
 
 
 def registered(pyramid: Pyramid, mark: Mark, found: Found) -> Found:
     """The place with the pose under which the artwork explains the picture best; as it was where no pose near is
-    better."""
+    better, or edges deny it."""
     box = corners(mark, found.pose)
     long = float(np.linalg.norm(box - np.roll(box, 1, axis=0), axis=1).max())
     size = int(np.clip(long, SMALLEST, extent(mark, SIDE)))
@@ -62,7 +63,14 @@ def registered(pyramid: Pyramid, mark: Mark, found: Found) -> Found:
         if count == 8 and np.abs(move).max() * size / 2 < STILL:
             best = pose if best is before else best
             break
-    return replace(found, pose=best)
+    return replace(found, pose=best) if _edges_agree(pyramid, mark, found.pose, best) else found
+
+
+def _edges_agree(pyramid: Pyramid, mark: Mark, before: Matrix, after: Matrix) -> bool:
+    """Whether edges fit there about as before: a mark in other colours pulls the pose to where its own are."""
+    size = extent(mark, COARSE)
+    first, then = Aligner.of(mark, size, BLUR).correlation(seen_at(pyramid, mark, [before, after], size, BLUR))
+    return bool(then >= first - WORSE)
 
 
 def _move(seen: Drawn, patch: Floats, trust: Floats, size: int, count: int) -> Matrix:
