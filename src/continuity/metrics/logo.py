@@ -27,13 +27,14 @@ from continuity.records import (
     expectation,
 )
 from continuity.records.shapes import Point
-from continuity.vision import mark_drift, mark_pose, mark_traces, marks
+from continuity.vision import mark_drift, mark_pose, mark_register, mark_traces, marks
 
-VERSION = 3  # raised when golden values move
+VERSION = 4  # raised when golden values move
 SMALLEST = 24.0  # px of the mark's longer side that can be measured
 # What shows that the mark is there: its model explains the picture, or part of it where its edges fit, or its edges fit
 # whatever the colours are.
-EXPLAINED, SHAPE = 0.4, 0.5  # share, with a correlation of coarse edges
+EXPLAINED, SHAPE, BOTH = 0.4, 0.5, 1.0  # share, a correlation of coarse edges, and their sum
+WITNESS, SOUND = 0.7, 0.5  # correlation of edges without which a residual as small as that says nothing
 SURE = 0.65  # share that has to be explained where the likeliest place is not the mark and the next ones are looked at
 BEYOND_DOUBT = 0.8  # or the correlation of fine edges; what was not the mark had .66 at most
 VISIBLE, PARTLY = 0.6, 0.7  # share, with a correlation of the better part of its edges
@@ -52,10 +53,10 @@ class LogoDrift:
     """Residual of a mark against its artwork: the largest of six ways in which it can be off.
 
     Each is 0 for the artwork composited in any place, light and mild perspective, and 1 where the drift is
-    unmistakable: deformed by 2.5 % of the root of its box in bending, or 30 % in stretch beyond an 18 degree tilt;
+    unmistakable: deformed by 2 % of the root of its box in bending, or 25 % in stretch beyond an 18 degree tilt;
     recoloured by 20 CIELAB units that no light explains; 6 % missing, where the plate shows; 8 % altered, where other
-    parts or letters show; 25 % hidden, where something else shows; blurred by 4 % of that root. Edges that fit worse in
-    places than elsewhere raise the one that explains them best. Range 0 to 2; what a sound composite leaves is measured
+    parts or letters show; 25 % hidden, where something else shows; blurred by 4 % of that root. What fits worse in
+    places than elsewhere raises the one that explains it best. Range 0 to 2; what a sound composite leaves is measured
     in ``benchmarks/logo.py``. The mark is looked for from about a 27th of the frame's longer side up to all of it,
     turned up to 15 degrees.
 
@@ -251,11 +252,14 @@ def _copies(pyramid: marks.Pyramid, mark: marks.Mark) -> tuple[list[Looked], Loo
             continue
         if copies and not _beyond_doubt(found):
             continue
+        found = mark_register.registered(pyramid, mark, found)
         drift = mark_drift.compare(pyramid, mark, found)
         sure = drift.explained >= SURE or likeliest is None or (found.fine and _beyond_doubt(found))
         if sure and _there(found, drift):
             copies.append((found, drift))
         likeliest = likeliest or (found, drift)
+    if any(_beyond_doubt(found) for found, _ in copies):
+        copies = [one for one in copies if _beyond_doubt(one[0]) or one[1].explained >= SURE]
     return copies, likeliest
 
 
@@ -271,8 +275,13 @@ def _beyond_doubt(found: mark_pose.Found) -> bool:
 
 
 def _there(found: mark_pose.Found, drift: mark_drift.Drift) -> bool:
-    """Whether the mark is there, intact or not: by its colours, by a part of it, or by its edges alone."""
-    if found.coarse >= SHAPE and drift.explained >= EXPLAINED:
+    """Whether the mark is there, intact or not: by its colours, by a part of it, or by its edges alone.
+
+    Nothing is off with it and yet its edges do not fit: that is another thing, which must not pass for it.
+    """
+    if found.correlation < WITNESS and drift.kinds.worst[1] < SOUND:
+        return False
+    if found.coarse >= SHAPE and drift.explained >= max(EXPLAINED, BOTH - found.coarse):
         return True
     if found.upper >= PARTLY and drift.visible >= VISIBLE:
         return True

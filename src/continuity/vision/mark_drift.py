@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from continuity.vision import marks
+from continuity.vision import mark_tear, marks
 from continuity.vision.colour import lab_of
-from continuity.vision.edges import Field, field_of, planes_of, smooth
+from continuity.vision.edges import field_of, planes_of, smooth
 from continuity.vision.mark_bend import displacement, sampled
-from continuity.vision.mark_light import apart, blur_of, blurred, lit, plate_of
+from continuity.vision.mark_light import CODED, Drawn, apart, carried, drawn
 from continuity.vision.mark_pose import Aligner, Found
 from continuity.vision.marks import Mark, Pyramid
 
@@ -26,18 +26,18 @@ LARGEST, SMALLEST = 112, 28  # px of the longer side of the patch that is compar
 GRID = 12
 
 # What each kind reaches at 1, and what is forgiven. Lengths are shares of the root of the mark's box.
-BENT, UNSURE = 0.025, 0.4  # the latter in pixels of the picture: what alignment leaves
-STRETCHED, TILT = 0.3, 0.05  # log of the ratio of the axes; a tilt of 18 degrees
+BENT, UNSURE = 0.02, 0.4  # the latter in pixels of the picture: what alignment leaves
+STRETCHED, TILT = 0.22, 0.05  # log of the ratio of the axes; a tilt of 18 degrees
 RECOLOURED, TINT = 20.0, 5.0  # CIELAB units
 THIN = 12.0  # CIELAB units more that are forgiven where strokes are so thin that coding blurs their colour
 HIDDEN = 0.25  # share of the mark
 MISSING, ALTERED = 0.06, 0.08  # shares of the mark
 OFF = 14.0  # CIELAB units by which a place shows something else
-TORN, FRAYED = 0.4, 0.15  # correlation; what small print and compression leave
-SMALL = 40.0  # px of the root of the box at which twice as much is left
-SPOKEN = {"deformed": 0.4, "missing": 0.1, "altered": 0.2, "hidden": 0.1, "blurred": 0.5}  # torn edges are its doing
+TORN, FRAYED, OTHER = 0.33, 0.07, 0.25  # of mark_tear: what 1 is, what is forgiven, what other parts leave
+# Torn edges are its doing where it is as large as this.
+SPOKEN = {"deformed": 0.4, "missing": 0.1, "altered": 0.2, "hidden": 0.1, "blurred": 0.5, "recoloured": 0.7}
 COVERED = 0.6  # correlation of edges below which that is no recoloured part of the mark
-BLURRED, SOFT = 0.04, 1.5  # the latter in pixels of the picture: what resampling and compression leave
+BLURRED, SOFT = 0.04, 1.3  # the latter in pixels of the picture: what resampling and compression leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ class Drift:
     missing: float  # share that shows the plate
     altered: float  # share that shows other parts of the mark
     hidden: float  # share that shows something else
-    torn: float  # by how much some edges fit worse than most, in correlation
-    explained: float  # share of what is not one flat colour there that the model explains, at most 1
+    torn: float  # how far the worst fiftieth of it is not there (mark_tear)
+    explained: float  # share that the model explains of what the plate alone leaves there, at most 1
     visible: float  # the same without what is missing, altered and hidden
     covered: NDArray[np.bool_]  # where in the patch something else lies over the mark
 
@@ -88,8 +88,7 @@ def compare(pyramid: Pyramid, mark: Mark, found: Found) -> Drift:
     unbent = sampled(seen, shift)
     patch = lab_of(np.clip(unbent, 0, 1))
     alpha = art[..., 3]
-    plate = plate_of(patch, alpha, size)
-    colours = mark.once(("colours", size), lambda: lab_of(np.clip(_carried(art, size), 0, 1)))
+    colours = mark.once(("colours", size), lambda: lab_of(np.clip(carried(art, size), 0, 1)))
     cover = np.clip(smooth(alpha, size / 60) * 2, 0, 1)
 
     aligner = Aligner.of(mark, size, 1.0)
@@ -98,22 +97,17 @@ def compare(pyramid: Pyramid, mark: Mark, found: Found) -> Drift:
         np.clip(aligner.local_fit(edges, 1 / 6), 0.1, 1) ** 2
     )  # where something else is tells nothing of the light
 
-    blur = 0.7  # a first guess: blur needs the light, and light the blur
-    for last in (False, True):
-        ink = lit(colours, patch, alpha, (smooth(alpha, max(blur, 0.3)) > 0.97) * fitting, blur)
-        model = ink * alpha[..., None] + plate * (1 - alpha[..., None])
-        if not last:
-            blur = blur_of(model, patch, cover)
-    model = blurred(model, blur)
+    seen_as = drawn(colours, alpha, patch, size, size / long, fitting)
+    ink, plate, model, blur = seen_as.ink, seen_as.plate, seen_as.model, seen_as.blur
     off = apart(model, patch)
 
     inner = alpha > 0.9
     gone = _gone(off, model, patch, inner, plate)
     missing, altered, covered, wrong = _shares(gone, patch, ink, plate, alpha, smooth(alpha, max(blur, 0.3)), root)
     hidden = float(covered.astype(np.float32).ravel() @ alpha.ravel()) / max(float(alpha.sum()), 1e-6)
-    weight = alpha * inner * ~ndimage.binary_dilation(gone | wrong, iterations=2)
-    weight = weight * (ndimage.gaussian_gradient_magnitude(model[..., 0], 1.0) < 8)  # off the edges
-    colour = float(np.sqrt((off**2 * weight).sum() / max(float(weight.sum()), 1e-6))) if weight.sum() > 4 else 0.0
+    sound = ~ndimage.binary_dilation(gone | wrong, iterations=2)
+    colour = _recoloured(ink, patch - model, seen_as.shown, sound)
+    weight = alpha * inner * sound * (ndimage.gaussian_gradient_magnitude(model[..., 0], 1.0) < 8)  # off the edges
 
     solid = min(1.0, 1.5 * float(weight.sum()) / max(float((alpha * ~gone).sum()), 1e-6))
     trust = trust * ~ndimage.binary_dilation(gone | wrong, iterations=max(1, size // 14))
@@ -121,39 +115,37 @@ def compare(pyramid: Pyramid, mark: Mark, found: Found) -> Drift:
     bent = float(np.sqrt(max(0.0, bent**2 - (UNSURE / (long * root / size)) ** 2)))
     axes = np.linalg.svd(found.pose[:2, :2] - np.outer(found.pose[:2, 2], found.pose[2, :2]), compute_uv=False)
     stretch = float(axes[0] / max(axes[1], 1e-6))
-    pixels = blur * long / size
+    pixels = _softness(seen_as, alpha, size / long) * long / size
     soft = float(np.sqrt(max(0.0, pixels**2 - max(SOFT, long / size) ** 2))) / (long * root / size)
-    behind = apart(np.broadcast_to(np.median(patch.reshape(-1, 3), axis=0), patch.shape).astype(np.float32), patch)
-    explained, visible = (_explained(off, behind, cover * there) for there in (1, ~(gone | wrong)))
-    torn = _torn(aligner, edges)
+    bare, shown = apart(plate, patch), seen_as.shown[..., 0]
+    explained, visible = (_explained(off, bare, shown * there) for there in (1, ~(gone | wrong)))
+    torn = mark_tear.torn(seen_as, patch, alpha, size, root)
     kinds = Kinds(
         deformed=min(2.0, float(np.hypot(bent / BENT, max(0.0, np.log(stretch) - TILT) / STRETCHED))),
         recoloured=min(2.0, max(0.0, colour - TINT - THIN * (1 - solid)) / RECOLOURED),
         missing=min(2.0, missing / MISSING),
-        altered=min(2.0, altered / ALTERED * min(1.0, torn / FRAYED)),  # other ink has other edges
+        altered=min(2.0, altered / ALTERED * min(1.0, torn / OTHER)),  # other ink has other edges
         hidden=min(2.0, hidden / HIDDEN),
         blurred=min(2.0, soft / BLURRED),
     )
     grid = _grid(off, cover, mark, size)
-    kinds = _named(kinds, min(1.0, max(0.0, torn - FRAYED * (1 + SMALL / (long * root / size))) / TORN))
+    kinds = _named(kinds, min(1.5, max(0.0, torn - FRAYED) / TORN))
     return Drift(
         kinds, grid, bent, stretch, pixels, colour, missing, altered, hidden, torn, explained, visible, covered
     )
 
 
-def _explained(off: NDArray[np.float32], flat: NDArray[np.float32], weight: NDArray[np.float32]) -> float:
-    left, there = (float((np.minimum(a, 40) ** 2 * weight).sum()) for a in (off, flat))
+def _softness(seen: Drawn, alpha: NDArray[np.float32], finest: float) -> float:
+    """Sigma in pixels of the patch: of lightness, and where ink and plate have the same, of colour without coding."""
+    light, *colour = np.square((seen.ink - seen.plate) * alpha[..., None]).sum(axis=(0, 1))
+    told = float(light / max(light + 0.1 * sum(colour), 1e-6))
+    uncoded = max(0.0, seen.smear**2 - (CODED * finest) ** 2)
+    return float(np.sqrt(told * seen.blur**2 + (1 - told) * uncoded))
+
+
+def _explained(off: NDArray[np.float32], bare: NDArray[np.float32], weight: NDArray[np.float32]) -> float:
+    left, there = (float((np.minimum(a, 40) ** 2 * weight).sum()) for a in (off, bare))
     return 1 - left / max(there, 1e-6)
-
-
-def _torn(aligner: Aligner, edges: Field) -> float:
-    """By how much the worst-fitting twentieth of the mark's edges fits worse than the middle one."""
-    fits = aligner.local_fit(edges).ravel()
-    energy = (np.abs(aligner.template) ** 2).ravel()
-    order = np.argsort(fits)
-    below = np.cumsum(energy[order]) / max(float(energy.sum()), 1e-9)
-    worst, middle = fits[order][np.minimum(np.searchsorted(below, (0.05, 0.5)), len(order) - 1)]
-    return float(middle - worst)
 
 
 def _named(kinds: Kinds, torn: float) -> Kinds:
@@ -163,18 +155,6 @@ def _named(kinds: Kinds, torn: float) -> Kinds:
     name, share = max(((n, getattr(kinds, n) / spoken) for n, spoken in SPOKEN.items()), key=lambda kind: kind[1])
     name = name if share >= 1 else "altered"
     return replace(kinds, **{name: max(torn, getattr(kinds, name))})
-
-
-def _carried(art: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Straight RGB of premultiplied RGBA, carried on beyond the mark's edge."""
-    alpha = art[..., 3:]
-    near, far = (np.stack([smooth(art[..., c], reach) for c in range(4)], axis=-1) for reach in (1.0, size / 8))
-    carried = np.where(
-        near[..., 3:] > 0.02,
-        near[..., :3] / np.maximum(near[..., 3:], 0.02),
-        far[..., :3] / np.maximum(far[..., 3:], 1e-4),
-    )
-    return np.asarray(np.where(alpha > 0.9, art[..., :3] / np.maximum(alpha, 0.1), carried), np.float32)
 
 
 def _shares(
@@ -222,6 +202,29 @@ def _shares(
     both = min(missed + plain, 2 * grown)
     wrong = (away > 0.3) | (added > 0.3) | parts
     return missed + plain - both, swapped + grown + both, gone & ~like_plate & (nearest >= OFF), wrong
+
+
+def _recoloured(
+    ink: NDArray[np.float32], off: NDArray[np.float32], shown: NDArray[np.float32], sound: NDArray[np.bool_]
+) -> float:
+    """CIELAB units by which the colours of the mark are others, lightness at half weight: the root of the mean square.
+
+    What is off in one colour of the artwork is averaged with its sign, so that what softness and a pose leave beside
+    edges cancels out.
+    """
+    weight = shown * (shown[..., :1] > 0.3) * sound[..., None]
+    if float(weight[..., 0].sum()) <= 4:
+        return 0.0
+    inside = weight[..., 0] > 0
+    cells = (ink[inside] / 24).round().astype(np.int64)
+    _, number = np.unique(cells, axis=0, return_inverse=True)
+    number = number.ravel()
+    left = 0.0
+    for c, half in enumerate((0.25, 1.0, 1.0)):
+        share = np.bincount(number, (weight[..., c] * shown[..., c])[inside])
+        both = np.bincount(number, (weight[..., c] * off[..., c])[inside])
+        left += half * float((both**2 / np.maximum(share, 1e-6)).sum()) / max(float(share.sum()), 1e-6)
+    return float(np.sqrt(left))
 
 
 def _palette(ink: NDArray[np.float32], alpha: NDArray[np.float32]) -> NDArray[np.float32]:

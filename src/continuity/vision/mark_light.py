@@ -5,25 +5,99 @@ All colours are CIELAB of h x w x 3 patches, sizes are pixels of the patch.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from continuity.vision.edges import smooth
 
+CODED = 2.0  # px of the picture (sigma) by which coding and half-size chroma soften colour more than lightness
 _BLURS = (0.0, 0.3, 0.5, 0.7, 0.9, 1.15, 1.45, 1.8, 2.3, 2.9, 3.7, 4.7, 6.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """How a mark should look in a patch, all h x w x 3 CIELAB; ``shown`` is how much of each place is ink."""
+
+    ink: NDArray[np.float32]  # as it is where nothing else shows
+    plate: NDArray[np.float32]
+    model: NDArray[np.float32]  # ink over plate, softened
+    shown: NDArray[np.float32]
+    blur: float  # sigma of lightness, pixels of the patch
+    smear: float  # sigma of colour, at least that
+
+    @property
+    def over(self) -> NDArray[np.float32]:
+        """What the ink adds to what is left of the plate."""
+        return np.asarray(self.model - self.plate * (1 - self.shown), np.float32)
+
+
+def drawn(
+    colours: NDArray[np.float32],
+    alpha: NDArray[np.float32],
+    patch: NDArray[np.float32],
+    size: int,
+    finest: float,
+    fitting: NDArray[np.floating] | float = 1.0,
+    known: tuple[float, float] | None = None,
+) -> Drawn:
+    """The artwork in the light of the patch, over the plate around it, with the softness seen there.
+
+    Lightness and colour have a softness of their own: most coding keeps colour at half the size. ``finest`` is how
+    many pixels of the patch one of the picture covers; ``fitting`` says how far each place can be trusted about the
+    light; ``known`` is softness that need not be looked for.
+    """
+    plate = plate_of(patch, alpha, size)
+    cover = np.clip(smooth(alpha, size / 60) * 2, 0, 1)
+    blur, smear = known or (
+        0.7,
+        float(np.hypot(0.7, finest)),
+    )  # a first guess: blur needs the light, and light the blur
+    for last in (known is not None, True):
+        shown = _shown(alpha, blur, smear)
+        told = np.clip((shown[..., 0] - 0.4) / 0.6, 0, 1) ** 2 * fitting
+        unmixed = np.asarray(plate + (patch - plate) / np.maximum(shown, 0.4), np.float32)
+        ink = lit(colours, unmixed, alpha, told, blur)
+        if last:
+            break
+        sharp = ink * alpha[..., None] + plate * (1 - alpha[..., None])
+        blur = blur_of(sharp[..., :1], patch[..., :1], cover)
+        wide = float(np.hypot(blur, CODED * finest))
+        smear = float(np.clip(blur_of(sharp[..., 1:], patch[..., 1:], cover), blur, wide))
+    ahead = ink * alpha[..., None]
+    over = np.concatenate([blurred(ahead[..., :1], blur), blurred(ahead[..., 1:], smear)], axis=-1)
+    return Drawn(ink, plate, np.asarray(over + plate * (1 - shown), np.float32), shown, blur, smear)
+
+
+def _shown(alpha: NDArray[np.float32], blur: float, smear: float) -> NDArray[np.float32]:
+    light, colour = smooth(alpha, blur), smooth(alpha, smear)
+    return np.stack([light, colour, colour], axis=-1)
+
+
+def carried(art: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Straight RGB of premultiplied RGBA, carried on beyond the mark's edge."""
+    alpha = art[..., 3:]
+    near, far = (np.stack([smooth(art[..., c], reach) for c in range(4)], axis=-1) for reach in (1.0, size / 8))
+    carried = np.where(
+        near[..., 3:] > 0.02,
+        near[..., :3] / np.maximum(near[..., 3:], 0.02),
+        far[..., :3] / np.maximum(far[..., 3:], 1e-4),
+    )
+    return np.asarray(np.where(alpha > 0.9, art[..., :3] / np.maximum(alpha, 0.1), carried), np.float32)
 
 
 def plate_of(patch: NDArray[np.float32], alpha: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """CIELAB of what is around the mark, carried on under it from near to far."""
     clear = (ndimage.grey_dilation(alpha, size=3) < 0.03).astype(np.float32)
-    plate = np.broadcast_to(np.median(patch.reshape(-1, 3), axis=0), patch.shape).astype(np.float32)
+    plate = np.broadcast_to(np.median(patch.reshape(-1, 3), axis=0)[:, None, None], (3, *alpha.shape))
+    there = np.concatenate([np.moveaxis(patch, -1, 0) * clear, clear[None]])
     for reach in (size / 3, size / 8, size / 24):
-        weight = smooth(clear, reach)
-        carried = np.stack([smooth(patch[..., c] * clear, reach) for c in range(3)], axis=-1)
-        share = np.clip(weight * 20, 0, 1)[..., None]
-        mixed = plate * (1 - share) + share * carried / np.maximum(weight, 1e-4)[..., None]
-        plate = np.asarray(mixed, np.float32)
+        *carried, weight = smooth(there, reach)
+        share = np.clip(weight * 20, 0, 1)
+        plate = plate * (1 - share) + np.stack(carried) * (share / np.maximum(weight, 1e-4))
+    plate = np.moveaxis(plate, 0, -1)
     return np.asarray(plate * (1 - clear[..., None]) + patch * clear[..., None], np.float32)
 
 
@@ -88,7 +162,7 @@ def light_of(
 
 
 def blurred(lab: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    """An h x w x 3 patch under a Gaussian blur."""
+    """An h x w x c patch under a Gaussian blur."""
     if not sigma:
         return lab
     soft = ndimage.gaussian_filter(lab, (sigma, sigma, 0), mode="nearest", truncate=2.5)
@@ -96,12 +170,12 @@ def blurred(lab: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
 
 
 def blur_of(model: NDArray[np.float32], patch: NDArray[np.float32], cover: NDArray[np.float32]) -> float:
-    """The blur of the model (sigma in pixels of the patch) that comes nearest to the lightness and colour seen."""
+    """The blur of the model (sigma in pixels of the patch) that comes nearest to what is seen, in any channels."""
     wrong: dict[int, float] = {}
 
     def at(step: int) -> float:
         if step not in wrong:
-            off = apart(blurred(model, _BLURS[step]), patch)
+            off = np.sqrt(np.square(blurred(model, _BLURS[step]) - patch).sum(axis=-1))
             wrong[step] = float((np.minimum(off, 30) * cover).sum())
         return wrong[step]
 

@@ -1,0 +1,56 @@
+"""The pose to a fraction of a pixel, on a restless plate and for thin strokes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image as Pil
+from PIL import ImageDraw, ImageFont
+
+from continuity.vision.edges import premultiplied
+from continuity.vision.mark_pose import Found
+from continuity.vision.mark_register import registered
+from continuity.vision.marks import Mark, Pyramid, corners
+
+
+@pytest.fixture(scope="module")
+def word() -> Mark:
+    picture = Pil.new("RGBA", (512, 170), (0, 0, 0, 0))
+    ImageDraw.Draw(picture).text(
+        (256, 85), "Lumen", font=ImageFont.load_default(150), fill=(20, 80, 180, 255), anchor="mm"
+    )
+    return Mark(np.asarray(picture, np.float32))
+
+
+def pose_of(x: float, y: float, long: float, degrees: float) -> np.ndarray:
+    angle = np.radians(degrees)
+    cos, sin = np.cos(angle) * long / 2, np.sin(angle) * long / 2
+    return np.array([[cos, -sin, x], [sin, cos, y], [0.0, 0.0, 1.0]])
+
+
+def drawn(plate: np.ndarray, mark: Mark, pose: np.ndarray) -> np.ndarray:
+    over = premultiplied(mark.rgba, pose, plate.shape[:2])
+    return (over[..., :3] * 255 + plate * (1 - over[..., 3:])).clip(0, 255).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize("long", [48, 90, 260])
+@pytest.mark.parametrize("off", [(0.015, -0.01, 1.02, 0.5), (-0.01, 0.015, 0.98, -1.0)])
+def test_a_pose_that_is_off_by_a_few_pixels_is_mended(
+    astronaut: np.ndarray, word: Mark, long: float, off: tuple[float, float, float, float]
+) -> None:
+    true = pose_of(250, 300, long, 6)
+    start = pose_of(250 + off[0] * long, 300 + off[1] * long, long * off[2], 6 + off[3])
+    found = registered(Pyramid(drawn(astronaut, word, true)), word, Found(start, 0.5, fine=True))
+    away = np.abs(corners(word, found.pose) - corners(word, true)).max()
+    assert away < max(0.5, 0.008 * long)
+    assert away < 0.5 * np.abs(corners(word, start) - corners(word, true)).max()
+    assert (found.correlation, found.fine) == (0.5, True)
+
+
+def test_where_nothing_is_a_pose_stays_near_and_finite(word: Mark) -> None:
+    start = pose_of(60, 60, 70, 0)
+    noise = np.random.default_rng(1).integers(0, 256, (120, 120, 3), dtype=np.uint8)
+    for frame in (noise, np.zeros((120, 120, 3), np.uint8), np.full((120, 120, 3), 255, np.uint8)):
+        pose = registered(Pyramid(frame), word, Found(start, 0.2)).pose
+        assert np.isfinite(pose).all()
+        assert 0.5 < np.sqrt(np.linalg.det(pose[:2, :2]) / np.linalg.det(start[:2, :2])) < 2

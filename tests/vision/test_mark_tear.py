@@ -1,0 +1,61 @@
+"""A changed letter tears, light and a plate of the ink's own colour do not."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image as Pil
+from PIL import ImageDraw, ImageFilter, ImageFont
+
+from continuity.vision.colour import lab_of
+from continuity.vision.mark_light import carried, drawn
+from continuity.vision.mark_tear import torn
+
+SIZE = 120
+
+
+def word(text: str) -> np.ndarray:
+    """Premultiplied RGBA in [0, 1] in a patch of 60 x 140."""
+    picture = Pil.new("RGBA", (1120, 480), (0, 0, 0, 0))
+    draw, x = ImageDraw.Draw(picture), 90
+    for letter in text:  # each in a cell of its own
+        draw.text((x + 110, 240), letter, font=ImageFont.load_default(280), fill=(20, 60, 160, 255), anchor="mm")
+        x += 235
+    return np.asarray(picture.convert("RGBa").resize((140, 60), Pil.Resampling.BOX), np.float32) / 255
+
+
+def tear(seen: np.ndarray, art: np.ndarray) -> float:
+    patch = lab_of(seen.astype(np.float32))
+    colours = lab_of(np.clip(carried(art, SIZE), 0, 1))
+    return torn(drawn(colours, art[..., 3], patch, SIZE, 1.0), patch, art[..., 3], SIZE, 80.0)
+
+
+def over(art: np.ndarray, plate: np.ndarray) -> np.ndarray:
+    return np.asarray(art[..., :3] + plate * (1 - art[..., 3:]), np.float32)
+
+
+def plate_of(level: tuple[float, float, float], grain: float = 0.0) -> np.ndarray:
+    rough = np.random.default_rng(4).normal(0, grain, (60, 140, 1)) if grain else 0.0
+    return np.asarray(np.clip(np.full((60, 140, 3), level) + rough, 0, 1), np.float32)
+
+
+def test_a_changed_letter_tears_and_what_is_the_same_does_not() -> None:
+    art, other = word("NOVA"), word("NOXA")
+    for plate in (plate_of((0.9, 0.88, 0.8)), plate_of((0.8, 0.7, 0.5), 0.05)):
+        same, changed = tear(over(art, plate), art), tear(over(other, plate), art)
+        assert same < 0.07
+        assert changed > 0.25
+
+
+def test_light_and_softness_do_not_tear() -> None:
+    art, plate = word("NOVA"), plate_of((0.9, 0.88, 0.8))
+    frame = over(art, plate)
+    soft = np.asarray(Pil.fromarray((frame * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(1.0)), np.float32)
+    assert tear(frame * np.array([0.8, 0.78, 0.72], np.float32), art) < 0.07
+    assert tear(soft / 255, art) < 0.1
+
+
+def test_ink_on_a_plate_of_its_own_colour_is_not_torn() -> None:
+    art = word("NOVA")
+    plate = plate_of((0.9, 0.88, 0.8))
+    plate[:, :50] = np.array((20, 60, 160), np.float32) / 255  # the first letter is not to be seen
+    assert tear(over(art, plate), art) < 0.15
