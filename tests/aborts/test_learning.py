@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from continuity.aborts.learning import Learned, Promise, learned, steps_of
-from continuity.records import PastPreview
+from continuity.records import LEARNED_FROM, PastPreview
 
 TOOLS = {"grade": "tool g", "look": "tool l"}
 AT = (0.3, 0.6)
@@ -106,6 +106,22 @@ def test_a_metric_that_few_pass_gets_more_of_the_risk_and_others_more_cuts() -> 
            (("grade", 200), ("look", 800))}  # fmt: skip
     assert cut["look"] > 2 * cut["grade"] > 0
     assert many.lost_at_most <= 0.1
+
+
+def test_where_one_kind_is_cut_off_the_other_does_not_go_on_alone() -> None:
+    """A ledger hands out the latest of each kind; accepted ones are rare and reach far back."""
+    tools = {"look": "tool l"}
+    accepted = [one for k in range(300) for one in numbered(10 * k, tools, accepted=True)]
+    others = [one for k in range(5000) if k % 10 for one in numbered(k, tools, accepted=False)][-LEARNED_FROM:]
+    found = learned([*accepted, *others], Promise(learn="metric"), at=AT, steps=20, instruments=tools)
+    oldest = min(one.candidate for one in others)
+    assert found.accepts == len({one.candidate for one in [*accepted, *others] if one.candidate > oldest})
+    assert learned(accepted, Promise(), at=AT, steps=20, instruments=tools).accepts == 300
+
+
+def numbered(candidate: int, tools: Mapping[str, str], *, accepted: bool) -> list[PastPreview]:
+    """What one candidate showed at every check."""
+    return [replace(one, candidate=candidate, accepted=accepted) for one in past(1, tools=tools)]
 
 
 def test_the_promise_by_metric_holds_over_many_productions() -> None:

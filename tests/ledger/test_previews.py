@@ -75,8 +75,10 @@ def test_only_what_passed_and_was_let_through_is_learned_from(loop: Loop, tell: 
 def test_the_question_is_answered_by_an_index(loop: Loop, tell: Tell) -> None:
     tell(seen(1.0), grade=-1)
     with loop.ledger._database.reading() as connection:
-        text = str(_PAST.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})).replace(
-            ":of", "'p'"
+        text = (
+            str(_PAST.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+            .replace(":of", "'p'")
+            .replace(":accepted", "1")
         )
         plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", ())]
     assert any("learned_from" in line for line in plan)

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from continuity.records import PastPreview
+from continuity.records import LEARNED_FROM, PastPreview
 from continuity.statistics import tolerance_limits
 
 Learn: TypeAlias = Literal["acceptable", "metric"]
@@ -64,12 +64,12 @@ def learned(
     at_steps, keys = steps_of(at, steps), tuple(instruments)
     usable = [
         one
-        for one in past
+        for one in _even(past, (True,) if promise.learn == "acceptable" else (True, False))
         if one.steps == steps and one.step in at_steps and instruments.get(one.key) == one.instrument
     ]
     groups: Sequence[tuple[str, ...]] = [(key,) for key in keys]
     if promise.learn == "acceptable":
-        groups, usable = [keys], [one for one in usable if one.accepted]
+        groups = [keys]
     checks = [[(step, key) for step in at_steps for key in group] for group in groups]
     draws = [_draws([one for one in usable if one.key in group], of) for group, of in zip(groups, checks, strict=True)]
     counts = [len(drawn) for drawn in draws]
@@ -86,6 +86,16 @@ def learned(
         accepts=min(counts),
         lost_at_most=min(1.0, lost),
     )
+
+
+def _even(past: Sequence[PastPreview], accepted: Sequence[bool]) -> list[PastPreview]:
+    """Those of these kinds, back to where all of them are handed out and each candidate whole.
+
+    Before that one kind stands alone, and what passes a metric would be accepted more often, or less, than it is.
+    """
+    kinds = [[one for one in past if one.accepted is kind] for kind in accepted]
+    cut_off = [min(one.candidate for one in kind) for kind in kinds if len(kind) >= LEARNED_FROM]
+    return [one for kind in kinds for one in kind if one.candidate > max(cut_off, default=-1)]
 
 
 def _divided(counts: Sequence[int], promise: Promise) -> tuple[list[int], float]:

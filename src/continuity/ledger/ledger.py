@@ -364,7 +364,7 @@ class Ledger:
             return queries.judged_under(connection)
 
     def past_previews(self, pool: str) -> Sequence[PastPreview]:
-        """What limits for previews of one pool can be learned from: the latest, those of accepted candidates first."""
+        """What limits for previews of one pool can be learned from: the latest accepted, then the latest others."""
         with self._database.reading() as connection:
             return previews.past(connection, pool)
 

@@ -10,15 +10,14 @@ from sqlalchemy import Connection, bindparam, insert, select, true
 
 from continuity.ledger import rows
 from continuity.ledger.schema import candidates, previews
-from continuity.records import PastPreview, Preview, Previews, Report, State, Verdict
-
-MOST = 1000  # rows that are learned from, the latest of them: 250 candidates at four checks
+from continuity.records import LEARNED_FROM, PastPreview, Preview, Previews, Report, State, Verdict
 
 _PAST = (  # answered by the index learned_from alone, at the same price for every length of the table
     select(*(previews.c[n] for n in ("candidate", "step", "steps", "key", "instrument", "value", "accepted")))
     .where(previews.c.pool == bindparam("of"), previews.c.let_through == true(), previews.c.passed == true())
-    .order_by(previews.c.accepted.desc(), previews.c.candidate.desc())
-    .limit(MOST)
+    .where(previews.c.accepted == bindparam("accepted"))
+    .order_by(previews.c.candidate.desc())
+    .limit(LEARNED_FROM)
 )
 _COLUMNS = ("step", "steps", "key", "instrument", "value", "limit", "pool", "let_through", "candidate")
 _EVERY = (
@@ -63,8 +62,9 @@ def write(connection: Connection, candidate: int, seen: Previews, state: State, 
 
 
 def past(connection: Connection, pool: str) -> tuple[PastPreview, ...]:
-    """What limits of a pool can be learned from, accepted candidates first and the latest first among them."""
-    return tuple(PastPreview(**row._mapping) for row in connection.execute(_PAST, {"of": pool}))
+    """What limits of a pool can be learned from: of accepted candidates and of the others, the latest first."""
+    found = (connection.execute(_PAST, {"of": pool, "accepted": accepted}) for accepted in (True, False))
+    return tuple(PastPreview(**row._mapping) for kind in found for row in kind)
 
 
 def every(connection: Connection) -> Iterator[Watched]:

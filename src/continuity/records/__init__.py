@@ -33,10 +33,11 @@ from continuity.records.rendering import (
     Trial,
 )
 from continuity.records.shapes import Box, Heat, Outline, Parade, Point, Rectangle, Shape, Skeleton, Wheel
-from continuity.records.watching import PastPreview, Preview, Previews
+from continuity.records.watching import LEARNED_FROM, PastPreview, Preview, Previews
 from continuity.records.wire import report_from_json
 
 __all__ = [
+    "LEARNED_FROM",
     "Box",
     "Budget",
     "Cost",

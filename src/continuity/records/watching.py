@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from continuity.errors import UsageError
 
+LEARNED_FROM = 1000  # previews of a pool that a limit is learned from: 250 candidates at four checks
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
@@ -51,7 +53,7 @@ class Previews:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastPreview:
     """A preview that a limit may be learned from: its candidate was let through and finished, and passes this metric;
-    ``accepted`` says whether it passes all."""
+    ``accepted`` says whether it passes all. Of either kind the latest :data:`LEARNED_FROM` are handed out."""
 
     candidate: int
     step: int
