@@ -95,9 +95,9 @@ class SimulatorStage:
 
     prompt = "Collins before a flag, the mark at the lower left"
     vary: Mapping[str, Any] = {"dial": {"low": 0.0, "high": 1.0}}
-    abort_at: tuple[float, ...] = (0.15, 0.3)
-    abort_by: tuple[str, ...] = ("look",)  # a grade is mended, and a look at it costs four times as much
-    let_through = 0.1
+    abort_at: tuple[float, ...] = (0.5,)  # sooner the blur leaves little to see: chosen in a play on trial candidates
+    abort_by: tuple[str, ...] = ("look", "light")  # not the grade, which is mended
+    let_through = 0.05
     steps, step_seconds = STEPS, SECONDS_PER_STEP
 
     def __init__(self, folder: Path, pool: Pool) -> None:
