@@ -88,8 +88,8 @@ class GradeRepair:
     def settings(self) -> Mapping[str, Json]:
         """The space that it works in, and what may stay apart."""
         where = Correction(cdl=CDL(), config=self.config, display=self.display).to_json()
-        space = {name: where[name] for name in ("space", "config", "display") if name in where}
-        return {**space, "residue": float(self.residue)}
+        kept = ("space", "config", "display")
+        return {**{name: where[name] for name in kept if name in where}, "residue": float(self.residue)}
 
     def repair(self, media: Media, report: Report, identity: Identity) -> Repaired | Declined:
         """The media under one CDL, or why not."""
