@@ -41,6 +41,7 @@ RIM = 8  # px around the box of the mark: as far as a harmless framing moves it,
 STEPS, SECONDS_PER_STEP = 20, 0.55
 LIMITS_FROM = 200  # acceptable candidates of a stream of their own
 BOUND_FROM = 40
+RESIDUE = 1.25  # CIELAB units: all candidates are framed alike; chosen on trial candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,9 @@ class SimulatorStage:
 
     prompt = "Collins before a flag, the mark at the lower left"
     vary: Mapping[str, Any] = {"dial": {"low": 0.0, "high": 1.0}}
-    abort_at: tuple[float, ...] = (0.15, 0.3)
-    abort_by: tuple[str, ...] = ("look",)  # a grade is mended, and a look at it costs four times as much
-    let_through = 0.1
+    abort_at: tuple[float, ...] = (0.5,)  # sooner the blur leaves little to see: chosen in a play on trial candidates
+    abort_by: tuple[str, ...] = ("look", "light")  # not the grade, which is mended
+    let_through = 0.05
     steps, step_seconds = STEPS, SECONDS_PER_STEP
 
     def __init__(self, folder: Path, pool: Pool) -> None:
@@ -139,7 +140,7 @@ class SimulatorStage:
 
     def repairs(self) -> tuple[Repair, ...]:
         """What has a closed form here."""
-        return ct.GradeRepair(), ct.LogoRepair(LOGO, PLACE)
+        return ct.GradeRepair(residue=RESIDUE), ct.LogoRepair(LOGO, PLACE)
 
     def good(self, cell: Cell, seed: int, changes: Mapping[str, Json], media: Media) -> bool:
         """Whether a candidate is acceptable by its recipe, repaired or not; see docs/decisions/0026."""

@@ -38,6 +38,12 @@ def test_nothing_is_repaired_unasked(tmp_path: Path) -> None:
     assert repairs(tmp_path, {"grade": False}) == ()
 
 
+def test_what_may_stay_apart_stands_in_the_file(tmp_path: Path) -> None:
+    assert repairs(tmp_path, {"grade": {"residue": 2}}) == (ct.GradeRepair(residue=2),)
+    with pytest.raises(ct.UsageError, match="above 0"):
+        repairs(tmp_path, {"grade": {"residue": 0}})
+
+
 def test_a_config_of_ones_own_lies_beside_the_file(tmp_path: Path) -> None:
     pytest.importorskip("PyOpenColorIO")
     (found,) = repairs(tmp_path, {"grade": {"config": "ocio://default"}})

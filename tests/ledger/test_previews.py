@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from continuity.errors import UsageError
-from continuity.ledger import previews
+from continuity.ledger import Attempt, previews
 from continuity.ledger.previews import _PAST
 from continuity.ledger.seeds import preview_coin
 from continuity.records import Cost, Preview, Previews, Report, State, Verdict
@@ -70,6 +71,18 @@ def test_only_what_passed_and_was_let_through_is_learned_from(loop: Loop, tell: 
     ]  # fmt: skip
     assert [p.candidate for p in loop.ledger.past_previews("q")] == [elsewhere]
     assert loop.ledger.past_previews("none") == ()
+
+
+def test_what_a_repair_made_acceptable_is_learned_from(loop: Loop, reported: Callable[..., Report]) -> None:
+    mended, declined = loop.ask(), loop.ask()
+    made = Attempt(repair="Mend", fitted=("grade",), stream="s", cost=Cost(), report=reported(grade=-1))
+    for ticket, attempt, state in (
+        (mended, made, State.ACCEPTED),
+        (declined, replace(made, declined="it hides what it mends"), State.REJECTED),
+    ):
+        given: dict[str, Any] = {"report": reported(grade=1), "attempts": [attempt], "previews": seen(2.0)}
+        assert loop.ledger.tell(ticket, state, cost=Cost(), **given)
+    assert [(p.candidate, p.accepted) for p in loop.ledger.past_previews("p")] == [(mended.candidate, True)]
 
 
 def test_the_question_is_answered_by_an_index(loop: Loop, tell: Tell) -> None:

@@ -24,11 +24,11 @@ class PreviewAbort:
 
     The limit is an order statistic of the previews of candidates that were acceptable (statistics/tolerance_limits.py:
     Wilks 1941, Wald 1943): those of the same pool that were finished, passed, and were let through whatever their
-    previews showed. Until there are enough of them (29 for the first check at 10 % and 95 %, 46 for two, 61 for three)
-    it is in *shadow mode*: it measures, predicts, records and stops nothing. From then on a share ``let_through`` of
-    candidates, by a coin thrown before the first preview, is still rendered to its end: without them nobody could
-    learn what is lost. Of the others the cheapest metric looks first, and one that it stops is measured no further.
-    The first limits go to the latest look, which knows most.
+    previews showed; what a repair made acceptable is one of them. Until there are enough of them (29 for the first
+    check at 10 % and 95 %, 46 for two, 61 for three) it is in *shadow mode*: it measures, predicts, records and stops
+    nothing. From then on a share ``let_through`` of candidates, by a coin thrown before the first preview, is still
+    rendered to its end: without them nobody could learn what is lost. Of the others the cheapest metric looks first,
+    and one that it stops is measured no further. The first limits go to the latest look, which knows most.
 
     The promise is about the acceptable candidates of one pool: the same generator, proposer, identity, instruments and
     limits. A pool in which something drifts, as with a proposer that learns, is none, and needs its own audit.

@@ -12,7 +12,7 @@ from continuity.errors import ContinuityError, PluginError, UsageError
 from continuity.interfaces import Repair
 
 KEYS: Keys = {"grade": (bool, dict), "logo": (list,), "function": (list,), "plugin": (list,)}
-GRADE: Keys = {"config": (str,), "display": (str,)}
+GRADE: Keys = {"config": (str,), "display": (str,), "residue": (int, float)}
 
 
 def repairs_of(file: ShotFile) -> tuple[Repair, ...]:

@@ -162,8 +162,8 @@ previews = Table(
     Column("value", Float),
     Column("limit", Float),
     Column("let_through", Boolean, nullable=False),  # settled before the first preview
-    Column("passed", Boolean, nullable=False),  # this metric, once the render was finished
-    Column("accepted", Boolean, nullable=False),  # all metrics
+    Column("passed", Boolean, nullable=False),  # this metric, once the render was finished, or mended
+    Column("accepted", Boolean, nullable=False),  # all metrics, likewise
     Index("learned_from", "pool", "let_through", "passed", "accepted", "candidate"),
     sqlite_with_rowid=False,
 )

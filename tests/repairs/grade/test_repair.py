@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -146,3 +147,20 @@ def test_a_config_that_is_none_is_refused_before_any_render() -> None:
     pytest.importorskip("PyOpenColorIO")
     with pytest.raises(ct.UsageError, match="there is no file"):
         ct.GradeRepair(config="/nowhere/show.ocio")
+
+
+def test_what_may_stay_apart_is_an_argument(gate: ct.Gate, true: Pixels, cold: Pixels) -> None:
+    apart = made(gate, ct.Image.from_array(cold)).settings["apart"]
+    assert isinstance(apart, dict)
+    after = apart["after"]
+    assert isinstance(after, float)
+    media = ct.Image.from_array(cold)
+    found = ct.GradeRepair(residue=after / 2).repair(media, gate.inspect(media), gate.identity)
+    assert isinstance(found, Declined) and f"{after / 2:g} may" in found.reason
+    assert ct.GradeRepair(residue=after * 2).settings["residue"] == after * 2
+
+
+@pytest.mark.parametrize("residue", [0, -1.0, math.nan, math.inf, True, "3.5", None])
+def test_a_residue_is_a_number_above_zero(residue: object) -> None:
+    with pytest.raises(ct.UsageError, match="residue= is a number of CIELAB units above 0"):
+        ct.GradeRepair(residue=residue)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from continuity.backends.ocio import grading_space
 from continuity.enrolment.grade import PATCHES, references
+from continuity.errors import UsageError
 from continuity.identity import Identity
 from continuity.interfaces import Pixels
 from continuity.media import Media, Sampling
@@ -52,17 +54,19 @@ class GradeRepair:
     alpha. The notes of other media are carried over.
 
     Declines where nothing of the references is seen again, where the picture is black and white and the references are
-    not, where no slope, power and saturation of 0.5 to 2 with an offset of -0.2 to 0.2 takes it back to 3.5 CIELAB
-    units (root mean square over what is seen again), where more than 2 % of the values would be clipped by more than 4
+    not, where no slope, power and saturation of 0.5 to 2 with an offset of -0.2 to 0.2 takes it back to ``residue``
+    (root mean square over what is seen again), where more than 2 % of the values would be clipped by more than 4
     levels of 8 bits, and where more than 1 % of them would be drawn more than 3 levels apart, which shows as bands.
 
     Args:
         config: an OCIO config (a ``.ocio`` file, or ``ocio://default``): the CDL works in its ACEScct then.
         display: what the config calls display-referred sRGB; left out, its usual names are tried.
+        residue: CIELAB units that may stay apart under the best CDL, above 0. The default was chosen on footage, where
+            pairing regions of other framings alone takes up to 2; pictures of one framing bear a stricter one.
 
     Raises:
         MissingDependency: a config is given and OpenColorIO is not installed.
-        UsageError: no such config, or it lacks one of the two spaces.
+        UsageError: no such config, or it lacks one of the two spaces; a residue that is no number above 0.
     """
 
     version: ClassVar[int] = 2
@@ -70,16 +74,22 @@ class GradeRepair:
 
     config: str = ""
     display: str = ""
+    residue: float = RESIDUE
 
     def __post_init__(self) -> None:
+        given: object = self.residue
+        number = isinstance(given, int | float) and not isinstance(given, bool)
+        if not number or not 0 < self.residue < math.inf:
+            raise UsageError(f"residue= is a number of CIELAB units above 0, such as {RESIDUE:g}; got {given!r}")
         if self.config:
             grading_space(self.config, self.display)
 
     @property
     def settings(self) -> Mapping[str, Json]:
-        """The space that it works in."""
+        """The space that it works in, and what may stay apart."""
         where = Correction(cdl=CDL(), config=self.config, display=self.display).to_json()
-        return {name: where[name] for name in ("space", "config", "display") if name in where}
+        kept = ("space", "config", "display")
+        return {**{name: where[name] for name in kept if name in where}, "residue": float(self.residue)}
 
     def repair(self, media: Media, report: Report, identity: Identity) -> Repaired | Declined:
         """The media under one CDL, or why not."""
@@ -99,11 +109,11 @@ class GradeRepair:
         correction = Correction(cdl=fit.cdl, config=self.config, display=self.display)
         if said := colourless(pairs) or pressed(frames, identity):
             return Declined(reason=said)
-        if fit.after > RESIDUE:
+        if fit.after > self.residue:
             bounds = ", ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in LIMITS.items())
             return Declined(
                 reason=f"no CDL within the limits ({bounds}) takes it back: {fit.after:.2f} CIELAB units stay apart, "
-                f"{RESIDUE:g} may: render it again"
+                f"{self.residue:g} may: render it again"
             )
         if said := harm(correction, frames):
             return Declined(reason=said)
