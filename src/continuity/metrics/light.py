@@ -135,11 +135,13 @@ def _doubt(view: Falloff) -> str:
 
 
 def _words(view: Falloff) -> str:
-    """Where to it became lighter, or what did beside the rest; empty where nobody would notice."""
-    if _local(view):
-        way = "lighter" if view.gained > 0 else "darker"
-        return f"{view.aside:.0%} of what is seen again became {abs(view.gained):.1f} stops {way} than the rest"
+    """Where to it became lighter, and what did beside that; empty where nobody would notice."""
     sides = [(view.across, "right" if view.across > 0 else "left"), (view.down, "bottom" if view.down > 0 else "top")]
     told = sorted(((abs(stops), side) for stops, side in sides if abs(stops) >= NOTICED), reverse=True)
     said = ", ".join(f"to the {side} by {stops:.1f} stops" for stops, side in told)
-    return f"the light moved: lighter {said}" if said else ""
+    notes = [f"the light moved: lighter {said}"] if said else []
+    if _local(view):
+        way = "lighter" if view.gained > 0 else "darker"
+        rest = "than that" if said else "than the rest"
+        notes.append(f"{view.aside:.0%} of what is seen again became {abs(view.gained):.1f} stops {way} {rest}")
+    return "; ".join(notes)
