@@ -41,7 +41,7 @@ def test_it_is_the_stops_from_the_middle_to_the_edge(measure: Measure, astronaut
 
 
 def test_golden_values(measure: Measure, astronaut: np.ndarray) -> None:
-    assert ct.LightDrift().instrument(ct.LocalBackends()).version == 1
+    assert ct.LightDrift().instrument(ct.LocalBackends()).version == 2
     values = [measure(op.relight(astronaut, *way)).value for way in ((0.3, 0), (0, 1.0), (1.0, -1.0))]
     assert values == pytest.approx([0.2791, 0.7886, 1.1689], abs=0.01)
 
@@ -63,6 +63,65 @@ def test_a_grade_or_another_framing_is_no_light(
 ) -> None:
     found = measure(graded(astronaut))
     assert found.value is not None and found.value < 0.35
+
+
+def dimmed(pixels: np.ndarray, stops: float, where: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+    """A part of the picture darker by stops of (about) linear light; ``where`` is told down and across in [0, 1]."""
+    down, across = np.mgrid[0 : pixels.shape[0], 0 : pixels.shape[1]] / (np.array(pixels.shape[:2]) - 1)[:, None, None]
+    gain = np.where(where(down, across), 2.0**-stops, 1.0)[..., None]
+    return (np.clip((pixels / 255.0) ** 2.2 * gain, 0, 1) ** (1 / 2.2) * 255).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize("stops", [2.5, 3.0, 6.0])
+@pytest.mark.parametrize(
+    "where",
+    [
+        lambda down, across: across < 0.33,
+        lambda down, across: across < 0.2,
+        lambda down, across: down < 0.33,
+        lambda down, across: across < 0.45,
+        lambda down, across: np.hypot(down - 0.5, across - 0.5) < 0.28,
+    ],
+    ids=["left third", "left fifth", "top third", "left 45 %", "middle"],
+)
+def test_a_hard_shadow_is_far_off_however_dark(
+    where: Callable[[np.ndarray, np.ndarray], np.ndarray], stops: float, measure: Measure, astronaut: np.ndarray
+) -> None:
+    found = measure(dimmed(astronaut, stops, where))
+    assert found.status is ct.Status.MEASURED
+    assert found.value is not None and found.value > 0.8  # a part of 2.5 stops goes into the fit
+
+
+def test_a_shadow_is_told_by_its_stops_and_share(measure: Measure, astronaut: np.ndarray) -> None:
+    found = measure(dimmed(astronaut, 3.0, lambda down, across: across < 0.33))
+    assert found.value == pytest.approx(3.0, rel=0.15)
+    assert found.note == "29% of what is seen again became 2.8 stops darker than the rest"
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda p: op.blur(p, 4.0),
+        lambda p: op.reframe(p, 1.2, 0.5, 0.5),
+        lambda p: op.relight(p, -2.0, 0),
+        lambda p: op.relight(p, 2.0, 2.0),
+        lambda p: op.regrade(p, power=(2.0, 2.0, 2.0)),
+    ],
+    ids=["soft", "closer", "relit", "relit across", "harsh"],
+)
+def test_what_the_fit_tells_stays_measured_by_the_fit(
+    made: Callable[[np.ndarray], np.ndarray], measure: Measure, astronaut: np.ndarray
+) -> None:
+    found = measure(made(astronaut))
+    fit = np.hypot(float(found.evidence["across"]), float(found.evidence["down"]))  # type: ignore[arg-type]
+    assert found.value == pytest.approx(fit, abs=1e-3)
+
+
+def test_too_much_other_content_is_not_measurable(measure: Measure, astronaut: np.ndarray) -> None:
+    found = measure(op.reframe(astronaut, 1.35, 0, 0))  # patches that are no longer matched with themselves
+    assert (found.status, found.value) == (ct.Status.NOT_MEASURABLE, None)
+    assert "here and there" in found.note
+    assert float(found.evidence["aside"]) > 0.15  # type: ignore[arg-type]
 
 
 def test_another_scene_is_not_measurable(measure: Measure, coffee: np.ndarray) -> None:

@@ -66,6 +66,33 @@ def test_new_content_on_a_third_of_the_regions_drops_out() -> None:
     assert (found.across, found.down) == pytest.approx((1.0, 0.0), abs=0.15)
 
 
+@pytest.mark.parametrize("stops", [-3.0, 2.0])
+def test_a_shadow_on_a_part_is_told_beside_the_fit(stops: float) -> None:
+    at, before = places(), regions()
+    found = falloff(pairs(before, lit(before, np.where(at[:, 1] < 0.2, stops, 0.0))), at)
+    assert found.size < 0.05
+    assert found.aside == pytest.approx(3 / SIDE, abs=0.01)
+    assert found.gained == pytest.approx(stops, abs=0.05)
+    assert found.agreed > 0.8
+
+
+def test_new_content_here_and_there_does_not_agree() -> None:
+    at, before = places(), regions()
+    after = before.copy()
+    new = np.random.default_rng(2).permutation(len(at))[: len(at) // 4]
+    after[new, 0] = np.random.default_rng(3).uniform(10, 90, len(new))
+    found = falloff(pairs(before, after), at)
+    assert found.aside > 0.15
+    assert found.agreed < 0.25
+
+
+def test_what_has_no_weight_is_not_aside() -> None:
+    at, before = places(), regions()
+    dark = at[:, 1] < 0.33
+    found = falloff(pairs(before, lit(before, np.where(dark, -3.0, 0.0)), np.where(dark, 0, 1).astype(np.float32)), at)
+    assert (found.aside, found.gained, found.agreed) == (0.0, 0.0, 0.0)
+
+
 def test_regions_of_no_weight_say_nothing() -> None:
     assert falloff(pairs(regions(), regions(5), 0.0), places()).size == 0.0
 
