@@ -54,3 +54,15 @@ def test_where_nothing_is_a_pose_stays_near_and_finite(word: Mark) -> None:
         pose = registered(Pyramid(frame), word, Found(start, 0.2)).pose
         assert np.isfinite(pose).all()
         assert 0.5 < np.sqrt(np.linalg.det(pose[:2, :2]) / np.linalg.det(start[:2, :2])) < 2
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_ink_of_the_colour_of_an_even_frame_moves_nothing(level: int) -> None:
+    """A fade to black and black artwork: nothing stands out, and no step can be solved for."""
+    picture = Pil.new("RGBA", (512, 170), (0, 0, 0, 0))
+    ink = (level, level, level, 255)
+    ImageDraw.Draw(picture).text((256, 85), "Lumen", font=ImageFont.load_default(150), fill=ink, anchor="mm")
+    start = pose_of(60, 60, 70, 0)
+    frame = np.full((120, 120, 3), level, np.uint8)
+    found = registered(Pyramid(frame), Mark(np.asarray(picture, np.float32)), Found(start, 0.2))
+    assert np.allclose(found.pose, start, atol=1e-3)
