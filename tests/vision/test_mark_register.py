@@ -42,7 +42,7 @@ def test_a_pose_that_is_off_by_a_few_pixels_is_mended(
     start = pose_of(250 + off[0] * long, 300 + off[1] * long, long * off[2], 6 + off[3])
     found = registered(Pyramid(drawn(astronaut, word, true)), word, Found(start, 0.5, fine=True))
     away = np.abs(corners(word, found.pose) - corners(word, true)).max()
-    assert away < max(0.5, 0.008 * long)
+    assert away < max(0.6, 0.008 * long)
     assert away < 0.5 * np.abs(corners(word, start) - corners(word, true)).max()
     assert (found.correlation, found.fine) == (0.5, True)
 

@@ -72,7 +72,8 @@ def drawn(
             break
         sharp = own * alpha[..., None] + ground * (1 - alpha[..., None])
         blur, smear = (blur_of(sharp[..., some], coded[..., some], cover) for some in (slice(1), slice(1, 3)))
-        if not blur <= smear <= np.hypot(blur, CODED * finest):  # one of them has no contrast to tell it from
+        wide = np.hypot(blur, CODED * finest)
+        if blur > smear or (not blur and smear > wide):  # one of them has no contrast to tell it from
             blur = blur_of(sharp, coded, cover)
         smear = float(np.clip(smear, blur, np.hypot(blur, CODED * finest)))
     ahead = own * alpha[..., None]
