@@ -141,6 +141,13 @@ def blurred(mark: Pixels, random: Random) -> Pixels:
     return _straight(ndimage.gaussian_filter(layers, (sigma, sigma, 0)))
 
 
+def washed(mark: Pixels, random: Random) -> Pixels:
+    """Under a white veil of 35 to 55 %."""
+    out = mark.astype(np.float32)
+    out[..., :3] = 255 - (255 - out[..., :3]) * float(random.uniform(0.45, 0.65))
+    return np.asarray(out.round(), np.uint8)
+
+
 # Name of the drift: the operation, and the names that call it right.
 DRIFTS: dict[str, tuple[Callable[[Pixels, Random], Pixels | None], frozenset[str]]] = {
     "stretched": (stretched, frozenset({"deformed"})),
@@ -150,6 +157,7 @@ DRIFTS: dict[str, tuple[Callable[[Pixels, Random], Pixels | None], frozenset[str
     "swapped": (swapped, frozenset({"altered"})),
     "relettered": (relettered, frozenset({"altered"})),
     "blurred": (blurred, frozenset({"blurred"})),
+    "washed": (washed, frozenset({"recoloured"})),
 }
 
 

@@ -12,7 +12,7 @@ from PIL import Image as Pil
 
 from continuity.backends import hand_shape, hands
 from continuity.errors import ModelError
-from continuity.metrics.hands import CLEAR, MALFORMED
+from continuity.metrics.hands import MALFORMED
 from continuity.records import Hand
 
 
@@ -55,7 +55,7 @@ def test_only_a_hand_in_doubt_is_looked_at_again(settled: float, views: int, mon
         return answers[-1]
 
     monkeypatch.setattr(hand_shape, "_probability", spied)
-    monkeypatch.setattr(hand_shape, "SETTLED", settled)
+    monkeypatch.setattr(hand_shape, "CLEAR", settled)
     points = tuple((float(x), float(y)) for x, y in random.normal(64, 25, (21, 2)))
     hand = Hand(points=points, depths=(0.0,) * 21, side="left", score=0.5)
     found = hand_shape.malformed(random.integers(0, 255, (128, 128, 3), dtype=np.uint8), hand)
@@ -63,8 +63,14 @@ def test_only_a_hand_in_doubt_is_looked_at_again(settled: float, views: int, mon
     assert found == pytest.approx(1 / (1 + np.exp(-np.mean([hand_shape._logit(p) for p in answers]))))
 
 
-def test_no_further_view_is_spared_on_a_hand_in_doubt() -> None:
-    assert hand_shape.SETTLED <= CLEAR
+def test_a_net_that_is_not_there_is_an_error_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hand_shape, "FILES", ("hand_shape.onnx", "gone.onnx"))
+    hand_shape.cards.cache_clear()
+    hand = Hand(points=tuple((float(n), float(n % 5)) for n in range(21)), depths=(0.0,) * 21, side="left", score=0.5)
+    for ask in (hand_shape.cards, lambda: hand_shape.malformed(np.zeros((64, 64, 3), np.uint8), hand)):
+        with pytest.raises(ModelError, match=r"gone\.onnx .*cannot be read"):
+            ask()
+    hand_shape.cards.cache_clear()
 
 
 def test_a_broken_net_is_an_error_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,10 +16,11 @@ from continuity.backends import hand_shape
 from continuity.backends import hands as model
 from continuity.errors import UsageError
 from continuity.interfaces import Backends, Metric, Observed
-from continuity.metrics.hands import CLEAR, MALFORMED, SUSPECT, HandDefects, suspicion
+from continuity.metrics.hands import MALFORMED, SUSPECT, HandDefects, suspicion
 from continuity.observed import ObservedFrame
 from continuity.records import Box, Expect, Face, FrameMeasurement, Hand, Skeleton, Status
 from continuity.testing import FakeBackends, FakeObserved, MetricContract
+from continuity.vision.hands import CLEAR
 
 _path = Path(__file__).parents[1] / "vision" / "test_hands.py"
 _spec = importlib.util.spec_from_file_location("drawn_hands", _path)

@@ -42,7 +42,7 @@ def test_a_pose_that_is_off_by_a_few_pixels_is_mended(
     start = pose_of(250 + off[0] * long, 300 + off[1] * long, long * off[2], 6 + off[3])
     found = registered(Pyramid(drawn(astronaut, word, true)), word, Found(start, 0.5, fine=True))
     away = np.abs(corners(word, found.pose) - corners(word, true)).max()
-    assert away < max(0.5, 0.008 * long)
+    assert away < max(0.6, 0.008 * long)
     assert away < 0.5 * np.abs(corners(word, start) - corners(word, true)).max()
     assert (found.correlation, found.fine) == (0.5, True)
 
@@ -54,3 +54,15 @@ def test_where_nothing_is_a_pose_stays_near_and_finite(word: Mark) -> None:
         pose = registered(Pyramid(frame), word, Found(start, 0.2)).pose
         assert np.isfinite(pose).all()
         assert 0.5 < np.sqrt(np.linalg.det(pose[:2, :2]) / np.linalg.det(start[:2, :2])) < 2
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_ink_of_the_colour_of_an_even_frame_moves_nothing(level: int) -> None:
+    """A fade to black and black artwork: nothing stands out, and no step can be solved for."""
+    picture = Pil.new("RGBA", (512, 170), (0, 0, 0, 0))
+    ink = (level, level, level, 255)
+    ImageDraw.Draw(picture).text((256, 85), "Lumen", font=ImageFont.load_default(150), fill=ink, anchor="mm")
+    start = pose_of(60, 60, 70, 0)
+    frame = np.full((120, 120, 3), level, np.uint8)
+    found = registered(Pyramid(frame), Mark(np.asarray(picture, np.float32)), Found(start, 0.2))
+    assert np.allclose(found.pose, start, atol=1e-3)

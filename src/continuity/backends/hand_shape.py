@@ -26,13 +26,13 @@ from continuity.backends.mobilenet import MEAN, ROLE, SIDE, SPREAD
 from continuity.errors import ModelError
 from continuity.records import Hand, ModelCard
 from continuity.vision.hand_crop import aligned, turned
+from continuity.vision.hands import CLEAR
 
 FILES = ("hand_shape.onnx", "hand_shape_varied.onnx")  # what they say is averaged
 EARLY = "mobilenetv20_features_linearbottleneck5_elemwise_add0"  # 32 x 28 x 28
 LATE = "mobilenetv20_features_linearbottleneck12_elemwise_add0"  # 96 x 14 x 14
 
 BONES = 28
-SETTLED = 0.15  # what the nets say of a crop below which the hand is plausible without further views
 # Further views of a crop: turn in radians, scale, and shift in px.
 VIEWS = ((0.12, 1.0, (2.0, 0.0)), (-0.12, 1.0, (-2.0, 0.0)))
 
@@ -55,7 +55,7 @@ def malformed(pixels: NDArray[np.uint8], hand: Hand, others: Sequence[Hand] = ()
     """
     crop = aligned(pixels, hand, others)
     first = _probability(crop)
-    if first < SETTLED:
+    if first < CLEAR:
         return first
     return _mean([first, *(_probability(turned(crop, *view)) for view in VIEWS)])
 
@@ -119,7 +119,7 @@ def cards() -> tuple[ModelCard, ...]:
     """What a report says of the models.
 
     Raises:
-        MissingWeights: MobileNetV2 is not on this machine.
+        MissingWeights, ModelError: MobileNetV2 is not on this machine, or a net of this package is not there.
     """
     nets = (
         ModelCard(
@@ -132,14 +132,20 @@ def cards() -> tuple[ModelCard, ...]:
 
 
 def _content(file: str) -> bytes:
-    return files("continuity").joinpath("models", file).read_bytes()
+    try:
+        return files("continuity").joinpath("models", file).read_bytes()
+    except OSError as cause:
+        raise ModelError(
+            f"the model {file} of this package cannot be read: {cause}; install the package again"
+        ) from cause
 
 
 @cache
 def _net(file: str, count: int, pid: int) -> Any:
     """One session a process: onnxruntime's may be used by several threads, but not after a fork."""
+    content = _content(file)
     try:
-        return onnx.opened(_content(file), count)
+        return onnx.opened(content, count)
     except Exception as cause:  # native code raises anything
         raise ModelError(f"the model {file} of this package cannot be loaded: {cause}") from cause
 

@@ -29,7 +29,7 @@ SMALLEST = 48.0  # px of the longer side of a hand that can be measured
 IN_FRAME = 0.7  # share of the 21 points that must lie in the frame
 NO_WRIST = 0.1  # evidence of a wrist below which a frame without a hand or a face shows none
 PORTRAIT = 0.3  # the same below faces: the landmark model then knows where the body is
-CLEAR, MALFORMED = 0.15, 0.95  # what the shape model says: below the first plausible, from the second suspect
+MALFORMED = 0.95  # what the shape model says: from here suspect, below hands.CLEAR plausible
 EXTRA = 0.6  # suspicion of one hand more than the faces can have; each further one adds 0.2
 SURE = 0.9  # score from which a hand is counted
 
@@ -134,7 +134,7 @@ def _look(seen: Observed, number: int) -> _Look:
     odd, probability = hands.oddities(hand), seen.malformed(hand)
     value = suspicion(probability)
     note = f"{name}: its shape is none of a hand" if value >= SUSPECT else ""
-    blind = f"{name}: whether its shape is one of a hand is not clear" if CLEAR <= probability < MALFORMED else ""
+    blind = f"{name}: whether its shape is one of a hand is not clear" if hands.CLEAR <= probability < MALFORMED else ""
     if max(odd.values(), default=0.0) >= SUSPECT and not note:
         blind = f"{name}: the points found on it are none of a hand: {max(odd, key=lambda k: odd[k])}"
     answer = "suspect" if value >= SUSPECT else "not measurable" if blind else "plausible"

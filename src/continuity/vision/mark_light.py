@@ -11,9 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from continuity.vision.colour import lab_of, srgb_of
 from continuity.vision.edges import smooth
 
 CODED = 2.0  # px of the picture (sigma) by which coding and half-size chroma soften colour more than lightness
+# sRGB in [0, 1] to luma, B - Y and R - Y (BT.601), in percent.
+_TO_CODED = np.array([[29.9, 58.7, 11.4], [-33.7, -66.3, 100.0], [100.0, -83.7, -16.3]], np.float32)
+_FROM_CODED = np.linalg.inv(_TO_CODED)
 _BLURS = (0.0, 0.3, 0.5, 0.7, 0.9, 1.15, 1.45, 1.8, 2.3, 2.9, 3.7, 4.7, 6.0)
 
 
@@ -47,9 +51,12 @@ def drawn(
 
     Lightness and colour have a softness of their own: most coding keeps colour at half the size. ``finest`` is how
     many pixels of the patch one of the picture covers; ``fitting`` says how far each place can be trusted about the
-    light; ``known`` is softness that need not be looked for.
+    light; ``known`` is softness that need not be looked for. Ink is laid over the plate in RGB, as paint programs do:
+    in CIELAB a blue stroke on orange would be taken for another colour.
     """
-    plate = plate_of(patch, alpha, size)
+    coded = _coded(patch)
+    ground = plate_of(coded, alpha, size)
+    plate = _lab(ground)
     cover = np.clip(smooth(alpha, size / 60) * 2, 0, 1)
     blur, smear = known or (
         0.7,
@@ -58,17 +65,36 @@ def drawn(
     for last in (known is not None, True):
         shown = _shown(alpha, blur, smear)
         told = np.clip((shown[..., 0] - 0.4) / 0.6, 0, 1) ** 2 * fitting
-        unmixed = np.asarray(plate + (patch - plate) / np.maximum(shown, 0.4), np.float32)
+        unmixed = _lab(np.asarray(ground + (coded - ground) / np.maximum(shown, 0.4), np.float32))
         ink = lit(colours, unmixed, alpha, told, blur)
+        own = _coded(ink)
         if last:
             break
-        sharp = ink * alpha[..., None] + plate * (1 - alpha[..., None])
-        blur = blur_of(sharp[..., :1], patch[..., :1], cover)
-        wide = float(np.hypot(blur, CODED * finest))
-        smear = float(np.clip(blur_of(sharp[..., 1:], patch[..., 1:], cover), blur, wide))
-    ahead = ink * alpha[..., None]
+        sharp = own * alpha[..., None] + ground * (1 - alpha[..., None])
+        blur, smear = (blur_of(sharp[..., some], coded[..., some], cover) for some in (slice(1), slice(1, 3)))
+        wide = np.hypot(blur, CODED * finest)
+        if blur > smear or (not blur and smear > wide):  # one of them has no contrast to tell it from
+            blur = blur_of(sharp, coded, cover)
+        smear = float(np.clip(smear, blur, np.hypot(blur, CODED * finest)))
+    ahead = own * alpha[..., None]
     over = np.concatenate([blurred(ahead[..., :1], blur), blurred(ahead[..., 1:], smear)], axis=-1)
-    return Drawn(ink, plate, np.asarray(over + plate * (1 - shown), np.float32), shown, blur, smear)
+    return Drawn(ink, plate, _lab(np.asarray(over + ground * (1 - shown), np.float32)), shown, blur, smear)
+
+
+def _coded(lab: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Luma and chroma of CIELAB: from ink to plate colours run straight in them, as in RGB, and not in CIELAB."""
+    return _turned(srgb_of(lab).astype(np.float32), _TO_CODED)
+
+
+def _lab(coded: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Back again, clipped to sRGB."""
+    return lab_of(np.clip(_turned(coded, _FROM_CODED), 0, 1))
+
+
+def _turned(colours: NDArray[np.float32], by: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each colour times a matrix, as sums: no BLAS, no threads."""
+    first, second, third = np.moveaxis(colours, -1, 0)
+    return np.stack([first * row[0] + second * row[1] + third * row[2] for row in by], axis=-1)
 
 
 def _shown(alpha: NDArray[np.float32], blur: float, smear: float) -> NDArray[np.float32]:
@@ -125,7 +151,8 @@ def light_of(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Gain and offset of CIELAB (3 each) that take the artwork to what is seen.
 
-    Lightness: gain .5 to 1.4, offset -15 to 25. Colour: one gain .6 to 1.25, offsets up to 7: a mild tint.
+    Lightness: gain .5 to 1.4, offset -15 to 8: light lifts what is bright, a veil over the dark is a mark washed out.
+    Colour: one gain .6 to 1.25, offsets up to 7: a mild tint.
     """
     weight = inner.astype(np.float32)
     if weight.sum() < 12:
@@ -139,7 +166,7 @@ def light_of(
     robust = w
     for _ in range(3):
         for c, (least, most, low, high, tie) in enumerate(
-            ((0.5, 1.4, -15.0, 25.0, 60.0), (0.6, 1.25, -7.0, 7.0, 300.0), (0.6, 1.25, -7.0, 7.0, 300.0))
+            ((0.5, 1.4, -15.0, 8.0, 60.0), (0.6, 1.25, -7.0, 7.0, 300.0), (0.6, 1.25, -7.0, 7.0, 300.0))
         ):
             a, b = art[c], there[c]
             share = robust / max(float(robust.sum()), 1e-6)

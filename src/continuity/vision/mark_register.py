@@ -89,6 +89,8 @@ def _move(seen: Drawn, patch: Floats, trust: Floats, size: int, count: int) -> M
     steepest = np.stack([r.ravel() for r in rows[:count]])
     weighted = steepest * weight.ravel()
     normal = np.einsum("ik,jk->ij", weighted, steepest).astype(np.float64)  # no BLAS: no threads
+    if not np.diag(normal).min() > 0:  # no ink that stands out: the picture says nothing of the pose
+        return np.zeros(8)
     normal += np.diag(np.diag(normal)) * 1e-3 + np.eye(count) * (1e-4 * np.trace(normal) / count)
     move = np.zeros(8)
     move[:count] = np.linalg.solve(normal, np.einsum("ik,k->i", weighted, off.ravel()).astype(np.float64))
