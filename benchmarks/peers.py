@@ -134,10 +134,7 @@ def of_clips(worker: Worker, plan: Plan) -> dict[str, Any]:
 
 def of_checks(worker: Worker, plan: Plan) -> dict[str, float]:
     """Median milliseconds of each way to check a whole frame, for peers that can."""
-    spent: dict[str, list[float]] = {}
-    for path in plan.timed:
-        for name, found in worker.ask(op="check", reference=plan.clean, path=path, rounds=CHECKS)["ms"].items():
-            spent.setdefault(name, []).extend(found)
+    spent = worker.ask(op="check", reference=plan.clean, paths=list(plan.timed), rounds=CHECKS)["ms"]
     return {name: round(statistics.median(found), 1) for name, found in spent.items()}
 
 

@@ -61,6 +61,7 @@ PEERS = (
         "scripts",
         "run_scripts.py",
         (("deepface==0.0.103", "werkzeug", "mediapipe==1.2.2", "scikit-image", *DLIB, *CASCADES),),
+        home="DEEPFACE_HOME",
     ),
 )
 
@@ -163,4 +164,4 @@ def home(peer: Peer, python: Path) -> dict[str, str]:
         if not (weights / name).exists():
             shutil.copy(source, weights / name)
     hands = {"HAND_LANDMARKER": str(path_of("hands"))} if peer.name == "scripts" else {}
-    return {"DEEPFACE_HOME": str(python.parent.parent), **hands}
+    return {peer.home: str(python.parent.parent), **hands}

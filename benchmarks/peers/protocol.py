@@ -95,11 +95,15 @@ def answered(peer: Peer, asked: dict[str, Any], embedded: dict[str, Any]) -> dic
         case "distances":
             return {"rows": [row(peer, embedded, one, asked["columns"]) for one in asked["rows"]]}
         case "check":
-            picture, calls = (
-                peer.load(asked["path"]),
-                peer.checks(asked["reference"]) if hasattr(peer, "checks") else {},
-            )
-            return {"ms": {name: spent(partial(call, picture), asked["rounds"]) for name, call in calls.items()}}
+            calls = peer.checks(asked["reference"]) if hasattr(peer, "checks") else {}
+            pictures = [peer.load(path) for path in asked["paths"]] if calls else []
+            rounds = asked["rounds"]
+            return {
+                "ms": {
+                    name: [ms for picture in pictures for ms in spent(partial(call, picture), rounds)]
+                    for name, call in calls.items()
+                }
+            }
         case "compare":
             return {"outcome": peer.compare(asked["reference"], asked["path"])}
         case "memory":

@@ -50,7 +50,7 @@ class Continuity:
         return [float(d) for d in self.faces.distance(one[None], np.stack(others))[0]] if others else []
 
     def checks(self, reference: str) -> dict[str, Callable[[Any], object]]:
-        where = Path(tempfile.mkdtemp(dir=self.folder.name))
+        where = Path(self.folder.name)
         mark = where / "mark.png"
         Pil.effect_mandelbrot((240, 80), (-2, -1, 1, 1), 60).save(mark)
         one = ct.enrol(

@@ -114,6 +114,11 @@ class Identity(Shown):
             shown += [Picture(jpeg, ", ".join(names))] if jpeg else []
         return shown
 
+    def source(self, key: str, number: int) -> str:
+        """The file name of a reference of :attr:`Enrolled.key`; its number, from 0, where none is listed."""
+        listed = [r.source for e in self.enrolled if e.key == key for r in e.references]
+        return listed[number] if number < len(listed) else str(number)
+
     @property
     def actors(self) -> tuple[str, ...]:
         """Names of the enrolled actors."""

@@ -59,9 +59,3 @@ def references(identity: Identity) -> Mapping[str, NDArray[np.float32]]:
             f"a grade was wanted, identity {identity.name!r} has none: run `continuity enrol {folder} --grade PICTURES`"
         )
     return identity.features(SPACE)
-
-
-def source(identity: Identity, number: int) -> str:
-    """The file name of a grade reference; its number, from 0, where the identity does not list it."""
-    listed = [r.source for e in identity.enrolled if e.kind == "grade" for r in e.references]
-    return listed[number] if number < len(listed) else str(number)

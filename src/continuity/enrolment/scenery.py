@@ -188,9 +188,3 @@ def _pictures(
         width, height = stored[f"{prefix}/size"].tolist()
         found.append((points, stored[f"{prefix}/lab"], (width, height)))
     return found
-
-
-def source(identity: Identity, kind: str, name: str, number: int) -> str:
-    """The file name of an enrolled picture; its number, from 0, where the identity does not list it."""
-    listed = [r.source for e in identity.enrolled if e.kind == kind and e.name == name for r in e.references]
-    return listed[number] if number < len(listed) else str(number)

@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from continuity import joining
-from continuity.enrolment.grade import PATCHES, QUANTILES, SKIN, references, skin_of, source
+from continuity.enrolment.grade import PATCHES, QUANTILES, SKIN, references, skin_of
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Floats, Observed
 from continuity.records import (
@@ -167,7 +167,7 @@ class GradeDrift:
         value, words = view.drift(skin), change.words()
         evidence: dict[str, Json] = {
             "rule": rule,
-            "reference": source(identity, nearest),
+            "reference": identity.source("grade", nearest),
             **_rounded(asdict(change)),
             "change": words,
             "regions": _rounded({"drift": view.fit.drift, "scatter": view.fit.scatter, "trust": view.pairs.trust}),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from continuity import joining
-from continuity.enrolment.grade import PATCHES, references, source
+from continuity.enrolment.grade import PATCHES, references
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Observed
 from continuity.records import Expect, FrameMeasurement, Instrument, Json, Measurement, Status, expectation
@@ -90,7 +90,7 @@ class LightDrift:
         nearest = min(found, key=lambda n: (_doubtful(found[n]), _value(found[n])))
         view, unclear = found[nearest], _doubtful(found[nearest])
         evidence: dict[str, Json] = {
-            "reference": source(identity, nearest),
+            "reference": identity.source("grade", nearest),
             "across": round(view.across, DIGITS),
             "down": round(view.down, DIGITS),
             "scatter": round(view.scatter, DIGITS),

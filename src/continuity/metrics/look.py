@@ -112,7 +112,7 @@ class LookDistance(_Look):
 
     def _value(self, distances: Floats, identity: Identity) -> tuple[float, dict[str, Json]]:
         nearest = int(distances.argmin())
-        return float(distances[nearest]), {"reference": _source(identity, nearest)}
+        return float(distances[nearest]), {"reference": identity.source("look", nearest)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +155,3 @@ def _lacking(identity: Identity, wanted: str, flag: str) -> EnrolmentError:
     return EnrolmentError(
         f"{wanted} wanted, identity {identity.name!r} has none: run `continuity enrol {folder} {flag}`"
     )
-
-
-def _source(identity: Identity, number: int) -> str:
-    """The file name of a look reference; its number, from 0, where the identity does not list it."""
-    listed = [r.source for e in identity.enrolled if e.kind == "look" for r in e.references]
-    return listed[number] if number < len(listed) else str(number)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from continuity import joining
-from continuity.enrolment.scenery import check, middle, one_colour, references, source
+from continuity.enrolment.scenery import check, middle, one_colour, references
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Keypoints, Observed, Pixels
 from continuity.records import (
@@ -130,7 +130,7 @@ class ProductDrift:
         apart = seen.look_distances_of(parts, f"product/{self.product}")
         part, row = np.unravel_index(int(apart.argmin()), apart.shape)
         value = float(apart[part, row])
-        evidence |= {"rule": "look", "reference": source(identity, "product", self.product, int(row) // 2)}
+        evidence |= {"rule": "look", "reference": identity.source(f"product/{self.product}", int(row) // 2)}
         evidence["look"] = round(value, DIGITS)
         if value > FAR and not found.voters:
             return FrameMeasurement(
@@ -164,7 +164,7 @@ class ProductDrift:
         colour = _recoloured(lab, cut, inside, points.places[found.reference, :2] * (lab.shape[1] / wide))
         evidence |= {
             "rule": "aligned",
-            "reference": source(identity, "product", self.product, number),
+            "reference": identity.source(f"product/{self.product}", number),
             "look": round(look, DIGITS),
             "colour": None if colour is None else round(colour, DIGITS),
         }

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from continuity import joining
-from continuity.enrolment.scenery import LITTLE, background, check, one_colour, references, source
+from continuity.enrolment.scenery import LITTLE, background, check, one_colour, references
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Observed
 from continuity.records import Expect, FrameMeasurement, Instrument, Json, Measurement, Outline, Status, expectation
@@ -104,7 +104,7 @@ class SetDrift:
         nearest = min(range(len(values)), key=values.__getitem__)
         found, (reference, _, (wide, tall)) = agreements[nearest], known[nearest]
         evidence |= {
-            "reference": source(identity, "set", self.name, nearest),
+            "reference": identity.source(f"set/{self.name}", nearest),
             "look": round(float(apart[nearest]), DIGITS),
             "agreeing": found.voters,
             "matches": found.matches,

@@ -158,7 +158,7 @@ class WardrobeDrift:
         worst = _worst(compared)
         evidence |= {
             "worst": worst.name,
-            "reference": _source(identity, self.actor, nearest),
+            "reference": identity.source(f"wardrobe/{self.actor}", nearest),
             "garments": {
                 p.name: {"palette": round(p.palette, DIGITS), "pattern": round(p.pattern, DIGITS)} for p in compared
             },
@@ -269,8 +269,3 @@ def _changed(part: _Part) -> str:
     if part.gone:
         return "gone or recoloured"
     return "recoloured" if part.palette >= part.pattern else "of another pattern"
-
-
-def _source(identity: Identity, actor: str, number: int) -> str:
-    listed = [r.source for e in identity.enrolled if e.kind == "wardrobe" and e.name == actor for r in e.references]
-    return listed[number] if number < len(listed) else str(number)

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from continuity.vision.cdl import CDL
 from continuity.vision.colour import TO_XYZ, WHITE, srgb_of
-from continuity.vision.regions import Floats, Pairs
+from continuity.vision.regions import Pairs
 from continuity.vision.regrade import CALM, NEAREST, fitted
+from continuity.vision.weighted import quantile
 
 Doubles = NDArray[np.float64]
 Colours: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
@@ -99,7 +100,7 @@ def fit_cdl(
 
         p = least_squares(residuals, p, jac=_slopes(residuals), x_scale=HOLD, bounds=within, max_nfev=30).x
         apart = np.sqrt(np.square(_graded(p, colours, out_of) - wanted).sum(axis=1))
-        scale = CALM * max(1.0, _quantile(apart, weights, NEAREST))
+        scale = CALM * max(1.0, quantile(apart, weights, NEAREST))
         counted = np.where(held, weights, weights / np.square(1 + np.square(apart / scale)))
     share = counted / counted.sum()
     before = np.sqrt(share @ np.square(seen - wanted).sum(axis=1))
@@ -114,7 +115,7 @@ def _evidence(pairs: Sequence[Pairs]) -> tuple[Doubles, Doubles, Doubles]:
         own = one.weights.astype(np.float64)
         if own.sum() <= 0:
             continue
-        scale = CALM * max(1.0, _quantile(apart, own, NEAREST))
+        scale = CALM * max(1.0, quantile(apart, own, NEAREST))
         chroma = np.hypot(one.before[:, 1], one.before[:, 2])
         seen.append(one.after.astype(np.float64))
         wanted.append(one.before.astype(np.float64))
@@ -162,9 +163,3 @@ def _graded(p: Doubles, colours: Doubles, out_of: Colours) -> Doubles:
     relative = linear @ _TO_RELATIVE.T
     x, y, z = np.moveaxis(np.where(relative > _DARK, np.cbrt(relative), relative * _SLOPE + 16 / 116), -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
-
-
-def _quantile(values: Doubles, weights: Doubles | Floats, share: float) -> float:
-    order = np.argsort(values)
-    reached = np.cumsum(weights[order])
-    return float(values[order[np.searchsorted(reached, share * reached[-1])]])

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from continuity.vision.regions import SIDE, Floats, Pairs
+from continuity.vision.weighted import quantile
 
 Doubles = NDArray[np.float64]
 
@@ -62,7 +63,7 @@ def falloff(pairs: Pairs, places: Floats) -> Falloff:
     solution = np.zeros(design.shape[1])
     for wide in WIDE:
         apart = np.abs(gained - design @ solution)
-        scale = 1.5 * wide * max(LEAST, _middle(apart, weights))
+        scale = 1.5 * wide * max(LEAST, quantile(apart, weights))
         left = (design * (weights / np.square(1 + np.square(apart / scale)))[:, None]).T
         solution = np.linalg.solve(left @ design + np.diag(HOLD) * weights.sum(), left @ gained)
     rest = gained - design @ solution
@@ -70,9 +71,9 @@ def falloff(pairs: Pairs, places: Floats) -> Falloff:
     return Falloff(
         across=float(solution[4]),
         down=float(solution[5]),
-        scatter=_middle(np.abs(rest), weights),
+        scatter=quantile(np.abs(rest), weights),
         aside=float(weights[off != 0].sum() / weights.sum()),
-        gained=float(np.sign(off @ weights)) * _middle(np.abs(rest), weights * (off != 0)),
+        gained=float(np.sign(off @ weights)) * quantile(np.abs(rest), weights * (off != 0)),
         agreed=_agreed(off.reshape(SIDE, SIDE), weights.reshape(SIDE, SIDE)),
     )
 
@@ -85,12 +86,3 @@ def _agreed(off: Doubles, weights: Doubles) -> float:
         alike += float(both[off[one] == off[other]].sum())
         some += float(both.sum())
     return alike / some if some > 0 else 0.0
-
-
-def _middle(values: Doubles, weights: Doubles) -> float:
-    """The weighted median; 0 where nothing has weight."""
-    if weights.sum() <= 0:
-        return 0.0
-    order = np.argsort(values)
-    reached = np.cumsum(weights[order])
-    return float(values[order[np.searchsorted(reached, reached[-1] / 2)]])

@@ -18,9 +18,10 @@ from continuity.vision import mark_tear, marks
 from continuity.vision.colour import lab_of
 from continuity.vision.edges import field_of, planes_of, smooth
 from continuity.vision.mark_bend import displacement, sampled
-from continuity.vision.mark_light import CODED, Drawn, apart, carried, drawn
+from continuity.vision.mark_light import CODED, Drawn, apart, drawn, own_colours
 from continuity.vision.mark_pose import Aligner, Found
 from continuity.vision.marks import Mark, Pyramid
+from continuity.vision.weighted import quantile
 
 LARGEST, SMALLEST = 112, 28  # px of the longer side of the patch that is compared
 GRID = 12
@@ -88,7 +89,7 @@ def compare(pyramid: Pyramid, mark: Mark, found: Found) -> Drift:
     unbent = sampled(seen, shift)
     patch = lab_of(np.clip(unbent, 0, 1))
     alpha = art[..., 3]
-    colours = mark.once(("colours", size), lambda: lab_of(np.clip(carried(art, size), 0, 1)))
+    colours = own_colours(mark, size)
     cover = np.clip(smooth(alpha, size / 60) * 2, 0, 1)
 
     aligner = Aligner.of(mark, size, 1.0)
@@ -111,7 +112,7 @@ def compare(pyramid: Pyramid, mark: Mark, found: Found) -> Drift:
 
     solid = min(1.0, 1.5 * float(weight.sum()) / max(float((alpha * ~gone).sum()), 1e-6))
     trust = trust * ~ndimage.binary_dilation(gone | wrong, iterations=max(1, size // 14))
-    bent = _middle(np.hypot(*shift), trust) / root
+    bent = quantile(np.hypot(*shift), trust) / root
     bent = float(np.sqrt(max(0.0, bent**2 - (UNSURE / (long * root / size)) ** 2)))
     axes = np.linalg.svd(found.pose[:2, :2] - np.outer(found.pose[:2, 2], found.pose[2, :2]), compute_uv=False)
     stretch = float(axes[0] / max(axes[1], 1e-6))
@@ -265,13 +266,6 @@ def _gone(
     fits = match / np.sqrt(np.maximum(own * seen, 1e-9))
     bare = np.asarray(ndimage.mean(apart(patch, plate) < OFF, parts, number))
     return np.asarray(np.isin(parts, number[(fits < COVERED) | (bare > 0.7)]), np.bool_)
-
-
-def _middle(values: NDArray[np.float32], weight: NDArray[np.float32]) -> float:
-    """The weighted median."""
-    order = np.argsort(values, axis=None)
-    below = np.cumsum(weight.ravel()[order])
-    return float(values.ravel()[order][min(int(np.searchsorted(below, below[-1] / 2)), len(order) - 1)])
 
 
 def _grid(off: NDArray[np.float32], cover: NDArray[np.float32], mark: Mark, size: int) -> NDArray[np.float32]:

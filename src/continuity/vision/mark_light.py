@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from continuity.vision.colour import lab_of, srgb_of
 from continuity.vision.edges import smooth
+from continuity.vision.marks import Mark
 
 CODED = 2.0  # px of the picture (sigma) by which coding and half-size chroma soften colour more than lightness
 # sRGB in [0, 1] to luma, B - Y and R - Y (BT.601), in percent.
@@ -58,10 +59,7 @@ def drawn(
     ground = plate_of(coded, alpha, size)
     plate = _lab(ground)
     cover = np.clip(smooth(alpha, size / 60) * 2, 0, 1)
-    blur, smear = known or (
-        0.7,
-        float(np.hypot(0.7, finest)),
-    )  # a first guess: blur needs the light, and light the blur
+    blur, smear = known or (0.7, float(np.hypot(0.7, finest)))  # a first guess: blur needs the light, light the blur
     for last in (known is not None, True):
         shown = _shown(alpha, blur, smear)
         told = np.clip((shown[..., 0] - 0.4) / 0.6, 0, 1) ** 2 * fitting
@@ -102,7 +100,12 @@ def _shown(alpha: NDArray[np.float32], blur: float, smear: float) -> NDArray[np.
     return np.stack([light, colour, colour], axis=-1)
 
 
-def carried(art: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def own_colours(mark: Mark, size: int) -> NDArray[np.float32]:
+    """CIELAB of the artwork's own colours (h x w x 3), carried on beyond its edge; kept with the mark."""
+    return mark.once(("colours", size), lambda: lab_of(np.clip(_carried(mark.patch(size), size), 0, 1)))
+
+
+def _carried(art: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """Straight RGB of premultiplied RGBA, carried on beyond the mark's edge."""
     alpha = art[..., 3:]
     near, far = (np.stack([smooth(art[..., c], reach) for c in range(4)], axis=-1) for reach in (1.0, size / 8))
@@ -114,9 +117,14 @@ def carried(art: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return np.asarray(np.where(alpha > 0.9, art[..., :3] / np.maximum(alpha, 0.1), carried), np.float32)
 
 
+def beside(alpha: NDArray[np.float32]) -> NDArray[np.float32]:
+    """1 where nothing of the mark shows, else 0."""
+    return np.asarray(ndimage.grey_dilation(alpha, size=3) < 0.03, np.float32)
+
+
 def plate_of(patch: NDArray[np.float32], alpha: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """CIELAB of what is around the mark, carried on under it from near to far."""
-    clear = (ndimage.grey_dilation(alpha, size=3) < 0.03).astype(np.float32)
+    clear = beside(alpha)
     plate = np.broadcast_to(np.median(patch.reshape(-1, 3), axis=0)[:, None, None], (3, *alpha.shape))
     there = np.concatenate([np.moveaxis(patch, -1, 0) * clear, clear[None]])
     for reach in (size / 3, size / 8, size / 24):

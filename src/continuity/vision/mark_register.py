@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from continuity.vision.colour import lab_of
 from continuity.vision.edges import smooth
 from continuity.vision.homography import Matrix, plausible, warp
-from continuity.vision.mark_light import Drawn, apart, carried, drawn
+from continuity.vision.mark_light import Drawn, apart, drawn, own_colours
 from continuity.vision.mark_pose import COARSE, Aligner, Found, seen_at
 from continuity.vision.marks import Mark, Pyramid, corners, extent
 
@@ -36,7 +36,7 @@ def registered(pyramid: Pyramid, mark: Mark, found: Found) -> Found:
     long = float(np.linalg.norm(box - np.roll(box, 1, axis=0), axis=1).max())
     size = int(np.clip(long, SMALLEST, extent(mark, SIDE)))
     art = mark.patch(size)
-    colours = mark.once(("colours", size), lambda: lab_of(np.clip(carried(art, size), 0, 1)))
+    colours = own_colours(mark, size)
     alpha = art[..., 3]
     cover = np.clip(smooth(alpha, max(1.0, size / 40)) * 2, 0, 1)
     pose, best, least, reach = found.pose, found.pose, np.inf, 0.0

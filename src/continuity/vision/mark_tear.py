@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from continuity.vision.edges import field_of, smooth
-from continuity.vision.mark_light import Drawn, apart
+from continuity.vision.mark_light import Drawn, apart, beside
+from continuity.vision.weighted import quantile, quantiles
 
 FAINT = 0.03  # power of edges that noise has
 DARK = 8.0  # CIELAB units of contrast under which nothing is told
@@ -35,26 +35,18 @@ def torn(seen: Drawn, patch: NDArray[np.float32], alpha: NDArray[np.float32], si
     match = smooth((np.conj(mine) * there).real, wide) + FAINT
     own, found = (smooth(np.abs(field) ** 2, wide) + FAINT for field in (mine, there))
     fits = np.asarray(match / np.sqrt(own * found), np.float32)
-    worst, middle = _at(fits, np.abs(mine - bare) ** 2, (WORST, 0.5))
+    worst, middle = quantiles(fits, (np.abs(mine - bare) ** 2).astype(np.float64), (WORST, 0.5))
     left = np.maximum(apart(seen.model, patch) ** 2 - _restless(patch, alpha, size) * (1 - ink), 0) * ink
     power = apart(seen.model, seen.plate) ** 2 * ink
     lost = smooth(left, root / 14) / (smooth(power, root / 14) + DARK**2)
-    (most,) = _at(-lost, power, (WORST,))
+    most = quantile(-lost, power.astype(np.float64), WORST)
     return float(np.sqrt(max(0.0, middle - worst) * min(-most, 1.5)))
 
 
 def _restless(patch: NDArray[np.float32], alpha: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """By how much the plate around the mark is off from its own softened version, squared."""
-    clear = (ndimage.grey_dilation(alpha, size=3) < 0.03).astype(np.float32)
+    clear = beside(alpha)
     there = np.maximum(smooth(clear, size / 24), 1e-3)
     far = np.stack([smooth(patch[..., c] * clear, size / 24) for c in range(3)], axis=-1) / there[..., None]
     rough = smooth(apart(np.asarray(far, np.float32), patch) ** 2 * clear, size / 10)
     return np.asarray(rough / np.maximum(smooth(clear, size / 10), 0.02), np.float32)
-
-
-def _at(values: NDArray[np.float32], weight: NDArray[np.float32], shares: tuple[float, ...]) -> list[float]:
-    """Weighted quantiles."""
-    order = np.argsort(values, axis=None)
-    below = np.cumsum(weight.ravel()[order], dtype=np.float64)
-    places = np.searchsorted(below, np.array(shares) * below[-1])
-    return [float(v) for v in values.ravel()[order][np.minimum(places, len(order) - 1)]]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from continuity.vision.regions import Pairs
+from continuity.vision.weighted import quantile
 
 Doubles = NDArray[np.float64]
 
@@ -84,7 +85,7 @@ def fitted(pairs: Pairs) -> Fit:
     apart = _apart(design, moved, solution)
     counted = _counted(apart, weights, 1.0)
     size = np.sqrt(np.square(design @ solution).sum(axis=1) @ counted / counted.sum())
-    return Fit(Regrade(solution[0], solution[1:] / RADIUS[:, None]), float(size), _quantile(apart, weights, 0.5))
+    return Fit(Regrade(solution[0], solution[1:] / RADIUS[:, None]), float(size), quantile(apart, weights, 0.5))
 
 
 def _agreed(design: Doubles, moved: Doubles, weights: Doubles, scales: Sequence[float]) -> Doubles:
@@ -102,7 +103,7 @@ def _apart(design: Doubles, moved: Doubles, solution: Doubles) -> Doubles:
 
 
 def _counted(apart: Doubles, weights: Doubles, wide: float) -> Doubles:
-    scale = wide * CALM * max(1.0, _quantile(apart, weights, NEAREST))
+    scale = wide * CALM * max(1.0, quantile(apart, weights, NEAREST))
     counted: Doubles = weights / np.square(1 + np.square(apart / scale))
     return counted
 
@@ -110,9 +111,3 @@ def _counted(apart: Doubles, weights: Doubles, wide: float) -> Doubles:
 def _cost(design: Doubles, moved: Doubles, weights: Doubles, solution: Doubles) -> float:
     squares = np.square(_apart(design, moved, solution))
     return float(weights @ (squares / (CALM**2 + squares)))
-
-
-def _quantile(values: Doubles, weights: Doubles, share: float) -> float:
-    order = np.argsort(values)
-    reached = np.cumsum(weights[order])
-    return float(values[order[np.searchsorted(reached, share * reached[-1])]])
