@@ -25,8 +25,7 @@ def word(text: str) -> np.ndarray:
 
 def tear(seen: np.ndarray, art: np.ndarray) -> float:
     patch = lab_of(seen.astype(np.float32))
-    colours = lab_of(np.clip(carried(art, SIZE), 0, 1))
-    return torn(drawn(colours, art[..., 3], patch, SIZE, 1.0), patch, art[..., 3], SIZE, 80.0)
+    return torn(drawn(carried(art, SIZE), art[..., 3], patch, SIZE, 1.0), patch, art[..., 3], SIZE, 80.0)
 
 
 def over(art: np.ndarray, plate: np.ndarray) -> np.ndarray:

@@ -101,20 +101,21 @@ def _shown(alpha: NDArray[np.float32], blur: float, smear: float) -> NDArray[np.
 
 
 def own_colours(mark: Mark, size: int) -> NDArray[np.float32]:
-    """CIELAB of the artwork's own colours (h x w x 3), carried on beyond its edge; kept with the mark."""
-    return mark.once(("colours", size), lambda: lab_of(np.clip(_carried(mark.patch(size), size), 0, 1)))
+    """:func:`carried` of the artwork in a patch of that size; kept with the mark."""
+    return mark.once(("colours", size), lambda: carried(mark.patch(size), size))
 
 
-def _carried(art: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Straight RGB of premultiplied RGBA, carried on beyond the mark's edge."""
+def carried(art: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """CIELAB of the own colours of premultiplied sRGB with alpha (h x w x 4, in [0, 1]), carried on beyond the edge."""
     alpha = art[..., 3:]
     near, far = (np.stack([smooth(art[..., c], reach) for c in range(4)], axis=-1) for reach in (1.0, size / 8))
-    carried = np.where(
+    further = np.where(
         near[..., 3:] > 0.02,
         near[..., :3] / np.maximum(near[..., 3:], 0.02),
         far[..., :3] / np.maximum(far[..., 3:], 1e-4),
     )
-    return np.asarray(np.where(alpha > 0.9, art[..., :3] / np.maximum(alpha, 0.1), carried), np.float32)
+    straight = np.where(alpha > 0.9, art[..., :3] / np.maximum(alpha, 0.1), further)
+    return lab_of(np.clip(np.asarray(straight, np.float32), 0, 1))
 
 
 def beside(alpha: NDArray[np.float32]) -> NDArray[np.float32]:
