@@ -79,6 +79,8 @@ def quantile(metric: Metric, frames: Sequence[FrameMeasurement]) -> Measurement:
         unseen = any(run[0].index < frame.index < run[-1].index for frame in blind)
         how = "wherever they could be measured" if unseen else "without a break"
         lasting = f"frames {run[0].index} to {run[-1].index} have it or more, {how}"
+        if run[0].index == run[-1].index:
+            lasting = f"it stands for {_lasts(run[0], run[-1]):.1f} s or more"
         note = f"{worst.note}; {lasting}" if worst.note else lasting
     return Measurement(
         key=metric.key,

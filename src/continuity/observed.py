@@ -29,7 +29,7 @@ class FrameFeatures:
     """What models said of one frame so far: nothing of it depends on an identity. None is what nobody asked for.
 
     Attributes:
-        index, seconds: as the frame has them.
+        index, seconds, held: as the frame has them.
         size: height and width in pixels.
         faces: all faces, the largest first.
         embeddings: d float32, by the number of the face.
@@ -53,6 +53,7 @@ class FrameFeatures:
     hands: tuple[Hand, ...] | None = None
     malformed: Mapping[int, float] = field(default_factory=dict)
     reduced: Pixels | None = None
+    held: tuple[float, ...] = ()
 
 
 class ObservedFrame:
@@ -62,17 +63,26 @@ class ObservedFrame:
         pixels: H x W x 3 uint8 sRGB; None for a frame that is recalled.
         index: number of the frame in its source.
         seconds: time of the frame; None for a still.
+        held: later times at which it is sampled again.
         identity: whose actors are looked for.
         backends: the models.
     """
 
     def __init__(
-        self, pixels: Pixels | None, *, index: int, seconds: float | None, identity: Identity, backends: Backends
+        self,
+        pixels: Pixels | None,
+        *,
+        index: int,
+        seconds: float | None,
+        held: tuple[float, ...] = (),
+        identity: Identity,
+        backends: Backends,
     ) -> None:
         self._pixels = pixels
         self.size: tuple[int, int] = (0, 0) if pixels is None else (pixels.shape[0], pixels.shape[1])
         self.index = index
         self.seconds = seconds
+        self.held = held
         self._identity = identity
         self._backends = backends
         self._embeddings: dict[Face, Floats] = {}
@@ -83,7 +93,8 @@ class ObservedFrame:
     @classmethod
     def recalled(cls, features: FrameFeatures, *, identity: Identity, backends: Backends) -> ObservedFrame:
         """A frame of which only the features are there: they answer as the pixels did, against any identity."""
-        seen = cls(None, index=features.index, seconds=features.seconds, identity=identity, backends=backends)
+        index, seconds, held = features.index, features.seconds, features.held
+        seen = cls(None, index=index, seconds=seconds, held=held, identity=identity, backends=backends)
         seen.size = features.size
         known = {name: getattr(features, name) for name in ("faces", "people", "wrists", "look", "hands", "reduced")}
         vars(seen).update({name: value for name, value in known.items() if value is not None})  # where they are cached
@@ -114,6 +125,7 @@ class ObservedFrame:
         return FrameFeatures(
             index=self.index,
             seconds=self.seconds,
+            held=self.held,
             size=self.size,
             faces=known.get("faces"),
             embeddings={n: self._embeddings[face] for n, face in enumerate(faces) if face in self._embeddings},

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image as Pil
 
 import continuity as ct
 from continuity.errors import EnrolmentError, MissingWeights, ToleranceError, UnknownKey, UsageError
@@ -242,6 +243,30 @@ def test_a_clip_is_judged_by_its_shots() -> None:
     assert recalled is not None
     assert recalled.measurements.cuts == (600,)
     assert replace(recalled["m"].measurement, seconds=0.0) == replace(report["m"].measurement, seconds=0.0)
+
+
+def test_one_picture_that_stands_for_seconds_counts_as_such(tmp_path: Path) -> None:
+    pictures = [Pil.new("L", (8, 8), 90 if n == 50 else 10 + n % 2) for n in range(1000)]
+    durations = [1500 if n == 50 else 50 for n in range(1000)]
+    pictures[0].save(tmp_path / "a.gif", save_all=True, append_images=pictures[1:], duration=durations)
+    clip = ct.Clip.open(tmp_path / "a.gif")
+    judging = gate(FakeMetric("m"), m=64.0)
+    report = judging.inspect(clip)
+    assert report.verdict is Verdict.FAIL  # a second and a half of fifty: three of a hundred times it was looked at
+    assert [f.seconds for f in report["m"].measurement.frames if f.index == 50] == pytest.approx([2.5, 3.0, 3.5])
+    assert "it stands for 1.0 s or more" in report["m"].measurement.note
+
+    looking = gate(FakeMetric("m", lambda seen: float(seen.lab[..., 0].mean())), m=30.0)
+    measured, recalled = looking.inspect(clip), looking.recall(kept(looking, clip))
+    assert recalled is not None
+    assert measured.verdict is recalled.verdict is Verdict.FAIL
+    assert recalled["m"].measurement.frames == measured["m"].measurement.frames
+
+
+def test_a_slow_slide_show_hides_no_slide() -> None:
+    slides = [np.full((8, 8, 3), 90 if n == 9 else 10, np.uint8) for n in range(40)]
+    assert gate(FakeMetric("m"), m=64.0).inspect(ct.Clip.from_arrays(slides, 0.2)).verdict is Verdict.FAIL
+    assert gate(FakeMetric("m"), m=64.0).inspect(ct.Clip.from_arrays(slides, 24)).verdict is Verdict.PASS  # a flash
 
 
 def test_a_shot_in_which_nothing_could_be_measured_is_not_excused() -> None:

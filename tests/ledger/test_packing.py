@@ -40,7 +40,7 @@ def full() -> Features:
         malformed={0: 0.123456789},
         reduced=RNG.integers(0, 256, (144, 256, 3), dtype=np.uint8),
     )
-    unasked = FrameFeatures(index=9, seconds=None, size=(8, 8))
+    unasked = FrameFeatures(index=9, seconds=None, size=(8, 8), held=(0.1, 0.7))
     nobody = FrameFeatures(index=12, seconds=0.4, size=(8, 8), faces=(), hands=())
     return Features(
         media="b2-00",
@@ -70,7 +70,7 @@ def test_what_was_put_in_comes_out_to_the_last_bit() -> None:
     assert (after.media, after.instruments, after.notes) == (before.media, before.instruments, before.notes)
     assert (after.frame_count, after.missing, len(after.frames), after.cuts) == (40, 2, 3, (5, 11))
     for one, other in zip(before.frames, after.frames, strict=True):
-        for name in ("index", "seconds", "size", "faces", "people", "wrists", "hands", "malformed"):
+        for name in ("index", "seconds", "held", "size", "faces", "people", "wrists", "hands", "malformed"):
             assert getattr(one, name) == getattr(other, name), name
         for mine, its in ((one.embeddings, other.embeddings), (one.skins, other.skins)):
             assert list(mine) == list(its)

@@ -121,3 +121,8 @@ def test_real_animations_are_read_whole(footage: Path) -> None:
         assert isinstance(clip, Clip)
         seen = list(clip.frames(Sampling(1000)))
         assert len(seen) == clip.frame_count == Pillow.open(path).n_frames  # type: ignore[attr-defined]
+
+
+def test_the_last_picture_stands_until_the_end(tmp_path: Path) -> None:
+    clip = animation(tmp_path / "a.gif", frames(), duration=[100, 100, 100, 100, 3000])
+    assert [len(frame.held) for frame in clip.frames()] == [0, 0, 0, 0, 5]

@@ -33,6 +33,24 @@ def test_a_three_minute_clip_is_sampled_twice_a_second() -> None:
     assert Sampling().indices(5, Fraction(24)) == (0, 1, 2, 3, 4)
 
 
+def test_a_picture_that_stands_is_sampled_at_every_step() -> None:
+    starts = [0.0, 0.04, 0.08, 2.08, 2.12]  # the third stands for two seconds
+    assert Sampling().held(starts) == {2: pytest.approx((0.58, 1.08, 1.58))}
+    assert Sampling(per_second=1).held(starts) == {2: pytest.approx((1.08,))}
+    assert Sampling(per_second=0).held(starts) == Sampling().held([]) == {}
+    assert Sampling().held([0, 0, 1]) == {1: (0.5,)}  # a hostile time stamp divides by nothing
+
+
+@pytest.mark.parametrize("rate", [2, 12, 24, 1000])
+@pytest.mark.parametrize("per_second", [0.5, 2.0, 24.0, 10_000.0])
+def test_no_frame_of_an_even_rate_counts_twice(rate: int, per_second: float) -> None:
+    assert Sampling(per_second).held([number / rate for number in range(50)]) == {}
+
+
+def test_a_slow_clip_counts_by_half_seconds_at_most() -> None:
+    assert {n: len(at) for n, at in Sampling(per_second=1000).held([0, 5, 10]).items()} == {0: 9, 1: 9}
+
+
 def test_the_name_tells_rules_apart() -> None:
     assert Sampling().name == "2/s>=16+ends,cuts1"
     assert Sampling(0.5, 8).name == "0.5/s>=8+ends,cuts1"

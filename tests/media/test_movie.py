@@ -303,7 +303,18 @@ def test_a_variable_frame_rate_is_noted_and_seconds_are_true(tmp_path: Path, mak
     clip = opened(path)
     assert [f.seconds for f in clip.frames()] == [t / 1000 for t in times]
     assert [n for n in clip.notes if n == "variable frame rate: 1.56 to 25 frames a second"]
-    assert abs(clip.seconds - 8 * 1.04 / 7) < 0.01
+    assert clip.seconds == 1.08  # the last one stands as long as most do
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
+def test_a_picture_that_stands_is_always_sampled_and_its_times_are_told(tmp_path: Path, make: Any, name: str) -> None:
+    times = [*range(0, 4000, 40), 9000, *range(9040, 10040, 40)]  # frame 99 stands for five seconds
+    options = {"codec": "ffv1", "pix_fmt": "bgr0"} if name == "a.mkv" else {}
+    clip = opened(make.encode(tmp_path / name, make.counted(len(times)), times=times, rate=25, **options))
+    held = {frame.index: frame.held for frame in clip.frames() if frame.held}
+    assert held == {99: pytest.approx([3.96 + 0.5 * step for step in range(1, 10)], abs=0.002)}
+    assert {f.index: f.held for f in clip.changed(lambda frame: frame.pixels).frames() if f.held} == held
+    assert not any(frame.held for frame in clip.frames(Sampling(per_second=0)))
 
 
 def test_a_movie_of_one_frame_is_a_clip_of_one_frame(tmp_path: Path, make: Any) -> None:

@@ -255,11 +255,16 @@ class Gate:
             if isinstance(media, Clip):
                 sampled.append((frame.index, cuts.small(frame.pixels)))
             seen = ObservedFrame(
-                frame.pixels, index=frame.index, seconds=frame.seconds, identity=self.identity, backends=backends
+                frame.pixels,
+                index=frame.index,
+                seconds=frame.seconds,
+                held=frame.held,
+                identity=self.identity,
+                backends=backends,
             )
             for metric in self.metrics:
                 began = time.perf_counter()
-                series[metric.key].append(measuring.on_frame(metric, seen, self.identity))
+                series[metric.key] += measuring.on_frame(metric, seen, self.identity)
                 seconds[metric.key] += time.perf_counter() - began
                 if stop_at is not None:
                     joined[metric.key] = measuring.joined(metric, series[metric.key], instruments[metric.key])

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from continuity.errors import EnrolmentError, MediaError, MissingPiece, UsageError
 from continuity.identity import Identity
-from continuity.interfaces import Metric, Observed
+from continuity.interfaces import Metric
 from continuity.joining import FAILED, MIN_COVERAGE, UNSEEN, broke, by_shot
 from continuity.observed import FrameFeatures, ObservedFrame
 from continuity.records import FrameMeasurement, Instrument, Measurement, Status
@@ -17,8 +17,11 @@ from continuity.records import FrameMeasurement, Instrument, Measurement, Status
 log = logging.getLogger(__name__)
 
 
-def on_frame(metric: Metric, seen: Observed, identity: Identity) -> FrameMeasurement:
-    """One metric on one frame. A metric that fails is not measurable; what a person must mend is raised."""
+def on_frame(metric: Metric, seen: ObservedFrame, identity: Identity) -> list[FrameMeasurement]:
+    """One metric on one frame, once for each time that it is sampled.
+
+    A metric that fails is not measurable; what a person must mend is raised.
+    """
     try:
         found = metric.frame(seen, identity)
         if not isinstance(found, FrameMeasurement):
@@ -28,7 +31,11 @@ def on_frame(metric: Metric, seen: Observed, identity: Identity) -> FrameMeasure
     except Exception as cause:  # a plugin may raise anything, and a broken metric must not pass or end the night
         log.warning("%s failed on frame %d", metric.key, seen.index, exc_info=True)
         found = FrameMeasurement(status=Status.NOT_MEASURABLE, note=f"{FAILED} on it: {type(cause).__name__}: {cause}")
-    return replace(found, index=seen.index, seconds=seen.seconds)
+    return _each_time(found, seen)
+
+
+def _each_time(found: FrameMeasurement, seen: ObservedFrame) -> list[FrameMeasurement]:
+    return [replace(found, index=seen.index, seconds=at) for at in (seen.seconds, *seen.held)]
 
 
 def completed(seen: ObservedFrame) -> FrameFeatures:
@@ -40,10 +47,10 @@ def completed(seen: ObservedFrame) -> FrameFeatures:
     return seen.features
 
 
-def recalled(metric: Metric, frames: Sequence[Observed], identity: Identity) -> list[FrameMeasurement] | None:
+def recalled(metric: Metric, frames: Sequence[ObservedFrame], identity: Identity) -> list[FrameMeasurement] | None:
     """One metric on recalled frames; None where it asks for more than was kept, or what was kept does not fit it."""
     try:
-        return [replace(metric.frame(seen, identity), index=seen.index, seconds=seen.seconds) for seen in frames]
+        return [one for seen in frames for one in _each_time(metric.frame(seen, identity), seen)]
     except (MissingPiece, EnrolmentError):
         raise
     except Exception as cause:  # pixels that are not there, an embedding of another length: the media settle it

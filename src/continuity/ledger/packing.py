@@ -114,6 +114,7 @@ def _frame_to_json(one: FrameFeatures) -> dict[str, Any]:
     return {
         "index": int(one.index),
         "seconds": None if one.seconds is None else float(one.seconds),
+        "held": [float(at) for at in one.held],
         "size": [int(side) for side in one.size],
         "faces": None if faces is None else [_face_to_json(face) for face in faces],
         "embedded": list(one.embeddings),
@@ -155,6 +156,7 @@ def _frame(row: Mapping[str, Any], arrays: Mapping[str, Any], number: int) -> Fr
     return FrameFeatures(
         index=_count(row["index"]),
         seconds=None if row["seconds"] is None else _real(row["seconds"]),
+        held=tuple(map(_real, row.get("held", ()))),  # not in files from before pictures that stand were counted
         size=(_count(height, least=1), _count(width, least=1)),
         faces=faces,
         embeddings=dict(zip(embedded, rows, strict=True)),

@@ -47,6 +47,7 @@ class Animation:
             low, high = (float(1 / duration) for duration in (max(durations), min(durations)))
             self.notes += (f"variable frame rate: {low:.3g} to {high:.3g} frames a second",)
         self._starts = (Fraction(0), *accumulate(durations))
+        self.starts = tuple(map(float, self._starts))
         self.rate = self.frame_count / self._starts[-1]
         self.seconds = float(self._starts[-1])
 

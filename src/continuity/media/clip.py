@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -20,7 +21,7 @@ from continuity.media.changed import ChangedReel
 from continuity.media.files import SourceFile, is_folder, shown
 from continuity.media.folder import FrameFolder
 from continuity.media.formats import require_suffix
-from continuity.media.frames import Frame, Sampling
+from continuity.media.frames import SLOW, Frame, Sampling
 from continuity.media.image import Image, not_applied, thumbnail
 from continuity.media.movie import Movie
 
@@ -167,7 +168,16 @@ class Clip:
         Raises:
             MediaError: a sampled frame, or one that it builds on, is damaged or missing; names file, frame and cause.
         """
-        yield from self._reel.decode((sampling or Sampling()).indices(self.frame_count, self.rate))
+        rule = sampling or Sampling()
+        held = self._held(rule)
+        for frame in self._reel.decode(sorted({*rule.indices(self.frame_count, self.rate), *held})):
+            yield replace(frame, held=held[frame.index]) if frame.index in held else frame
+
+    def _held(self, rule: Sampling) -> dict[int, tuple[float, ...]]:
+        starts: Iterable[float] | None = getattr(self._reel, "starts", None)  # of a rate that varies
+        if starts is None and self.rate < SLOW:
+            starts = (float(number / self.rate) for number in range(self.frame_count + 1))
+        return rule.held(starts or ())
 
     def at(self, indices: Sequence[int]) -> Iterator[Frame]:
         """Yield the frames at ascending ``indices``; only one is held at a time. Nothing is opened for none.

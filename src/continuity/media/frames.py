@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from continuity.errors import MediaError, UsageError
 # grade towards dark or bright, so the measuring copy shows middle grey: sRGB 119 is CIELAB L* = 50, a* = b* = 0.
 MATTE = 119
 CUTS = "cuts1"  # by which rule the sampled frames are divided into shots (vision/cuts.py)
+SLACK = 1e-6  # steps, or seconds: times are floats
+SLOW = 2.0  # frames a second; under that a picture that stands counts by half seconds
 TRANSPARENT = f"transparent parts are measured over middle grey (sRGB {MATTE})"
 
 
@@ -29,16 +32,20 @@ class Frame:
         index: position in the source, from 0.
         seconds: display time after the first frame; None for a still.
         pixels: HxWx3 uint8, sRGB, C-contiguous, read-only: metrics share it.
+        held: later times at which it is sampled again, since it is still on the screen.
     """
 
     index: int
     seconds: float | None
     pixels: NDArray[np.uint8]
+    held: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """The rule by which frames of a clip are chosen: evenly spread, with the first and the last.
+
+    A picture that stands on the screen for two sampling steps or more is always among them, and counts at every step.
 
     Attributes:
         per_second: frames for each second between the first and the last frame, rounded up.
@@ -82,6 +89,22 @@ class Sampling:
         if count == 1:
             return (0,)
         return tuple((2 * step * last + count - 1) // (2 * (count - 1)) for step in range(count))
+
+    def held(self, starts: Iterable[float]) -> dict[int, tuple[float, ...]]:
+        """Return the frames that stand for two steps or more, and at which times each is sampled again.
+
+        ``starts`` has the seconds at which the frames come on the screen, ascending, and last the end of the clip. A
+        step is no shorter than the frame that stands shortest, or half a second where that is slower.
+        """
+        spans = list(pairwise(starts))
+        fastest = 1 / max(min((end - start for start, end in spans), default=1.0), SLACK)
+        rate = min(self.per_second, max(fastest, SLOW))
+        found = {}
+        for index, (start, end) in enumerate(spans):
+            steps = math.floor((end - start) * rate + SLACK)
+            if steps > 1:
+                found[index] = tuple(start + step / rate for step in range(1, steps))
+        return found
 
 
 def checked(array: NDArray[np.uint8], what: str = "a picture") -> NDArray[np.uint8]:

@@ -7,9 +7,9 @@ import os
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,17 +63,18 @@ class Movie:
             with self._opened() as (container, stream):
                 require_clip_size(source.path, stream.codec_context.width, stream.codec_context.height)
                 self._time_base = stream.time_base or Fraction(1, 1000)
-                self._segments = _segments(container, stream, source.path)
+                self._segments, self._end = _segments(container, stream, source.path)
                 declared, average = stream.frames, stream.average_rate
                 self._notes = _stream_notes(container, stream)
             self._look_at_first()
             self._times = [time for segment in self._segments for time in segment.times]
             self._numbers = {time: index for index, time in enumerate(self._times)}
         self.frame_count = len(self._times)
+        self.starts: tuple[float, ...] | None = None  # when each comes on the screen and the last goes, if it varies
         if declared and declared != self.frame_count:
             self._notes.append(f"the container declares {declared} frames, {self.frame_count} are shown")
         self.rate = self._measure_rate(average)
-        self.seconds = float(self.frame_count / self.rate)
+        self.seconds = self.starts[-1] if self.starts else float(self.frame_count / self.rate)
 
     @property
     def path(self) -> Path | None:
@@ -203,7 +204,7 @@ class Movie:
         head = self._segments[0]
         lost = bisect_left(head.times, start)
         if lost:
-            self._segments[0] = _Segment(head.packets, head.times[lost:])
+            self._segments[0] = replace(head, times=head.times[lost:])
             self._notes.append(
                 f"the first {lost} frames build on frames before the start of the file and are not shown"
             )
@@ -214,9 +215,11 @@ class Movie:
             return average if average and average > 0 else Fraction(24)
         gaps = [after - before for before, after in pairwise(self._times)]
         usual = sorted(gaps)[len(gaps) // 2]
-        if max(gaps) - min(gaps) > max(2, usual // 10):  # containers round time stamps by one tick either way
-            low, high = (float(1 / (gap * self._time_base)) for gap in (max(gaps), min(gaps)))
+        shown = [*gaps, max(self._end - self._times[-1], usual)]
+        if max(shown) - min(shown) > max(2, usual // 10):  # containers round time stamps by one tick either way
+            low, high = (float(1 / (gap * self._time_base)) for gap in (max(shown), min(shown)))
             self._notes.append(f"variable frame rate: {low:.3g} to {high:.3g} frames a second")
+            self.starts = tuple(float(at * self._time_base) for at in accumulate((0, *shown)))
         measured = 1 / (Fraction(sum(gaps), len(gaps)) * self._time_base)
         if average and abs(average / measured - 1) < Fraction(1, 100):
             return average
@@ -250,11 +253,16 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[
     return (packet for packet in container.demux(stream) if packet.size)
 
 
-def _segments(container: InputContainer, stream: VideoStream, path: Path) -> list[_Segment]:
-    """Read all packets and divide them at the restarts; one segment where none can be proved."""
+def _segments(container: InputContainer, stream: VideoStream, path: Path) -> tuple[list[_Segment], int]:
+    """Read all packets and divide them at the restarts; one segment where none can be proved.
+
+    Returns also when the last frame goes, 0 where the packets do not say: the end of a clip has no time stamp of its
+    own, and where pictures are stored in another order than shown a duration is that of its place, not of its picture.
+    """
     restarts = Restarts(stream)
     counts: list[int] = []
     times: list[list[int]] = []
+    end = 0
     for packet in _packets(container, stream):
         if packet.is_corrupt:
             raise MediaError(f"cannot read {shown(path)}: it is cut short or damaged at packet {sum(counts)}; {AGAIN}")
@@ -266,16 +274,19 @@ def _segments(container: InputContainer, stream: VideoStream, path: Path) -> lis
             if packet.pts is None:
                 raise MediaError(f"cannot read {shown(path)}: packet {sum(counts)} has no time stamp; {AGAIN}")
             times[-1].append(packet.pts)
+            end = packet.pts + (packet.duration or 0)
     every = [time for group in times for time in group]
     if not every:
         raise MediaError(f"cannot read {shown(path)}: it holds no frames; {AGAIN}")
     if len(set(every)) != len(every):
         raise MediaError(f"cannot read {shown(path)}: several of its frames have the same time stamp; {AGAIN}")
+    if every != sorted(every):
+        end = 0
     groups = [sorted(group) for group in times]
     flat = [time for group in groups for time in group]
     if not restarts.provable or flat != sorted(flat):
-        return [_Segment(sum(counts), tuple(sorted(flat)))]
-    return [_Segment(count, tuple(group)) for count, group in zip(counts, groups, strict=True)]
+        return [_Segment(sum(counts), tuple(sorted(flat)))], end
+    return [_Segment(count, tuple(group)) for count, group in zip(counts, groups, strict=True)], end
 
 
 def _is_shown(packet: Packet[VideoStream], stream: VideoStream) -> bool:

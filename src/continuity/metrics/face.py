@@ -105,8 +105,8 @@ class FaceDistance:
         """The upper 95 % quantile of the frames, those after a swap with the face that took the actor's place."""
         measured = [f for f in frames if f.status is Status.MEASURED]
         places = tracks.who_stands_there([[s.box for s in f.shapes if isinstance(s, Rectangle)] for f in measured])
-        swapped = {f.index: _swapped(f, place) for f, place in zip(measured, places, strict=True) if place}
-        return joining.quantile(self, [swapped.get(f.index, f) for f in frames])
+        swapped = {(f.index, f.seconds): _swapped(f, place) for f, place in zip(measured, places, strict=True) if place}
+        return joining.quantile(self, [swapped.get((f.index, f.seconds), f) for f in frames])
 
     def _without(self, seen: Observed, identity: Identity) -> FrameMeasurement:
         """Why there is no face: nobody is there, or somebody whose face was not found."""
