@@ -1,6 +1,8 @@
 """What the report of a campaign costs: a ledger of simulated candidates is made, then its pages are timed.
 
-    python benchmarks/report.py --shots 20 --candidates 100 --folder report-benchmark
+    python benchmarks/report.py --shots 20 --candidates 100 --folder report-benchmark [--json FILE]
+
+The first run makes the ledger, the second one times its pages: memory is that of a process that did nothing else.
 
 The candidates are real pixels (the simulator on scikit-image's photographs, 512 px; every fifth shot is of clips).
 The metrics are three statistics of those pixels that need no model, so that making the ledger takes little time; each
@@ -10,7 +12,6 @@ marks where it looked, and the evidence is drawn as for the real ones. Judging i
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import shutil
 import time
@@ -26,6 +27,7 @@ from continuity.interfaces import Observed, Pixels
 from continuity.records import Box, FrameMeasurement, Rates, Rectangle, Status
 from continuity.report.site import write_report
 from continuity.testing import FakeBackends, FakeMetric
+from figures import save, show
 
 REASONS = ("face", "tie: knot too low", "grade", "other: the dog is missing")
 LIMITS = {"cast": 6.0, "contrast": 9.0, "edges": 3.5}
@@ -94,17 +96,14 @@ def main() -> None:
     parser.add_argument("--shots", type=int, default=20)
     parser.add_argument("--candidates", type=int, default=100)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--json", type=Path, help="file for the rows")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     path = given.folder / "show.db"
     began = time.perf_counter()
     if not path.exists():
         make(path, given.shots, given.candidates)
-        print(
-            json.dumps(
-                {"made_in": round(time.perf_counter() - began, 1), "note": "run again: memory is of this process"}
-            )
-        )
+        print(f"made in {time.perf_counter() - began:.1f} s; run it again to time its pages")
         return
     began = time.perf_counter()
     shutil.rmtree(given.folder / "report", ignore_errors=True)
@@ -113,8 +112,15 @@ def main() -> None:
         count = ledger.bill().totals.candidates
     files = [file for file in (given.folder / "report").rglob("*") if file.is_file()]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"candidates": count, "seconds": round(time.perf_counter() - began, 1), "peak_mib": round(peak),
-          "files": len(files), "megabytes": round(sum(f.stat().st_size for f in files) / 1e6, 1)}))  # fmt: skip
+    row = {
+        "candidates": count,
+        "seconds": round(time.perf_counter() - began, 1),
+        "peak_mib": round(peak),
+        "files": len(files),
+        "megabytes": round(sum(f.stat().st_size for f in files) / 1e6, 1),
+    }
+    show("the pages of a campaign", [row])
+    save(given.json, [row])
 
 
 if __name__ == "__main__":
