@@ -120,7 +120,9 @@ def test_the_bill_of_a_ledger(loop: Loop, begin: Callable[..., Loop]) -> None:
 
 
 def test_a_device_without_a_rate_is_named_and_one_that_is_free_is_not() -> None:
-    spent = Totals(seconds={("cuda:A", "render"): 100, ("tpu", "render"): 50, ("free", "score"): 9, ("idle", "score"): 0})
+    spent = Totals(
+        seconds={("cuda:A", "render"): 100, ("tpu", "render"): 50, ("free", "score"): 9, ("idle", "score"): 0}
+    )
     rates = Rates(per_second={"cuda": 0.01, "free": 0})
     found = bill([("a", 1, spent)], {}, {}, rates)
     assert found.to_json()["unpriced"] == ["tpu"]

@@ -153,7 +153,8 @@ class Bill:
         spent = f"{duration(self.totals.total_seconds)} in all, {duration(self.totals.score_seconds)} of it scoring"
         lines.append(spent + (f", {self.rates.money(self.money)}" if self.rates.priced else ""))
         if self.rates.priced and self.unpriced:
-            lines.append(f"no rate is given for {', '.join(map(plain, self.unpriced))}: that time counts as free of charge")
+            devices = ", ".join(map(plain, self.unpriced))
+            lines.append(f"no rate is given for {devices}: that time counts as free of charge")
         if self.inconclusive:
             lines.append(f"inconclusive: {self.by_metric()}")
         return lines
