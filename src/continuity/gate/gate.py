@@ -242,7 +242,9 @@ class Gate:
         on_frame: Callable[[FrameFeatures], None] | None = None,
     ) -> Measurements:
         if not isinstance(media, Image | Clip):
-            raise UsageError(f"a picture or a clip was wanted, got {media!r}: open it with ct.open_media(path)")
+            got = repr(media) if isinstance(media, str | os.PathLike) else f"a {type(media).__name__}"
+            how = "ct.Image.from_array(array)" if got == "a ndarray" else "ct.open_media(path)"
+            raise UsageError(f"a picture or a clip was wanted, got {got}: open it with {how}")
         backends, instruments, _ = self.check()
         start = time.perf_counter()
         seconds = dict.fromkeys(instruments, 0.0)
