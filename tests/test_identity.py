@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -84,3 +85,12 @@ def test_an_identity_shows_its_references(folder: Path) -> None:
     next(folder.glob("references/*")).unlink()
     assert "data:" not in identity._repr_html_()
     assert "nobody" in ct.Identity(name="nobody", enrolled=())._repr_html_()
+
+
+def test_one_that_may_not_be_read_is_not_called_missing(folder: Path) -> None:
+    file = folder / "identity.toml"
+    file.chmod(0)
+    if os.access(file, os.R_OK):
+        pytest.skip("whoever runs this may read everything")
+    with pytest.raises(EnrolmentError, match=r"cannot be read.*by its owner only"):
+        ct.Identity.open(folder)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image as Pil
 
 import continuity as ct
+from continuity.cli import campaign_file, shot_file
 from continuity.cli.campaign_file import merged
 from continuity.cli.loading import DIFFUSERS
 from continuity.cli.proposing import proposer_of
@@ -74,3 +75,14 @@ def test_the_exit_codes_are_those_of_the_errors() -> None:
     assert codes == {0, 1, 2, 3, 4, 5, 70, 130}
     for name in ("UsageError", "MediaError", "MissingWeights", "BudgetSpent"):
         assert getattr(ct, name).exit_code in codes
+
+
+def test_all_keys_of_the_files_for_run_are_told() -> None:
+    page = Path(__file__).parents[1].joinpath("docs", "shot.md").read_text(encoding="utf-8")
+    shot, campaign = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    assert shot in f"{shot_file.__doc__}", "the page is what the module says"
+    assert campaign in f"{campaign_file.__doc__}"
+    check(tomllib.loads(shot), shot_file.KEYS, "a shot")
+    check(tomllib.loads(campaign), campaign_file.CAMPAIGN, "a campaign")
+    told = set(re.findall(r"[a-z_]+", shot))
+    assert {*shot_file.KEYS, *shot_file.STOP} <= told

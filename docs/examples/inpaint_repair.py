@@ -1,6 +1,6 @@
 """A repair of one's own: what a metric has framed is painted anew by a diffusers inpainting pipeline.
 
-    python docs/examples/inpaint_repair.py                                       a tiny pipeline with random weights
+    python docs/examples/inpaint_repair.py --picture take.png                    a tiny pipeline with random weights
     python docs/examples/inpaint_repair.py --model models/sd-inpaint --picture take.png --prompt "a relaxed hand"
 
 Hands and faces have no closed form: this renders again, but only there, which costs a fraction of a whole take. It is

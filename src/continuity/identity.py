@@ -189,6 +189,11 @@ class Identity(Shown):
         root = Path(folder)
         try:
             text = (root / FILE).read_text(encoding="utf-8")
+        except PermissionError as cause:
+            raise EnrolmentError(
+                f"the identity in {str(folder)!r} cannot be read ({cause.strerror}): it is readable by its owner only, "
+                "so run this as the one who enrolled it, or ask for the rights"
+            ) from None
         except (OSError, UnicodeDecodeError, ValueError) as cause:
             raise EnrolmentError(
                 f"an identity folder with {FILE} was wanted, got {str(folder)!r} ({cause}): "

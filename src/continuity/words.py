@@ -25,7 +25,9 @@ def nearest(what: str, word: str, known: Iterable[str]) -> str:
 
 
 def number(value: float) -> str:
-    """A value in three digits: ``0.700``, ``12.2``, ``140``."""
+    """A value in three digits: ``0.700``, ``12.2``, ``140``; what is next to nothing is ``0.0000``."""
+    if 0 < abs(value) < 1e-4:
+        return f"{abs(value):.4f}"
     return f"{value:#.3g}".rstrip(".") if abs(value) < 1000 else f"{value:,.0f}"
 
 

@@ -317,3 +317,10 @@ def test_labels_of_the_best_of_several_are_refused(make_gate: Gates, tmp_path: P
         run_on(ledger, make_gate(), range(8), ct.BestOf(3))
         with pytest.raises(UsageError, match=r"the first that.*judge candidates \d"):
             ct.calibrate(make_gate(), ct.Labels.from_ledger(ledger), 0.5, 0.6, tuning_share=0)
+
+
+@pytest.mark.parametrize(("share", "said"), [(1.0, "100 %"), (0.999, "100 %"), (0.0487, "4.9 %"), (0.002, "0.2 %")])
+def test_a_share_is_written_as_people_write_it(share: float, said: str) -> None:
+    from continuity.calibration.refusals import _percent
+
+    assert _percent(share) == said

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,3 +118,15 @@ def test_of_a_csv_with_a_fault_nothing_is_recorded(
     assert (code, out) == (2, "")
     assert said in err
     assert not decisions(show)
+
+
+def test_what_cannot_be_handed_over_is_said_when_it_is_accepted(show: Path, run: Run) -> None:
+    with sqlite3.connect(show) as database:
+        database.execute("update attempts set media = '' where candidate = 1")
+    code, out, err = run("decide", show, "1", "accept", "--role", "client")
+    assert code == 0
+    assert "it is kept" in out
+    assert "only a thumbnail of #1 is stored" in err
+    assert "continuity replay show.db 1" in err
+    _, _, err = run("decide", show, "2", "accept", "--role", "client")
+    assert err == ""

@@ -175,3 +175,18 @@ def test_enrolling_an_exr(refs: Path, astronaut: np.ndarray, exr: Callable[..., 
     assert code == 0 and json.loads(out)["digest"] == identity.digest, err
     code, _, err = run("enrol", "other", *enrol[2:], "--colorspace", "ACEScg")
     assert code == 0 and ct.Identity.open("other").digest != identity.digest, err
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("refs/a.png", "--actor mara=refs/a.png"),
+        ("ma/ra=refs/a.png", "'ma/ra' is no name, write it as --actor mara=refs/a.png"),
+        ("=refs/a.png", "nothing stands before the ="),
+        ("mara=", "nothing stands after the ="),
+    ],
+)
+def test_what_is_proposed_instead_is_right(word: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        by_name([word])
+    assert str(caught.value).endswith(said)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -251,3 +252,14 @@ def test_a_sheet_of_a_shot(show: Path, tmp_path: Path, run: Run) -> None:
         assert picture.width == 1920
     code, _, err = run("sheet", show, "--shot", "sc010", "-o", tmp_path / "none" / "sheet.png")
     assert code == 2
+
+
+def test_a_lost_render_is_a_whole_one_in_the_row_of_its_shot(show: Path, run: Run) -> None:
+    with sqlite3.connect(show) as database:
+        database.execute("update candidates set state = 'lost' where id = 3")
+    _, out, _ = run("ledger", "show", show, "--json")
+    *shots, bill = map(json.loads, out.splitlines())
+    assert sum(one["renders"] for one in shots) == bill["renders"]
+    _, out, _ = run("ledger", "show", show)
+    row = next(line for line in out.splitlines() if line.startswith("sc020"))
+    assert f"{shots[1]['renders']:.1f}" in row.split()

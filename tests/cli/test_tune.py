@@ -129,3 +129,9 @@ def test_collect_lists_what_waits(run: Run, graded: Path, tmp_path: Path) -> Non
     assert "149" in out
     code, out, _ = run(*arguments, "--json")
     assert {json.loads(line)["shot"] for line in out.splitlines()} == {f"sc00{i}" for i in (0, 1, 2, 4, 5, 6)}
+
+
+def test_collect_where_everything_is_judged(run: Run, graded: Path) -> None:
+    code, out, err = run("tune", graded / "labels.csv", "--identity", graded / "identity", "--collect")
+    assert (code, err) == (0, "")
+    assert "nothing that the gate accepted waits for a person" in out

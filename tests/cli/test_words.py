@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from continuity.cli.words import counted, duration, nearest, plain
+from continuity.cli.words import counted, duration, nearest, number, plain
 
 
 def test_plain_escapes_everything_that_acts_on_a_terminal() -> None:
@@ -41,3 +41,11 @@ def test_duration(seconds: float, shown: str) -> None:
 
 def test_counted() -> None:
     assert [counted(1, "file"), counted(2, "file"), counted(1200, "file")] == ["1 file", "2 files", "1,200 files"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.7, "0.700"), (140.2, "140"), (0.0, "0.00"), (9.4e-6, "0.0000"), (-9.4e-6, "0.0000"), (0.00054, "0.000540")],
+)
+def test_a_value_is_never_written_with_an_exponent(value: float, said: str) -> None:
+    assert number(value) == said

@@ -572,3 +572,11 @@ def test_what_is_not_expected_is_there_if_one_frame_of_one_shot_shows_it(
     assert report["red"].measurement.worst_frame == nearest
     for index, level in enumerate(levels):  # each frame by itself, whatever the others have
         assert at_frame(report, index).verdict == ("inconclusive" if not level else "fail" if level < 3 else "pass")
+
+
+def test_an_array_is_named_and_not_printed(bright_gate: ct.Gate) -> None:
+    with pytest.raises(ct.errors.UsageError) as caught:
+        bright_gate.inspect(np.zeros((64, 64, 3), np.uint8))  # type: ignore[arg-type]
+    assert str(caught.value) == "a picture or a clip was wanted, got a ndarray: open it with ct.Image.from_array(array)"
+    with pytest.raises(ct.errors.UsageError, match=r"got 'a\.png': open it with ct\.open_media"):
+        bright_gate.inspect("a.png")  # type: ignore[arg-type]

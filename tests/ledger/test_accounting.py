@@ -117,3 +117,16 @@ def test_the_bill_of_a_ledger(loop: Loop, begin: Callable[..., Loop]) -> None:
     assert found.totals.seconds == {("cuda:A", "render"): 5, ("cuda:A", "score"): 1, ("cpu", "render"): 6}
     assert found.money == pytest.approx(6 * 0.001 + 6 * 0.0001)
     assert found.states[State.ABORTED] == found.states[State.ACCEPTED] == found.states[State.ASKED] == 1
+
+
+def test_a_device_without_a_rate_is_named_and_one_that_is_free_is_not() -> None:
+    spent = Totals(
+        seconds={("cuda:A", "render"): 100, ("tpu", "render"): 50, ("free", "score"): 9, ("idle", "score"): 0}
+    )
+    rates = Rates(per_second={"cuda": 0.01, "free": 0})
+    found = bill([("a", 1, spent)], {}, {}, rates)
+    assert found.to_json()["unpriced"] == ["tpu"]
+    assert "no rate is given for tpu: that time counts as free of charge" in found.sentences()
+    nothing = bill([("a", 1, spent)], {}, {}, Rates())
+    assert nothing.to_json()["unpriced"] == ["cuda:A", "free", "tpu"], "a cost of 0 that is no price"
+    assert not any("rate" in line for line in nothing.sentences())

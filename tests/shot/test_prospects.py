@@ -144,3 +144,8 @@ def test_past_shots_without_a_single_value_do_not_break_it() -> None:
     chance, sharpened = Prospects(Futility(), blind).chance(40, now(10, nearest=2.0))
     assert not sharpened
     assert 0 < chance < 0.05
+
+
+def test_the_last_candidate_is_one() -> None:
+    said = Prospects(Futility(), EASY).advice(300, now(299))
+    assert "the one candidate that is left is accepted" in said.text

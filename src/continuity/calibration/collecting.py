@@ -33,6 +33,8 @@ def to_judge(
     Raises:
         UsageError, MissingPiece: as :func:`continuity.calibration.calibrate`.
     """
+    if not labels.waiting:
+        return ()
     gates = Gates(gate)
     waiting, openers = digested(replace(labels, items=labels.waiting))
     rows, _ = measured(gates, waiting, openers, remembered=Remembered(measurements), on_measured=on_measured)

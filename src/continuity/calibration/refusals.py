@@ -117,4 +117,4 @@ def _plan(target: Target) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
+    return f"{float(f'{100 * share:.2g}'):g} %"  # 100, not 1e+02

@@ -91,6 +91,13 @@ def decide(
                     "it is kept" if after.kept else "the shot is open again" if reopened else "the shot stands as it is"
                 )
                 click.echo(f"#{made.candidate} of {plain(after.shot)}: {verb} by {made.role}{why}; {then}")
+            if after.kept and not after.media:
+                again = f"continuity replay {plain(path.name)} {made.candidate} --shot-file SHOT.toml -o DIR"
+                click.echo(
+                    f"warning: only a thumbnail of #{made.candidate} is stored, so it cannot be exported; "
+                    f"`{again}` renders it again",
+                    err=True,
+                )
 
 
 def read(path: Path) -> Sequence[Decision]:

@@ -146,11 +146,21 @@ def by_name(words: Sequence[str], option: str = "--actor") -> Mapping[str, Seque
         if named:
             name, pattern = named.groups()
         elif not name:
-            raise UsageError(f"{option} NAME=PICTURES was wanted, got {word!r}: write it as {option} mara={word}")
+            raise UsageError(f"{option} NAME=PICTURES was wanted, got {word!r}: {_how(option, word, 'mara')}")
         else:
             pattern = word
         found.setdefault(name, []).append(pattern)
     return found
+
+
+def _how(option: str, word: str, name: str) -> str:
+    """What to write instead of a word without a name, or with one that cannot be."""
+    before, equals, after = word.partition("=")
+    if not equals or Path(word).exists():
+        return f"write it as {option} {name}={word}"
+    if not before or not after:
+        return f"nothing stands {'after' if before else 'before'} the ="
+    return f"{before!r} is no name, write it as {option} {name}={after}"
 
 
 def artwork(words: Sequence[str]) -> Mapping[str, Path]:
@@ -163,7 +173,7 @@ def artwork(words: Sequence[str]) -> Mapping[str, Path]:
     for word in words:
         named = _NAMED.fullmatch(word)
         if not named:
-            raise UsageError(f"--logo NAME=ARTWORK was wanted, got {word!r}: write it as --logo acme={word}")
+            raise UsageError(f"--logo NAME=ARTWORK was wanted, got {word!r}: {_how('--logo', word, 'acme')}")
         name, pattern = named.groups()
         found = files([pattern])
         if name in marks or len(found) != 1:

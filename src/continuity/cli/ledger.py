@@ -146,7 +146,7 @@ def _shots(opened: Ledger, rates: Rates, as_json: bool) -> None:
             "-" if one.kept is None else f"#{one.kept}",
             f"{one.totals.candidates:,}",
             *(f"{states[state]:,}" for state in occurring),
-            f"{one.totals.renders:,.1f}",
+            f"{one.totals.renders + states[State.LOST]:,.1f}",
             f"{one.totals.total_seconds:,.1f}",
             *([rates.money(one.totals.money(rates))] if rates.priced else []),
             f"{worst[0]} ({worst[1]})" if worst else "-",
@@ -190,6 +190,8 @@ def _candidates(opened: Ledger, shot: ShotRow, rates: Rates, as_json: bool) -> N
 def _shot_json(
     one: ShotRow, states: Mapping[State, int], failures: Mapping[str, int], rates: Rates
 ) -> Mapping[str, Any]:
+    from continuity.records import State
+
     return {
         "format": FORMAT,
         "shot": one.name,
@@ -199,6 +201,7 @@ def _shot_json(
         "states": {str(state): count for state, count in states.items()},
         "failing": dict(failures),
         **one.totals.to_json(),
+        "renders": one.totals.renders + states.get(State.LOST, 0),
         "cost": one.totals.money(rates),
         "currency": rates.currency,
     }

@@ -131,18 +131,19 @@ def _show(found: Regating) -> None:
             out.print(f"and {len(passing) - NAMED:,} more: --json lists them all")
     for one in found.kept_in_doubt:
         why = (
-            f"{one.now} now ({plain(one.worst_key)})"
+            f"is {one.now} now ({plain(one.worst_key)})"
             if one.now is not None
             else f"cannot be judged: {plain(one.reason)}"
         )
         person = "; a person accepted it, which stands" if one.accepted_by_person else ""
-        out.print(f"kept, but #{one.candidate} of {_shot(one)} is {why}{person}", style="bold yellow", soft_wrap=True)
+        out.print(f"kept, but #{one.candidate} of {_shot(one)} {why}{person}", style="bold yellow", soft_wrap=True)
     if gone:
         names = ", ".join(f"#{one.candidate}" for one in gone[:NAMED])
         out.print(f"accepted before, not now: {names}{' ...' if len(gone) > NAMED else ''}", soft_wrap=True)
     overruled = sum(1 for one in found.items if str(one.now) == "pass" and one.accepted_by_person is False)
     if overruled:
-        out.print(f"{overruled:,} more would pass, but a person rejected them, which stands", soft_wrap=True)
+        them = "it" if overruled == 1 else "them"
+        out.print(f"{overruled:,} more would pass, but a person rejected {them}, which stands", soft_wrap=True)
     for reason, count in Counter(one.reason for one in found.items if one.now is None).most_common(3):
         out.print(f"cannot be judged: {count:,}, since {plain(reason)}", soft_wrap=True)
     if found.without_picture:

@@ -166,7 +166,8 @@ class _Export:
         """Makes everything of one shot, then moves it into place."""
         if not row.media:
             raise MediaError(
-                f"#{row.id} is kept, and only its thumbnail is stored: render it again with `continuity replay`"
+                f"#{row.id} is kept, and only its thumbnail is stored: render it again with "
+                f"`continuity replay SHOW.db {row.id} --shot-file SHOT.toml -o DIR` and hand that file over"
             )
         source = self._ledger.media.path(row.media)
         media = self._ledger.media.open(row.media)

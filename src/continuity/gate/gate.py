@@ -242,7 +242,7 @@ class Gate:
         on_frame: Callable[[FrameFeatures], None] | None = None,
     ) -> Measurements:
         if not isinstance(media, Image | Clip):
-            raise UsageError(f"a picture or a clip was wanted, got {media!r}: open it with ct.open_media(path)")
+            raise _no_media(media)
         backends, instruments, _ = self.check()
         start = time.perf_counter()
         seconds = dict.fromkeys(instruments, 0.0)
@@ -309,3 +309,10 @@ def _opened(identity: Identity) -> Identity:
     if not isinstance(identity, Identity):
         raise UsageError(f"an identity was wanted, got {identity!r}: open it with ct.Identity.open(folder)")
     return identity
+
+
+def _no_media(given: object) -> UsageError:
+    """Says what was given instead of media: an array by its type, since its numbers tell nobody anything."""
+    got = repr(given) if isinstance(given, str | os.PathLike) else f"a {type(given).__name__}"
+    how = "ct.Image.from_array(array)" if got == "a ndarray" else "ct.open_media(path)"
+    return UsageError(f"a picture or a clip was wanted, got {got}: open it with {how}")

@@ -137,6 +137,11 @@ class Bill:
         """The price of all seconds, in ``rates.currency``."""
         return self.totals.money(self.rates)
 
+    @property
+    def unpriced(self) -> list[str]:
+        """Devices that were used and have no rate: the price leaves their seconds out."""
+        return self.rates.unpriced(device for (device, _), seconds in self.totals.seconds.items() if seconds)
+
     def sentences(self) -> list[str]:
         """What all shots came to: the same for a terminal, a program that asks, and a page."""
         lines = [f"{counted(self.totals.candidates, 'candidate')} of {counted(self.shots, 'shot')}, {self.kept} kept"]
@@ -147,6 +152,9 @@ class Bill:
             )
         spent = f"{duration(self.totals.total_seconds)} in all, {duration(self.totals.score_seconds)} of it scoring"
         lines.append(spent + (f", {self.rates.money(self.money)}" if self.rates.priced else ""))
+        if self.rates.priced and self.unpriced:
+            devices = ", ".join(map(plain, self.unpriced))
+            lines.append(f"no rate is given for {devices}: that time counts as free of charge")
         if self.inconclusive:
             lines.append(f"inconclusive: {self.by_metric()}")
         return lines
@@ -182,6 +190,7 @@ class Bill:
             if kept
             else None,
             "currency": self.rates.currency,
+            "unpriced": self.unpriced,
         }
 
 

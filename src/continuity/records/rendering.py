@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 
@@ -123,6 +123,10 @@ class Rates:
         """The price of one second on ``device``: its longest matching prefix, 0 where none matches."""
         matching = [d for d in self.per_second if device.startswith(d)]
         return self.per_second[max(matching, key=len)] if matching else 0.0
+
+    def unpriced(self, devices: Iterable[str]) -> list[str]:
+        """Those of the devices that no rate is given for, sorted: their seconds count as free of charge."""
+        return sorted({d for d in devices if not any(d.startswith(prefix) for prefix in self.per_second)})
 
     @property
     def priced(self) -> bool:

@@ -227,7 +227,7 @@ class Account:
     @property
     def unpriced(self) -> Sequence[str]:
         """Devices that were used and have no rate, where others have one."""
-        return sorted({d for (d, _), s in self.seconds.items() if s and not self.rates.price(d)}) if self.priced else []
+        return self.rates.unpriced(d for (d, _), s in self.seconds.items() if s) if self.priced else []
 
     @property
     def priced(self) -> bool:

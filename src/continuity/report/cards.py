@@ -10,7 +10,7 @@ from continuity.records import Finding, Report, State, Status, Verdict
 from continuity.records.deciding import ROLES
 from continuity.records.shapes import Parade, Wheel
 from continuity.report.accounts import CLIENT, SUPERVISOR, Words
-from continuity.report.naming import JUDGED, MACHINE_WORDS, scale, short
+from continuity.report.naming import MACHINE_WORDS, judged, scale, short
 from continuity.report.sheet import shown
 from continuity.report.strip import Strip, strip
 from continuity.words import number
@@ -43,6 +43,7 @@ class Line:
     remark: str
     strip: Strip | None
     worst_frame: int | None
+    skipped: bool  # whether an earlier fault ended the check before it
     placed: bool  # whether what it saw has a place that is marked on the picture
 
 
@@ -94,7 +95,7 @@ class Card:
     @property
     def stopped(self) -> bool:
         """Whether its check ended at a first fault, so that something was not checked."""
-        return any(line.kind == "none" for line in self.lines)
+        return any(line.skipped for line in self.lines)
 
     @property
     def leading(self) -> Sequence[Line]:
@@ -189,13 +190,12 @@ def _repairs(row: CandidateRow, attempts: Sequence[AttemptRow]) -> str:
 def line_of(finding: Finding) -> Line:
     """A finding in words."""
     measured, limit = finding.measurement, finding.limit
-    word, kind = JUDGED[finding.verdict]
-    if finding.status is Status.SKIPPED:
-        word, kind = "not checked", "none"
+    word, kind = judged(finding)
     share = None
     if finding.value is not None and limit is not None:
         share = min(2.0, finding.value / limit) if limit > 0 else (2.0 if finding.value > 0 else 0.0)
-    remarks = [finding.reason if finding.value is None else "", measured.note]
+    reason = finding.reason if finding.value is None else ""
+    remarks = [reason, "" if measured.note in reason else measured.note]
     if finding.value is None and not any(remarks):
         remarks = [str(finding.status).replace("_", " ")]
     return Line(
@@ -211,5 +211,6 @@ def line_of(finding: Finding) -> Line:
         remark="; ".join(dict.fromkeys(filter(None, remarks))),
         strip=strip(finding),
         worst_frame=measured.worst_frame,
+        skipped=finding.status is Status.SKIPPED,
         placed=any(not isinstance(shape, Wheel | Parade) for shape in measured.shapes),
     )

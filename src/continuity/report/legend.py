@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from continuity import words
 from continuity.records import Finding, Report
 from continuity.report import ink
-from continuity.report.naming import JUDGED, MACHINE_WORDS, scale, short
+from continuity.report.naming import MACHINE_WORDS, judged, scale, short
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -105,8 +105,9 @@ class Legend:
         u, small = self.unit, round(self.unit * 0.82)
         x, y = at
         base, right = y + 0.95 * u, x + width
-        colour = ink.VERDICT_COLOURS[finding.verdict]
-        taken = ink.put(draw, (right, base), JUDGED[finding.verdict][0], small, colour, width * 0.3, "rs") + 0.8 * u
+        word, kind = judged(finding)
+        colour = ink.FAINT if kind == "none" else ink.VERDICT_COLOURS[finding.verdict]
+        taken = ink.put(draw, (right, base), word, small, colour, width * 0.3, "rs") + 0.8 * u
         value, limit = finding.value, finding.limit
         if value is not None and limit is not None:
             text = f"limit {limit:.3g} {scale(finding.unit)}".rstrip()

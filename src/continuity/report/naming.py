@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from continuity.records import Verdict
+from continuity.records import Expect, Finding, Status, Verdict
 
 MACHINE_WORDS = {Verdict.PASS: "gate pass", Verdict.FAIL: "gate fail", Verdict.INCONCLUSIVE: "needs eyes"}
 JUDGED = {  # of one metric: in words, and the class of the style
@@ -21,6 +21,7 @@ THINGS = {
     "wardrobe": "the wardrobe",
     "product": "the product",
     "set": "the set",
+    "skin": "the skin",
 }
 
 MEANINGS = {
@@ -44,6 +45,22 @@ SCALES = {
 }  # distances and shares have no unit: what 0 and 1 are is said by their meaning
 
 
+def judged(finding: Finding) -> tuple[str, str]:
+    """What is said of one metric in a word or two, and the class of the style.
+
+    What nobody could measure is not said to be within a limit, and what is missing is not over one.
+    """
+    status, verdict = finding.status, finding.verdict
+    if status is Status.SKIPPED or (status is Status.NOT_MEASURABLE and verdict is Verdict.PASS):
+        return "not checked", "none"
+    word, kind = JUDGED[verdict]
+    if status is Status.ABSENT and verdict is not Verdict.INCONCLUSIVE:
+        word = "missing" if verdict is Verdict.FAIL else "absent"
+    elif finding.measurement.expect is Expect.NOT_EXPECTED and verdict is not Verdict.INCONCLUSIVE:
+        word = "not expected" if verdict is Verdict.FAIL else "another"
+    return word, kind
+
+
 def meaning(key: str) -> str:
     """What a value of the metric says; empty for one of another kind."""
     return MEANINGS.get(key.partition(":")[0], "")
@@ -54,7 +71,7 @@ def named(key: str) -> str:
     kind, _, name = key.partition(":")
     if kind not in THINGS:
         return key
-    return f"{THINGS[kind]} of {name}" if name and kind == "face" else f"{THINGS[kind]} {name}".strip()
+    return f"{THINGS[kind]} of {name}" if name and kind in ("face", "skin") else f"{THINGS[kind]} {name}".strip()
 
 
 def short(key: str) -> str:

@@ -14,6 +14,7 @@ from continuity import words
 from continuity.media import write_atomic
 from continuity.records import Box, Finding, Rectangle, Report, State, Verdict
 from continuity.report import ink
+from continuity.report.naming import judged
 
 if TYPE_CHECKING:
     import numpy as np
@@ -222,8 +223,9 @@ def _finding(
         ink.gauge(draw, (x, y + size + 8), width, ratio, colour)
         ink.put(draw, (x, y + 2 * size + 14), finding.measurement.note, size - 3, ink.FAINT, width)
     else:
+        blind = ink.FAINT if judged(finding)[1] == "none" else colour
         ink.put(draw, (x, y + size - 3), finding.key, size, ink.TEXT, width)
-        ink.put(draw, (x, y + 2 * size + 1), finding.reason or str(finding.status), size - 3, colour, width)
+        ink.put(draw, (x, y + 2 * size + 1), finding.reason or str(finding.status), size - 3, blind, width)
 
 
 def _card(canvas: Picture, draw: ImageDraw, tile: Tile, box: tuple[int, int, int, int], grid: _Grid) -> None:

@@ -118,10 +118,10 @@ def _strictness(tuning: Tuning) -> str:
     _, steps, which = _shown(tuning)
     known = [(i, step, step.ratio) for i, step in enumerate(steps) if step.ratio is not None and step.kept]
     most = max([ratio for _, _, ratio in known], default=1.0)
-    worst = max([step.bad / step.kept for _, step, _ in known] + [2 * tuning.promise.max_bad_share])
+    worst = max([step.bad / step.kept for _, step, _ in known] + [min(1.0, 2 * tuning.promise.max_bad_share)])
     x, y = _Scale(0, worst, LEFT, WIDTH - RIGHT), _Scale(0, most * 1.1, HEIGHT - BOTTOM, TOP)
     points = {i: (x(step.bad / step.kept), y(ratio)) for i, step, ratio in known}
-    drawn = _axis_x([(worst * i / 5, f"{100 * worst * i / 5:.2g} %") for i in range(6)], x)
+    drawn = _axis_x([(worst * i / 5, f"{100 * worst * i / 5:.3g} %") for i in range(6)], x)
     drawn += _axis_y([(most * i / 4, f"{most * i / 4:.3g}") for i in range(5)], y)
     drawn += [_line(list(points.values()), AMBER)]
     drawn += _marker(x(tuning.promise.max_bad_share), "promised", FAINT, TOP)

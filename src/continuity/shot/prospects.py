@@ -62,9 +62,10 @@ class Prospects:
         if chance >= self._rule.chance:
             return Advice()
         alike = f", those as near as this one after {now.ended}," if sharpened else ""
+        left = "the one candidate that is left" if more == 1 else f"one of the {more} candidates that are left"
         text = (
-            f"by {_counted(self.shots, 'past shot')} of this ledger{alike} one of the {more} candidates that are left "
-            f"is accepted with a chance of {chance:.1%}"
+            f"by {_counted(self.shots, 'past shot')} of this ledger{alike} {left} is accepted with a chance of "
+            f"{chance:.1%}"
         )
         if self.shots < self._rule.past_shots:
             return Advice(text=f"{text}; so few shots only advise, {self._rule.past_shots} would stop")
