@@ -41,9 +41,11 @@ def plate(height: int = 300, width: int = 420) -> NDArray[np.float64]:
     return np.asarray(ground + chance.normal(0, 1.0, (height, width, 1)))
 
 
-def laid(rgba: Pixels, at: tuple[float, float] = (90.0, 150.0), side: float = SIDE) -> Pixels:
-    """The mark on the plate with its top left corner at (down, across), by area averaging."""
-    ground = plate()
+def laid(
+    rgba: Pixels, at: tuple[float, float] = (90.0, 150.0), side: float = SIDE, on: NDArray[np.float64] | None = None
+) -> Pixels:
+    """The mark on a plate with its top left corner at (down, across), by area averaging."""
+    ground = plate() if on is None else on
     picture = Pillow.fromarray(rgba).convert("RGBa")
     scale = rgba.shape[0] / side
     drawn = picture.transform(
@@ -129,6 +131,35 @@ def test_what_lies_over_the_mark_stays(gate: ct.Gate) -> None:
     covered[140:160, 100:185] = (60, 40, 90)  # a finger from outside
     kept = pixels_of(repaired(gate, ct.Image.from_array(covered)))[144:156, 150:178]
     assert np.abs(kept.astype(int) - (60, 40, 90)).mean() < 12
+
+
+def gravel(strength: float) -> NDArray[np.float64]:
+    """A restless plate."""
+    rough = ndimage.gaussian_filter(np.random.default_rng(5).normal(size=(300, 420)), 1.5)
+    return np.asarray(128 + strength * (rough / rough.std())[..., None] * np.ones(3)).clip(0, 255)
+
+
+def strokes(cut: bool) -> Pixels:
+    """A mark of thin strokes, in two colours, whole or with a piece gone."""
+    picture = Pillow.new("RGBA", (480, 480))
+    draw = ImageDraw.Draw(picture)
+    for at in range(20, 480, 88):
+        draw.line((at, 20, at, 460), fill="#d01e28", width=14)
+        draw.line((20, at, 460, at), fill="#1e3cd0", width=14)
+    if cut:
+        draw.rectangle((160, 300, 330, 480), fill=(0, 0, 0, 0))
+    return np.asarray(picture)
+
+
+@pytest.mark.parametrize(("rough", "declined"), [(2.0, False), (90.0, True)])
+def test_a_plate_that_would_have_to_be_guessed_is_left(rough: float, declined: bool) -> None:
+    gate = gate_of(strokes(cut=False))
+    media = ct.Image.from_array(laid(strokes(cut=True), on=gravel(rough)))
+    assert gate.inspect(media).verdict == "fail"
+    made = repaired(gate, media)
+    assert isinstance(made, Declined) is declined
+    if isinstance(made, Declined):
+        assert "guessed" in made.reason
 
 
 def board() -> Pixels:

@@ -19,7 +19,7 @@ from continuity.records import Cost, Declined, Finding, FrameMeasurement, Json, 
 from continuity.vision.homography import Matrix, axes_of, of_points, unstretched
 from continuity.vision.mark_drift import compare
 from continuity.vision.mark_pose import Found, refined
-from continuity.vision.mark_redraw import RIM, Setting, cover_of, hanging, placed, redrawn, setting_of
+from continuity.vision.mark_redraw import RIM, Setting, cover_of, guessed_of, hanging, placed, redrawn, setting_of
 from continuity.vision.mark_smear import unsmeared
 from continuity.vision.marks import Mark, Pyramid, corners, extent
 
@@ -27,6 +27,7 @@ SMALLEST = 40.0  # px of the longer side
 OBLIQUE = 1.6  # ratio of the axes of the pose: a tilt of 51 degrees
 STRETCHED = 1.06  # ratio from which the pose itself is a fault, and is drawn without it
 COVERED = 0.15  # share of the mark as it is measured: what hides a quarter draws the pose in, and shows as 16 %
+GUESSED = 9.0  # CIELAB units times the area of the mark (mark_plate.guessed)
 CERTAIN = 0.45  # correlation of edges, coarse
 MOVED = 0.15  # residual
 SMOOTH = 1.5  # frames (sigma): what a mark moves by faster than that is the jitter of its finding
@@ -43,8 +44,9 @@ class LogoRepair:
     """Draws the enrolled artwork in place of a mark that drifted: recoloured, bent, blurred, altered, missing a part.
 
     Where the metric found the mark it is drawn anew, in the light, softness and grain found there, under what lies over
-    it, with the plate carried on over old ink beside it. A stretched mark is drawn without the stretch. In a clip
-    the mark is followed through every frame, its corners smoothed in time, its light and softness interpolated.
+    it. Beside it the plate is taken out from under what is seen to be old ink, or carried on over it; all else stays.
+    A stretched mark is drawn without the stretch. In a clip the mark is followed through every frame, its corners
+    smoothed in time, its light and softness interpolated.
 
     Media with transparent parts or a colour space of their own (OpenEXR) are declined: what is written is sRGB without
     alpha. The notes of other media are carried over.
@@ -111,6 +113,11 @@ class LogoRepair:
             return Declined(reason=f"{self.logo} is seen too obliquely ({tilt:.1f} : 1): render it again")
         if redraw.cover > COVERED:
             return Declined(reason=self._covered(redraw.cover))
+        if redraw.guessed > GUESSED:
+            return Declined(
+                reason=f"too much of the plate around {self.logo} would have to be guessed ({redraw.guessed:.0f} CIELAB"
+                f" units times its area, at most {GUESSED:.0f}): render it again"
+            )
         settings: dict[str, Json] = {**self.settings, "frames": len(redraw.corners)}
         if isinstance(media, Clip):
             made: Media = media.changed(lambda frame: redraw.pixels(frame, frame.pixels))
@@ -173,6 +180,7 @@ class _Redraw:
     looks: Mapping[int, Setting]
     tilt: float  # the largest ratio of the axes
     cover: float  # the largest share of it that something lies over
+    guessed: float  # how much of the plate around it has to be guessed, at most
 
     @classmethod
     def over(cls, media: Media, mark: Mark, known: Mapping[int, Doubles]) -> _Redraw:
@@ -183,7 +191,7 @@ class _Redraw:
         flat = np.stack([known[index].ravel() for index in measured])
         count = media.frame_count
         way = np.stack([np.interp(np.arange(count), measured, column) for column in flat.T], axis=1).reshape(-1, 4, 2)
-        looks, tilt, cover = {}, 1.0, 0.0
+        looks, tilt, cover, guessed = {}, 1.0, 0.0, 0.0
         for frame in media.frames(Sampling(at_least=count)):
             pose, pyramid = _pose(mark, way[frame.index]), Pyramid(frame.pixels)
             if count > 1:
@@ -196,19 +204,17 @@ class _Redraw:
                 picture = _floats(frame.pixels)
                 looks[frame.index] = setting_of(picture, mark, pose, drift)
                 cover = max(cover, cover_of(picture, mark, pose, drift))
+                guessed = max(guessed, guessed_of(picture, mark, _even(pose), drift, looks[frame.index], was=pose))
         if count > 1:
             way = gaussian_filter1d(way, SMOOTH, axis=0, mode="nearest")
-        return cls(mark, way, looks, tilt, cover)
+        return cls(mark, way, looks, tilt, cover, guessed)
 
     def pixels(self, frame: Frame, source: NDArray[Any]) -> NDArray[Any]:
         """The frame drawn anew, in the type of ``source``: what is not near the mark is untouched."""
         pose = _pose(self.mark, self.corners[frame.index])
         drift = compare(Pyramid(frame.pixels), self.mark, Found(pose, 1.0))
-        long, short = axes_of(pose)
-        if long > STRETCHED * short:
-            pose = unstretched(pose)
         before = _floats(source)
-        after = redrawn(before, self.mark, pose, drift, self._look(frame.index), seed=frame.index)
+        after = redrawn(before, self.mark, _even(pose), drift, self._look(frame.index), was=pose, seed=frame.index)
         changed = (after != before).any(axis=-1, keepdims=True)
         return np.where(changed, np.rint(after * np.float32(np.iinfo(source.dtype).max)).astype(source.dtype), source)
 
@@ -216,6 +222,12 @@ class _Redraw:
         measured = sorted(self.looks)
         rows = np.stack([self.looks[one].to_array() for one in measured])
         return Setting.of_array(np.array([np.interp(index, measured, column) for column in rows.T]))
+
+
+def _even(pose: Matrix) -> Matrix:
+    """The pose without its stretch, where it has one."""
+    long, short = axes_of(pose)
+    return unstretched(pose) if long > STRETCHED * short else pose
 
 
 def _followed(pyramid: Pyramid, mark: Mark, pose: Matrix) -> Matrix:
