@@ -288,14 +288,19 @@ def test_what_would_hang_out_is_left(gate: ct.Gate) -> None:
     assert "outline" in made.reason
 
 
-@pytest.mark.parametrize(("left", "whole"), [(1.0, False), (-3.0, False), (8.0, True)])
-def test_another_mark_whose_outline_the_frame_may_cut_off_is_left(gate: ct.Gate, left: float, whole: bool) -> None:
-    replaced = laid(other(), (90.0, left))
-    place = (max(0.0, left) / 420, 90 / 300, SIDE / 420)
-    made = unfound(gate, replaced, ct.LogoRepair(gate.identity.logos[0], place=place))
-    assert isinstance(made, Repaired if whole else Declined)
+@pytest.mark.parametrize(("left", "mended"), [(8.0, True), (1.0, True), (-12.0, True), (-70.0, False)])
+def test_what_the_frame_cuts_off_a_replaced_mark_is_told_by_its_other_sides(
+    gate: ct.Gate, left: float, mended: bool
+) -> None:
+    replaced, true = laid(other(), (90.0, left)), laid(mark(), (90.0, left))
+    made = unfound(gate, replaced, ct.LogoRepair(gate.identity.logos[0], place=(0.0, 90 / 300, SIDE / 420)))
+    assert isinstance(made, Repaired if mended else Declined)
     if isinstance(made, Declined):
         assert "outline" in made.reason
+    else:
+        place = np.s_[90:210, : int(left) + SIDE]
+        before, after = (np.abs(p[place].astype(int) - true[place]).mean() for p in (replaced, pixels_of(made)))
+        assert after < 15 < before
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,12 @@ from continuity.identity import Identity
 from continuity.media import Clip, Frame, Image, Media, Sampling
 from continuity.media.written import lost, still_of
 from continuity.records import Cost, Declined, Finding, FrameMeasurement, Json, Repaired, Report, Status, Verdict
+from continuity.vision.colour import lab_of
 from continuity.vision.homography import Matrix, axes_of, of_points, unstretched
 from continuity.vision.mark_drift import compare
+from continuity.vision.mark_outline import outlined
 from continuity.vision.mark_pose import Found, refined
-from continuity.vision.mark_redraw import RIM, Setting, cover_of, guessed_of, hanging, placed, redrawn, setting_of
+from continuity.vision.mark_redraw import Setting, cover_of, guessed_of, hanging, placed, redrawn, setting_of
 from continuity.vision.mark_smear import unsmeared
 from continuity.vision.marks import Mark, Pyramid, corners, extent
 
@@ -31,9 +33,10 @@ GUESSED = 9.0  # CIELAB units times the area of the mark (mark_plate.guessed)
 CERTAIN = 0.45  # correlation of edges, coarse
 MOVED = 0.15  # residual
 SMOOTH = 1.5  # frames (sigma): what a mark moves by faster than that is the jitter of its finding
-GREY = 128.0
-SHIFTED, GROWN = (-0.05, 0.0, 0.05), (1.0, 1.05)  # of the layout's place: where a replaced mark may lie instead
-TRACED, HANGING = 0.66, 0.29  # of 40 smeared and 40 replaced marks none and 19 reach both, all wholly covered
+OUTLINED = (
+    0.8  # share of the outline of a replaced mark: 16 such marks have .88 or more, 48 places without one .6 at most
+)
+HANGING = 0.29  # share of the ring around it that something else may hang out into
 SIDE, BLUR, STEPS = 72, 1.5, (2, 4, 6)  # of the patch in which a mark is followed, and parameters each step moves
 
 Doubles = NDArray[np.float64]
@@ -57,8 +60,8 @@ class LogoRepair:
 
     With a ``place`` a still also gets the artwork where it was smeared along a line near there: drawn out alike it has
     to explain 90 % of what is seen (vision/mark_smear.py). Where the mark was not found it is laid over another one of
-    the same outline, unless something would hang out from under it, or the outline lies within 2 px of the frame's
-    edge, where it may be cut off: then nothing says how far it goes on.
+    the same outline that lies near there, of the same proportions (vision/mark_outline.py), unless something would hang
+    out from under it or more than two fifths of the outline are beyond the frame.
 
     Args:
         logo: name of an enrolled logo.
@@ -135,14 +138,12 @@ class LogoRepair:
         left, top, wide = self.place[0] * width, self.place[1] * height, self.place[2] * width
         right, bottom = left + wide, top + wide * mark.half[1] / mark.half[0]
         box = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-        before, after, over = _floats(source), None, "another one of its outline"
-        if lost:
-            found = _traced(Pyramid(media.pixels), mark, box)
-            whole = _inset(corners(mark, found.pose), height, width) >= RIM  # else the frame may cut its outline off
-            if whole and found.correlation >= TRACED and hanging(before, mark, found.pose) <= HANGING:
-                after = placed(before, mark, found.pose)
-        if after is None:
-            after, over = unsmeared(before, mark, _pose(mark, box)), "the mark drawn out"
+        before, over, pose = _floats(source), "the mark drawn out", _pose(mark, box)
+        after = unsmeared(before, mark, pose)
+        if after is None and lost:
+            found = outlined(lab_of(before), mark, pose)
+            if found is not None and found.share >= OUTLINED and hanging(before, mark, found.pose) <= HANGING:
+                after, over = placed(before, mark, found.pose), "another one of its outline"
         if after is None:
             return None
         most = np.iinfo(source.dtype).max
@@ -234,25 +235,6 @@ def _followed(pyramid: Pyramid, mark: Mark, pose: Matrix) -> Matrix:
     """The pose refined on the edges of a frame, where that finds it again."""
     found = refined(pyramid, mark, [Found(pose, -1.0)], extent(mark, SIDE), BLUR, STEPS)[0]
     return found.pose if found.correlation >= CERTAIN else pose
-
-
-def _traced(pyramid: Pyramid, mark: Mark, box: Doubles) -> Found:
-    """Where the outline of the artwork is seen best, near the place of the layout: what is in it is something else."""
-    outline = Mark(np.concatenate([np.full_like(mark.rgba[..., :3], GREY), mark.rgba[..., 3:]], axis=-1))
-    size = box[2] - box[0]
-    starts = [
-        Found(_pose(mark, (box - box[0]) * grow + box[0] + size * np.array((x, y))), -1.0)
-        for grow in GROWN
-        for x in SHIFTED
-        for y in SHIFTED
-    ]
-    coarse = refined(pyramid, outline, starts, extent(mark, SIDE), 2 * BLUR, (2, 4))[:3]
-    return refined(pyramid, outline, coarse, extent(mark, SIDE), BLUR, (4, 4))[0]
-
-
-def _inset(box: Doubles, height: int, width: int) -> float:
-    """How far the corners of a box lie inside the frame, px; negative where one lies outside."""
-    return float(min(box.min(), width - box[:, 0].max(), height - box[:, 1].max()))
 
 
 def _inside(place: Any) -> bool:
