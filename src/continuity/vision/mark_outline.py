@@ -104,7 +104,7 @@ def _outline(mark: Mark) -> tuple[Doubles, Doubles]:
     ys, xs = ys[few], xs[few]
     down, across = np.gradient(soft)
     normal = np.stack([across[ys, xs], down[ys, xs]], axis=1)
-    into = np.linalg.inv(plane_to_patch(mark, side))
-    return projected(into, np.stack([xs + 0.5, ys + 0.5], axis=1)), normal / np.linalg.norm(
+    into = np.asarray(np.linalg.inv(plane_to_patch(mark, side)), np.float64)
+    return projected(into, np.stack([xs + 0.5, ys + 0.5], axis=1).astype(np.float64)), normal / np.linalg.norm(
         normal, axis=1, keepdims=True
     )

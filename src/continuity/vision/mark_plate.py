@@ -93,8 +93,8 @@ def cleared(
         share = np.clip((TO - np.maximum(cover, old)) / (TO - FROM), 0, 1)[..., None]
         bare = (seen - ink * cover[..., None]) / np.maximum(1 - cover[..., None], 1 - TO)
         reach = 2 * round(3 * soft + BESIDE * size) + 1
-        plate = _within(bare, seen, spoilt < SEEN, reach) * share + plate * (1 - share)
-    plate = np.asarray(plate, np.float32)
+        kept = _within(np.asarray(bare, np.float32), seen, spoilt < SEEN, reach)
+        plate = np.asarray(kept * share + plate * (1 - share), np.float32)
     spoilt = spoilt * _explained(seen, ink, plate, spoilt * (art < 0.5), old, size)
     return plate, np.clip(smooth(spoilt, 0.7), 0, 1)
 
