@@ -197,7 +197,7 @@ def around(frame: Pixels, made: Pixels, bare: Pixels, identity: ct.Identity, see
     if not changed.any():
         return 0.0, 0.0, 0.0
     old, new, true = (lab_of((one[changed] / np.float32(255))[None]) for one in (frame, made, bare))
-    before, after = deltaE_ciede2000(old, true), deltaE_ciede2000(new, true)
+    before, after = deltaE_ciede2000(old, true), deltaE_ciede2000(new, true)  # type: ignore[no-untyped-call]
     return float(before.mean()), float(after.mean()), float((after - before > 5).sum() / art.sum())
 
 
