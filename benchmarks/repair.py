@@ -19,7 +19,9 @@ that many cases (look, frame, framing) of each clip by ``--seed``; ``--kept`` na
 which a run that was cut off goes on: start a new one after anything that is measured has changed.
 
 Marks: as in ``benchmarks/logo.py``; those that fail are repaired: ``residual`` before and after, ``back`` (of those
-repaired), ``declined``.
+repaired), ``declined``. What lies around the mark is compared with the same plate without any mark: ``around`` is the
+mean dE00 to it of what was changed outside the artwork, before and after, and ``harmed`` the share of those back where
+the places that came out worse by more than 5 dE00 make up more than a fifth of the mark's area.
 
 The last rows are the processor time that one frame of 1920 x 1080 takes under a CDL once it is fitted, on one core: on
 code values, and in ACEScct where OpenColorIO is installed.
@@ -32,19 +34,27 @@ import logging
 import sys
 import time
 from collections.abc import Sequence
+from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import track
+from skimage.color import deltaE_ciede2000
 
 import continuity as ct
+from continuity.enrolment.logo import SPACE
 from continuity.interfaces import Backends
 from continuity.records import Declined
 from continuity.repairs.grade import Correction
 from continuity.vision.cdl import CDL
+from continuity.vision.colour import lab_of
+from continuity.vision.edges import premultiplied
+from continuity.vision.homography import of_points
+from continuity.vision.marks import Mark, corners
 from figures import Row, save, show
 from grade import CLIPS, cube, files
 from logo import artwork, enrolled, photographs
@@ -122,10 +132,10 @@ def logos(
     marks: list[tuple[str, Pixels]], plates: list[Pixels], n: int, seed: int, folder: Path | None, backends: Backends
 ) -> list[Row]:
     rows: list[Row] = []
-    every: list[tuple[float, float, bool]] = []
+    every: list[Mended] = []
     for kind, (drift, _) in track(list(DRIFTS.items()), "drifts", disable=not sys.stderr.isatty()):
         random = np.random.default_rng([seed, sum(kind.encode())])
-        pairs: list[tuple[float, float, bool]] = []
+        pairs: list[Mended] = []
         tries = declined = 0
         while tries < n:
             mark = marks[random.integers(len(marks))][1]
@@ -133,7 +143,10 @@ def logos(
             if drifted is None:
                 continue
             tries += 1
-            frame = finished(composited(plates[random.integers(len(plates))], drifted, random, mark)[0], random)
+            plate = plates[random.integers(len(plates))]
+            marked = composited(plate, drifted, random, mark)[0]
+            bare = finished(plate, deepcopy(random))
+            frame = finished(marked, random)
             identity = enrolled({"mark": mark})
             gate = ct.Gate([ct.LogoDrift("mark")], identity=identity, backends=backends)
             media = ct.Image.from_array(frame)
@@ -146,19 +159,50 @@ def logos(
                 continue
             after = gate.inspect(made.media)
             value = after["logo"].value
-            pairs.append((float(report["logo"].value), np.inf if value is None else value, after.verdict == "pass"))
-            if folder is not None:
-                side_by_side(
-                    folder, f"{kind}-{len(pairs)}", frame, next(iter(made.media.frames())).pixels, report, after
+            pixels = next(iter(made.media.frames())).pixels
+            seen = report if value is None else after
+            pairs.append(
+                Mended(
+                    float(report["logo"].value),
+                    np.inf if value is None else value,
+                    after.verdict == "pass",
+                    *around(frame, pixels, bare, identity, seen),
                 )
+            )
+            if folder is not None:
+                side_by_side(folder, f"{kind}-{len(pairs)}", frame, pixels, report, after)
         every += pairs
         rows.append(mark_row(kind, tries, declined, pairs))
     tries, declined = (sum(int(row[name] or 0) for row in rows) for name in ("n", "declined"))
     return [*rows, mark_row("all marks", tries, declined, every)]
 
 
-def mark_row(kind: str, tries: int, declined: int, pairs: Sequence[tuple[float, float, bool]]) -> Row:
-    before, after, passed = zip(*pairs, strict=True) if pairs else ((), (), ())
+class Mended(NamedTuple):
+    """One repaired mark: the residual before and after, and what became of the plate around it."""
+
+    before: float
+    after: float
+    back: bool
+    around_before: float  # dE00 to the plate without a mark
+    around_after: float
+    worse: float  # places that came out worse, by area of the mark
+
+
+def around(frame: Pixels, made: Pixels, bare: Pixels, identity: ct.Identity, seen: ct.Report) -> tuple[float, ...]:
+    """What was changed beside the artwork against the plate without a mark, before and after, and what became worse."""
+    mark = Mark(identity.features(SPACE)["logo/mark"])
+    box = np.array(seen["logo"].measurement.evidence["corners"], np.float64)
+    art = premultiplied(mark.rgba, of_points(corners(mark, np.eye(3)), box), frame.shape[:2])[..., 3]
+    changed = (frame != made).any(axis=-1) & (art < 0.02)
+    if not changed.any():
+        return 0.0, 0.0, 0.0
+    old, new, true = (lab_of((one[changed] / np.float32(255))[None]) for one in (frame, made, bare))
+    before, after = deltaE_ciede2000(old, true), deltaE_ciede2000(new, true)  # type: ignore[no-untyped-call]
+    return float(before.mean()), float(after.mean()), float((after - before > 5).sum() / art.sum())
+
+
+def mark_row(kind: str, tries: int, declined: int, pairs: Sequence[Mended]) -> Row:
+    back = [one for one in pairs if one.back]
     return {
         "what": kind,
         "by": "repair",
@@ -166,9 +210,12 @@ def mark_row(kind: str, tries: int, declined: int, pairs: Sequence[tuple[float, 
         "failing": len(pairs) + declined,
         "declined": declined,
         "repaired": len(pairs),
-        "back": sum(passed) / len(pairs) if pairs else None,
-        "residual_before": float(np.median(before)) if pairs else None,
-        "residual_after": float(np.median(after)) if pairs else None,
+        "back": len(back) / len(pairs) if pairs else None,
+        "residual_before": float(np.median([one.before for one in pairs])) if pairs else None,
+        "residual_after": float(np.median([one.after for one in pairs])) if pairs else None,
+        "around_before": float(np.mean([one.around_before for one in back])) if back else None,
+        "around_after": float(np.mean([one.around_after for one in back])) if back else None,
+        "harmed": float(np.mean([one.worse > 0.2 for one in back])) if back else None,
     }
 
 

@@ -41,9 +41,11 @@ def plate(height: int = 300, width: int = 420) -> NDArray[np.float64]:
     return np.asarray(ground + chance.normal(0, 1.0, (height, width, 1)))
 
 
-def laid(rgba: Pixels, at: tuple[float, float] = (90.0, 150.0), side: float = SIDE) -> Pixels:
-    """The mark on the plate with its top left corner at (down, across), by area averaging."""
-    ground = plate()
+def laid(
+    rgba: Pixels, at: tuple[float, float] = (90.0, 150.0), side: float = SIDE, on: NDArray[np.float64] | None = None
+) -> Pixels:
+    """The mark on a plate with its top left corner at (down, across), by area averaging."""
+    ground = plate() if on is None else on
     picture = Pillow.fromarray(rgba).convert("RGBa")
     scale = rgba.shape[0] / side
     drawn = picture.transform(
@@ -129,6 +131,35 @@ def test_what_lies_over_the_mark_stays(gate: ct.Gate) -> None:
     covered[140:160, 100:185] = (60, 40, 90)  # a finger from outside
     kept = pixels_of(repaired(gate, ct.Image.from_array(covered)))[144:156, 150:178]
     assert np.abs(kept.astype(int) - (60, 40, 90)).mean() < 12
+
+
+def gravel(strength: float) -> NDArray[np.float64]:
+    """A restless plate."""
+    rough = ndimage.gaussian_filter(np.random.default_rng(5).normal(size=(300, 420)), 1.5)
+    return np.asarray(128 + strength * (rough / rough.std())[..., None] * np.ones(3)).clip(0, 255)
+
+
+def strokes(cut: bool) -> Pixels:
+    """A mark of thin strokes, in two colours, whole or with a piece gone."""
+    picture = Pillow.new("RGBA", (480, 480))
+    draw = ImageDraw.Draw(picture)
+    for at in range(20, 480, 88):
+        draw.line((at, 20, at, 460), fill="#d01e28", width=14)
+        draw.line((20, at, 460, at), fill="#1e3cd0", width=14)
+    if cut:
+        draw.rectangle((160, 300, 330, 480), fill=(0, 0, 0, 0))
+    return np.asarray(picture)
+
+
+@pytest.mark.parametrize(("rough", "declined"), [(2.0, False), (90.0, True)])
+def test_a_plate_that_would_have_to_be_guessed_is_left(rough: float, declined: bool) -> None:
+    gate = gate_of(strokes(cut=False))
+    media = ct.Image.from_array(laid(strokes(cut=True), on=gravel(rough)))
+    assert gate.inspect(media).verdict == "fail"
+    made = repaired(gate, media)
+    assert isinstance(made, Declined) is declined
+    if isinstance(made, Declined):
+        assert "guessed" in made.reason
 
 
 def board() -> Pixels:
@@ -257,14 +288,19 @@ def test_what_would_hang_out_is_left(gate: ct.Gate) -> None:
     assert "outline" in made.reason
 
 
-@pytest.mark.parametrize(("left", "whole"), [(1.0, False), (-3.0, False), (8.0, True)])
-def test_another_mark_whose_outline_the_frame_may_cut_off_is_left(gate: ct.Gate, left: float, whole: bool) -> None:
-    replaced = laid(other(), (90.0, left))
-    place = (max(0.0, left) / 420, 90 / 300, SIDE / 420)
-    made = unfound(gate, replaced, ct.LogoRepair(gate.identity.logos[0], place=place))
-    assert isinstance(made, Repaired if whole else Declined)
+@pytest.mark.parametrize(("left", "mended"), [(8.0, True), (1.0, True), (-12.0, True), (-70.0, False)])
+def test_what_the_frame_cuts_off_a_replaced_mark_is_told_by_its_other_sides(
+    gate: ct.Gate, left: float, mended: bool
+) -> None:
+    replaced, true = laid(other(), (90.0, left)), laid(mark(), (90.0, left))
+    made = unfound(gate, replaced, ct.LogoRepair(gate.identity.logos[0], place=(0.0, 90 / 300, SIDE / 420)))
+    assert isinstance(made, Repaired if mended else Declined)
     if isinstance(made, Declined):
         assert "outline" in made.reason
+    else:
+        place = np.s_[90:210, : int(left) + SIDE]
+        before, after = (np.abs(p[place].astype(int) - true[place]).mean() for p in (replaced, pixels_of(made)))
+        assert after < 15 < before
 
 
 @pytest.mark.parametrize(

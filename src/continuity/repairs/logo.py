@@ -16,10 +16,12 @@ from continuity.identity import Identity
 from continuity.media import Clip, Frame, Image, Media, Sampling
 from continuity.media.written import lost, still_of
 from continuity.records import Cost, Declined, Finding, FrameMeasurement, Json, Repaired, Report, Status, Verdict
+from continuity.vision.colour import lab_of
 from continuity.vision.homography import Matrix, axes_of, of_points, unstretched
 from continuity.vision.mark_drift import compare
+from continuity.vision.mark_outline import outlined
 from continuity.vision.mark_pose import Found, refined
-from continuity.vision.mark_redraw import RIM, Setting, cover_of, hanging, placed, redrawn, setting_of
+from continuity.vision.mark_redraw import Setting, cover_of, guessed_of, hanging, placed, redrawn, setting_of
 from continuity.vision.mark_smear import unsmeared
 from continuity.vision.marks import Mark, Pyramid, corners, extent
 
@@ -27,12 +29,14 @@ SMALLEST = 40.0  # px of the longer side
 OBLIQUE = 1.6  # ratio of the axes of the pose: a tilt of 51 degrees
 STRETCHED = 1.06  # ratio from which the pose itself is a fault, and is drawn without it
 COVERED = 0.15  # share of the mark as it is measured: what hides a quarter draws the pose in, and shows as 16 %
+GUESSED = 9.0  # CIELAB units times the area of the mark (mark_plate.guessed)
 CERTAIN = 0.45  # correlation of edges, coarse
 MOVED = 0.15  # residual
 SMOOTH = 1.5  # frames (sigma): what a mark moves by faster than that is the jitter of its finding
-GREY = 128.0
-SHIFTED, GROWN = (-0.05, 0.0, 0.05), (1.0, 1.05)  # of the layout's place: where a replaced mark may lie instead
-TRACED, HANGING = 0.66, 0.29  # of 40 smeared and 40 replaced marks none and 19 reach both, all wholly covered
+OUTLINED = (
+    0.8  # share of the outline of a replaced mark: 16 such marks have .88 or more, 48 places without one .6 at most
+)
+HANGING = 0.29  # share of the ring around it that something else may hang out into
 SIDE, BLUR, STEPS = 72, 1.5, (2, 4, 6)  # of the patch in which a mark is followed, and parameters each step moves
 
 Doubles = NDArray[np.float64]
@@ -43,8 +47,9 @@ class LogoRepair:
     """Draws the enrolled artwork in place of a mark that drifted: recoloured, bent, blurred, altered, missing a part.
 
     Where the metric found the mark it is drawn anew, in the light, softness and grain found there, under what lies over
-    it, with the plate carried on over old ink beside it. A stretched mark is drawn without the stretch. In a clip
-    the mark is followed through every frame, its corners smoothed in time, its light and softness interpolated.
+    it. Beside it the plate is taken out from under what is seen to be old ink, or carried on over it; all else stays.
+    A stretched mark is drawn without the stretch. In a clip the mark is followed through every frame, its corners
+    smoothed in time, its light and softness interpolated.
 
     Media with transparent parts or a colour space of their own (OpenEXR) are declined: what is written is sRGB without
     alpha. The notes of other media are carried over.
@@ -55,8 +60,8 @@ class LogoRepair:
 
     With a ``place`` a still also gets the artwork where it was smeared along a line near there: drawn out alike it has
     to explain 90 % of what is seen (vision/mark_smear.py). Where the mark was not found it is laid over another one of
-    the same outline, unless something would hang out from under it, or the outline lies within 2 px of the frame's
-    edge, where it may be cut off: then nothing says how far it goes on.
+    the same outline that lies near there, of the same proportions (vision/mark_outline.py), unless something would hang
+    out from under it or more than two fifths of the outline are beyond the frame.
 
     Args:
         logo: name of an enrolled logo.
@@ -111,6 +116,11 @@ class LogoRepair:
             return Declined(reason=f"{self.logo} is seen too obliquely ({tilt:.1f} : 1): render it again")
         if redraw.cover > COVERED:
             return Declined(reason=self._covered(redraw.cover))
+        if redraw.guessed > GUESSED:
+            return Declined(
+                reason=f"too much of the plate around {self.logo} would have to be guessed ({redraw.guessed:.0f} CIELAB"
+                f" units times its area, at most {GUESSED:.0f}): render it again"
+            )
         settings: dict[str, Json] = {**self.settings, "frames": len(redraw.corners)}
         if isinstance(media, Clip):
             made: Media = media.changed(lambda frame: redraw.pixels(frame, frame.pixels))
@@ -128,14 +138,12 @@ class LogoRepair:
         left, top, wide = self.place[0] * width, self.place[1] * height, self.place[2] * width
         right, bottom = left + wide, top + wide * mark.half[1] / mark.half[0]
         box = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-        before, after, over = _floats(source), None, "another one of its outline"
-        if lost:
-            found = _traced(Pyramid(media.pixels), mark, box)
-            whole = _inset(corners(mark, found.pose), height, width) >= RIM  # else the frame may cut its outline off
-            if whole and found.correlation >= TRACED and hanging(before, mark, found.pose) <= HANGING:
-                after = placed(before, mark, found.pose)
-        if after is None:
-            after, over = unsmeared(before, mark, _pose(mark, box)), "the mark drawn out"
+        before, over, pose = _floats(source), "the mark drawn out", _pose(mark, box)
+        after = unsmeared(before, mark, pose)
+        if after is None and lost:
+            found = outlined(lab_of(before), mark, pose)
+            if found is not None and found.share >= OUTLINED and hanging(before, mark, found.pose) <= HANGING:
+                after, over = placed(before, mark, found.pose), "another one of its outline"
         if after is None:
             return None
         most = np.iinfo(source.dtype).max
@@ -173,6 +181,7 @@ class _Redraw:
     looks: Mapping[int, Setting]
     tilt: float  # the largest ratio of the axes
     cover: float  # the largest share of it that something lies over
+    guessed: float  # how much of the plate around it has to be guessed, at most
 
     @classmethod
     def over(cls, media: Media, mark: Mark, known: Mapping[int, Doubles]) -> _Redraw:
@@ -183,7 +192,7 @@ class _Redraw:
         flat = np.stack([known[index].ravel() for index in measured])
         count = media.frame_count
         way = np.stack([np.interp(np.arange(count), measured, column) for column in flat.T], axis=1).reshape(-1, 4, 2)
-        looks, tilt, cover = {}, 1.0, 0.0
+        looks, tilt, cover, guessed = {}, 1.0, 0.0, 0.0
         for frame in media.frames(Sampling(at_least=count)):
             pose, pyramid = _pose(mark, way[frame.index]), Pyramid(frame.pixels)
             if count > 1:
@@ -196,19 +205,17 @@ class _Redraw:
                 picture = _floats(frame.pixels)
                 looks[frame.index] = setting_of(picture, mark, pose, drift)
                 cover = max(cover, cover_of(picture, mark, pose, drift))
+                guessed = max(guessed, guessed_of(picture, mark, _even(pose), drift, looks[frame.index], was=pose))
         if count > 1:
             way = gaussian_filter1d(way, SMOOTH, axis=0, mode="nearest")
-        return cls(mark, way, looks, tilt, cover)
+        return cls(mark, way, looks, tilt, cover, guessed)
 
     def pixels(self, frame: Frame, source: NDArray[Any]) -> NDArray[Any]:
         """The frame drawn anew, in the type of ``source``: what is not near the mark is untouched."""
         pose = _pose(self.mark, self.corners[frame.index])
         drift = compare(Pyramid(frame.pixels), self.mark, Found(pose, 1.0))
-        long, short = axes_of(pose)
-        if long > STRETCHED * short:
-            pose = unstretched(pose)
         before = _floats(source)
-        after = redrawn(before, self.mark, pose, drift, self._look(frame.index), seed=frame.index)
+        after = redrawn(before, self.mark, _even(pose), drift, self._look(frame.index), was=pose, seed=frame.index)
         changed = (after != before).any(axis=-1, keepdims=True)
         return np.where(changed, np.rint(after * np.float32(np.iinfo(source.dtype).max)).astype(source.dtype), source)
 
@@ -218,29 +225,16 @@ class _Redraw:
         return Setting.of_array(np.array([np.interp(index, measured, column) for column in rows.T]))
 
 
+def _even(pose: Matrix) -> Matrix:
+    """The pose without its stretch, where it has one."""
+    long, short = axes_of(pose)
+    return unstretched(pose) if long > STRETCHED * short else pose
+
+
 def _followed(pyramid: Pyramid, mark: Mark, pose: Matrix) -> Matrix:
     """The pose refined on the edges of a frame, where that finds it again."""
     found = refined(pyramid, mark, [Found(pose, -1.0)], extent(mark, SIDE), BLUR, STEPS)[0]
     return found.pose if found.correlation >= CERTAIN else pose
-
-
-def _traced(pyramid: Pyramid, mark: Mark, box: Doubles) -> Found:
-    """Where the outline of the artwork is seen best, near the place of the layout: what is in it is something else."""
-    outline = Mark(np.concatenate([np.full_like(mark.rgba[..., :3], GREY), mark.rgba[..., 3:]], axis=-1))
-    size = box[2] - box[0]
-    starts = [
-        Found(_pose(mark, (box - box[0]) * grow + box[0] + size * np.array((x, y))), -1.0)
-        for grow in GROWN
-        for x in SHIFTED
-        for y in SHIFTED
-    ]
-    coarse = refined(pyramid, outline, starts, extent(mark, SIDE), 2 * BLUR, (2, 4))[:3]
-    return refined(pyramid, outline, coarse, extent(mark, SIDE), BLUR, (4, 4))[0]
-
-
-def _inset(box: Doubles, height: int, width: int) -> float:
-    """How far the corners of a box lie inside the frame, px; negative where one lies outside."""
-    return float(min(box.min(), width - box[:, 0].max(), height - box[:, 1].max()))
 
 
 def _inside(place: Any) -> bool:

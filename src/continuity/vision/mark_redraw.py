@@ -6,7 +6,7 @@ the grain of the plate. Old ink that the artwork does not cover is filled with t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,22 +17,21 @@ from continuity.vision.edges import premultiplied, smooth
 from continuity.vision.homography import Matrix, projected
 from continuity.vision.mark_cover import lying_over
 from continuity.vision.mark_drift import Drift
-from continuity.vision.mark_light import apart, blurred, light_of, plate_of
+from continuity.vision.mark_light import apart, blurred, light_of
+from continuity.vision.mark_plate import CELL, ENOUGH, cleared, filled, guessed, old_ink, spread
 from continuity.vision.marks import Mark, corners, extent, plane_to_patch, shape_of
 
 Floats = NDArray[np.float32]
 
 AROUND = 0.25  # of the mark's longer side: how far around it is looked at, and old ink is looked for
-INK = 9.0  # CIELAB units from the plate at which a place shows old ink
+REACH = 0.08  # of it: how far ink of a bent mark lies from where it should
 RING, HALO = 6, 25.0  # px around it that are looked at, CIELAB units from which they show something else
 RIM = 2  # px around artwork that is laid over another: what its place may be off by
 SHARP = 0.5  # px: the least blur of what a camera or a renderer draws
 UNSURE = 1.0  # px: the most that is believed of a mark whose shape is wrong, which looks soft for that
 TINTS = (0.85, 1.15), (-3.0, 3.0)  # gain and offset of colour that a recoloured mark may be taken to be lit by
 FINEST, COARSEST = 2e-3, 0.03  # sRGB: less grain is none, and more is texture
-ENOUGH = 12  # pixels
 STRANGE = 14.0  # CIELAB units from the colour that a part of the mark has there
-CELL = 10.0  # CIELAB units within which a colour is one of the mark's
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +88,65 @@ def cover_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> float:
     return float((over * alpha).sum()) / max(float(alpha.sum()), 1e-6)
 
 
-def redrawn(picture: Floats, mark: Mark, pose: Matrix, drift: Drift, setting: Setting, seed: int) -> Floats:
-    """A copy of the picture (H x W x 3, sRGB in [0, 1]) with the artwork in place of the mark that is there."""
+def guessed_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift, setting: Setting, was: Matrix) -> float:
+    """How much of the plate around the artwork :func:`redrawn` would have to guess (mark_plate.guessed)."""
+    scene = scene_of(picture, mark, pose)
+    lab = lab_of(np.clip(scene.seen, 0, 1))
+    covered = _over(mark, pose, drift, scene, lab)
+    _, spoilt = _plate(scene, art_in(scene, mark, was), drift, setting, lab, covered)
+    return guessed(scene.seen, spoilt * (covered < 0.5), scene.art[..., 3], round(scene.long))
+
+
+def redrawn(
+    picture: Floats, mark: Mark, pose: Matrix, drift: Drift, setting: Setting, was: Matrix, seed: int
+) -> Floats:
+    """A copy of the picture (H x W x 3, sRGB in [0, 1]) with the artwork in place of the mark that is there, which has
+    the pose ``was``."""
     scene = scene_of(picture, mark, pose)
     alpha = scene.art[..., 3]
     lab = lab_of(np.clip(scene.seen, 0, 1))
     covered = _over(mark, pose, drift, scene, lab)
-    old = _old_ink(lab, alpha, covered, scene.long) if _reaches_out(drift) else np.zeros_like(alpha)
-    soft = 2.5 * drift.blur if drift.kinds.blurred > 0.15 else setting.blur  # how far the old outline spreads
-    rim = ndimage.grey_dilation(alpha, size=2 * round(1 + soft) + 1)
-    plate = filled(scene.seen, np.maximum(rim, old), round(scene.long))
+    plate, spoilt = _plate(scene, art_in(scene, mark, was), drift, setting, lab, covered)
     ink = srgb_of(_straight(scene.art) * setting.gain + setting.offset).astype(np.float32)
     grain = np.random.default_rng(seed).normal(0, setting.grain, ink.shape[:2]).astype(np.float32)[..., None]
     drawn = blurred(np.concatenate([ink * alpha[..., None], alpha[..., None]], axis=-1), setting.blur)
     own = drawn[..., 3:] * (1 - covered)[..., None]
-    fill = np.clip(smooth(np.maximum(old, rim), 0.7), 0, 1)[..., None] * (1 - covered)[..., None]
+    fill = spoilt[..., None] * (1 - covered)[..., None]
     ground = scene.seen * (1 - fill) + (plate + grain) * fill
     colour = drawn[..., :3] / np.maximum(drawn[..., 3:], 1e-3) + grain
     out = picture.copy()
     out[scene.rows, scene.columns] = np.clip(ground * (1 - own) + colour * own, 0, 1)
     return out
+
+
+def _plate(
+    scene: Scene, there: Floats, drift: Drift, setting: Setting, lab: Floats, covered: Floats
+) -> tuple[Floats, Floats]:
+    """The plate without the mark that is there (premultiplied), and where it is another than what is seen."""
+    cover, size = there[..., 3], round(scene.long)
+    seen = scene.seen
+    if drift.kinds.blurred > 0.15:  # no place shows ink alone
+        seen = srgb_of(_straight(there) * setting.gain + setting.offset).astype(np.float32)
+    sure = ndimage.grey_erosion(cover, size=3) > 0.95
+    sure = sure if sure.any() else cover >= cover.max()
+    nearest = ndimage.distance_transform_edt(~sure, return_distances=False, return_indices=True)
+    ink = blurred(seen[tuple(nearest)], setting.blur)
+    shown, soft = spread(scene.seen, ink, cover, size, max(UNSURE, 1.5 * drift.blur))
+    old = np.zeros_like(cover)
+    if _reaches_out(drift):
+        old = old_ink(lab, scene.art[..., 3], _could(cover, drift, scene.long, soft), covered, scene.long)
+    return cleared(scene.seen, ink, shown, old, scene.art[..., 3], soft, size)
+
+
+def _could(cover: Floats, drift: Drift, long: float, soft: float) -> NDArray[np.bool_]:
+    """Where ink of the drifted mark may lie: as far from the artwork as it was bent, and between its parts."""
+    reach = REACH * long if drift.kinds.deformed > 0.15 else 2 * RIM
+    ys, xs = np.nonzero(cover > 0.5)
+    between = np.zeros(cover.shape, bool)
+    if len(ys):
+        between[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1] = True
+    away = ndimage.distance_transform_edt(cover < 0.5)
+    return np.asarray((away <= reach + 2 * soft) | (between & (away <= 2 * REACH * long)), np.bool_)
 
 
 def placed(picture: Floats, mark: Mark, pose: Matrix) -> Floats:
@@ -149,10 +187,14 @@ def scene_of(picture: Floats, mark: Mark, pose: Matrix, around: float = AROUND) 
     left, top = np.floor(np.maximum(box.min(axis=0) - around * long - 4, 0)).astype(int)
     right, bottom = np.ceil(np.minimum(box.max(axis=0) + around * long + 4, [width, height])).astype(int)
     seen = np.ascontiguousarray(picture[top:bottom, left:right], np.float32)
-    shift = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]], np.float64)
-    return Scene(
-        slice(top, bottom), slice(left, right), seen, premultiplied(mark.rgba, shift @ pose, seen.shape[:2]), long
-    )
+    scene = Scene(slice(top, bottom), slice(left, right), seen, np.zeros(0, np.float32), long)
+    return replace(scene, art=art_in(scene, mark, pose))
+
+
+def art_in(scene: Scene, mark: Mark, pose: Matrix) -> Floats:
+    """The artwork at a pose as it would be drawn into a scene: h x w x 4, premultiplied."""
+    shift = np.array([[1, 0, -scene.columns.start], [0, 1, -scene.rows.start], [0, 0, 1]], np.float64)
+    return premultiplied(mark.rgba, shift @ pose, scene.seen.shape[:2])
 
 
 def _straight(art: Floats) -> Floats:
@@ -167,37 +209,6 @@ def _reaches_out(drift: Drift) -> bool:
     """Whether old ink may lie where the artwork has none: only then is it looked for there."""
     kinds = drift.kinds
     return max(kinds.deformed, kinds.altered, kinds.missing, kinds.blurred) > 0.15
-
-
-def _old_ink(lab: Floats, alpha: Floats, covered: Floats, long: float) -> Floats:
-    """Where the drifted mark shows beyond the artwork, 0 or 1: near it, unlike the plate, and in a colour of the mark
-    as it is seen inside."""
-    near = np.clip(smooth(alpha, AROUND * long / 3) * 4, 0, 1)
-    plate = plate_of(lab, near, round(long))
-    unlike = (apart(lab, plate) > INK) & (covered < 0.5)
-    inside = lab[(alpha > 0.9) & unlike]
-    if len(inside) < ENOUGH:
-        return np.zeros_like(alpha)
-    cells, count = np.unique((inside / CELL).round().astype(np.int64), axis=0, return_counts=True)
-    palette = (cells[count >= 0.05 * len(inside)] * CELL).astype(np.float32)
-    alike = np.zeros(alpha.shape, bool)
-    for colour in palette:
-        alike |= apart(np.broadcast_to(colour, lab.shape).astype(np.float32), lab) < CELL
-    ink = unlike & alike & (near > 0.35)
-    hanging = ndimage.binary_propagation((alpha > 0.5) & (ink | (alpha > 0.9)), mask=ink | (alpha > 0.5)) & ink
-    found = ndimage.binary_opening(hanging | (ink & (smooth(alpha, long / 16) > 0.05)))
-    return np.asarray(ndimage.binary_dilation(found, iterations=max(2, round(long / 60))), np.float32)
-
-
-def filled(seen: Floats, mask: Floats, size: int) -> Floats:
-    """The plate carried on under the mask: at its edge from the nearest place, farther in from all around."""
-    hole = mask > 0.02
-    if not hole.any() or hole.all():
-        return seen
-    deep, nearest = ndimage.distance_transform_edt(hole, return_indices=True)
-    close = blurred(seen[tuple(nearest)], 0.8)
-    share = np.clip(deep / max(4.0, size / 20), 0, 1)[..., None].astype(np.float32)
-    return np.asarray(close * (1 - share) + plate_of(seen, mask, size) * share, np.float32)
 
 
 def _over(mark: Mark, pose: Matrix, drift: Drift, scene: Scene, lab: Floats) -> Floats:

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, optimize
 
-from continuity.vision.edges import premultiplied
 from continuity.vision.homography import Matrix
-from continuity.vision.mark_redraw import Scene, drawn_over, filled, scene_of
+from continuity.vision.mark_plate import filled
+from continuity.vision.mark_redraw import Scene, art_in, drawn_over, scene_of
 from continuity.vision.marks import Mark
 
 Floats = NDArray[np.float32]
@@ -48,7 +48,7 @@ class _Drawn:
 
     @classmethod
     def at(cls, scene: Scene, mark: Mark, pose: Matrix) -> _Drawn:
-        art = _art(scene, mark, pose)
+        art = art_in(scene, mark, pose)
         height, width = art.shape[:2]
         fy = np.asarray(np.fft.fftfreq(height)[:, None], np.float64)
         fx = np.asarray(np.fft.rfftfreq(width)[None, :], np.float64)
@@ -86,7 +86,7 @@ def unsmeared(picture: Floats, mark: Mark, pose: Matrix) -> Floats | None:
     drawn, x, explained = _settled(scene, _Drawn.at(scene, mark, _grown(pose, size)), nearest[1], tries=100)
     if explained < EXPLAINED or abs(x[3]) < LEAST * scene.long:
         return None
-    there = replace(scene, art=_art(scene, mark, _moved(drawn.pose, x)))
+    there = replace(scene, art=art_in(scene, mark, _moved(drawn.pose, x)))
     return drawn_over(picture, there, _spoilt(there, drawn.smeared(x)))
 
 
@@ -168,11 +168,6 @@ def _spoilt(scene: Scene, smear: Floats) -> Floats:
         reach += BAND
     mask = (away <= BAND) | ((away <= reach) & (cover > THERE))
     return np.asarray(ndimage.binary_dilation(mask, iterations=2), np.float32)
-
-
-def _art(scene: Scene, mark: Mark, pose: Matrix) -> Floats:
-    to_scene = np.array([[1, 0, -scene.columns.start], [0, 1, -scene.rows.start], [0, 0, 1]], np.float64)
-    return premultiplied(mark.rgba, to_scene @ pose, scene.seen.shape[:2])
 
 
 def _grown(pose: Matrix, size: float) -> Matrix:

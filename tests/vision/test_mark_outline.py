@@ -1,0 +1,67 @@
+"""The outline of a replaced mark is found by what changes across it, wherever the frame has put it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from continuity.vision.colour import lab_of
+from continuity.vision.homography import of_points
+from continuity.vision.mark_outline import outlined
+from continuity.vision.marks import Mark, corners
+
+HEIGHT, WIDTH, LEFT, TOP, LONG = 200, 260, 60.0, 70.0, 90.0
+
+
+def board() -> Mark:
+    """A board of two to one, as artwork."""
+    return Mark(np.full((120, 240, 4), 255, np.float32))
+
+
+def picture(left: float, top: float, long: float) -> NDArray[np.float32]:
+    """Stripes in a box of two to one, by area averaging, on a plate with a slope and an edge of its own."""
+    over = 8
+    ys, xs = (np.mgrid[: HEIGHT * over, : WIDTH * over].astype(np.float32) + 0.5) / over
+    inside = (xs > left) & (xs < left + long) & (ys > top) & (ys < top + long / 2)
+    plate = np.where(xs + ys > 330, 0.75, 0.4 + 0.001 * xs)
+    stripes = np.sin((xs + 0.6 * ys) / 6) > 0
+    rgb = np.stack([np.where(inside, np.where(stripes, a, b), plate) for a, b in ((0.9, 0.1), (0.5, 0.2), (0.1, 0.7))])
+    return np.asarray(rgb.reshape(3, HEIGHT, over, WIDTH, over).mean(axis=(2, 4)).transpose(1, 2, 0), np.float32)
+
+
+def found(rgb: NDArray[np.float32], left: float = LEFT) -> tuple[NDArray[np.float64], float] | None:
+    mark = board()
+    box = np.array([[left, TOP], [left + LONG, TOP], [left + LONG, TOP + LONG / 2], [left, TOP + LONG / 2]])
+    there = outlined(np.asarray(lab_of(rgb), np.float32), mark, of_points(corners(mark, np.eye(3)), box))
+    return None if there is None else (corners(mark, there.pose), there.share)
+
+
+@pytest.mark.parametrize(("left", "top", "long"), [(60.0, 70.0, 90.0), (66.3, 64.8, 93.6), (53.5, 75.2, 88.2)])
+def test_moved_and_grown_to_a_pixel(left: float, top: float, long: float) -> None:
+    there = found(picture(left, top, long))
+    assert there is not None
+    box, share = there
+    assert np.abs(box[0] - (left, top)).max() < 1
+    assert np.abs(box[2] - (left + long, top + long / 2)).max() < 1
+    assert share > 0.8
+
+
+def test_the_sides_that_are_in_the_picture_tell_where_it_goes_on() -> None:
+    there = found(picture(-9.0, 68.0, 92.0), left=0.0)
+    assert there is not None
+    box, share = there
+    assert np.abs(box[2] - (83.0, 114.0)).max() < 1
+    assert abs(box[0, 0] + 9.0) < 2
+    assert share > 0.8
+
+
+def test_a_plate_alone_has_no_outline() -> None:
+    rough = np.random.default_rng(2).normal(0.5, 0.03, (HEIGHT, WIDTH, 3)).clip(0, 1).astype(np.float32)
+    for rgb in (picture(-200.0, 70.0, 90.0), rough):
+        there = found(rgb)
+        assert there is None or there[1] < 0.6
+
+
+def test_what_lies_beyond_the_picture_is_not_looked_for() -> None:
+    assert found(picture(60.0, 70.0, 90.0), left=-85.0) is None
