@@ -65,7 +65,8 @@ class OptunaProposer:
     def propose(self, history: Sequence[Trial], index: int) -> Proposal:
         """The arguments of candidate ``index`` as changes, origin ``learned``."""
         optuna = self._optuna
-        text = json.dumps([self._seed, index])
+        shot = [trial.seed for trial in history[:1]]  # with the index alone all shots of a show made the same draws
+        text = json.dumps([self._seed, index, *shot])
         seed = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest())
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=self._startup, multivariate=True)
         study = optuna.create_study(sampler=sampler)
