@@ -10,8 +10,9 @@ first fail there, as `ordered` does, whose row they would share: renders and wha
 The full run has the simulator at 1:5, 1:20, 1:50 and 1:100, 0, 10 and 30 % repairable, nothing learnable; `learning`
 and `all` again with a learnable part; 400 shots a row, `fixed` 60. Without a learnable part `all` leaves learning out.
 Before it comes the presenter (benchmarks/presenter, which needs torch and diffusers) at about 1:5 and 1:20, by `fixed`,
-`first`, `ordered` and `aborts`; its renders are made once. `--generator presenter --share 0.05` runs only that part; of the simulator, `--repairable` and
-`--learnable` choose as well, and with `--early` all stop measuring at the first fail as with `--quick`.
+`first`, `ordered` and `aborts`; its renders are made once. `--generator presenter --share 0.05` runs only that part; of
+the simulator, `--repairable` and `--learnable` choose as well. With `--early` all stop measuring at the first fail, as
+with `--quick`.
 
 Every strategy calls the same loop, gate and ledger of the library on the same seeds, and one pool of measurements
 serves all of them: what was measured once is looked up, and its seconds are charged again. What the stream is made of,
