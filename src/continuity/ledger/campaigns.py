@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, func, select
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from continuity.ledger import rows
 from continuity.ledger.queries import LAST_WORD
@@ -26,7 +28,7 @@ _FROM = func.json_extract(streams.c.description, "$.generator")
 _STREAMS = select(streams.c.digest).where(
     _FROM.is_not_distinct_from(select(_FROM).where(streams.c.digest == bindparam("named")).scalar_subquery())
 )
-_TRIALS = (
+_TRIALS: Select[Any] = (
     select(*(candidates.c[n] for n in ("index", "seed", "state", "worst_excess", "recipe")), LAST_WORD.label("said"))
     .where(
         candidates.c.shot.in_(bindparam("among", expanding=True)),
@@ -51,13 +53,9 @@ def past(connection: Connection, shot_id: int, stream: str) -> tuple[Trial, ...]
     if not among:
         return ()
     alike = list(connection.execute(_STREAMS, {"named": stream}).scalars())
-    return tuple(
-        Trial(
-            index=index,
-            seed=seed,
-            changes=rows.recipe(recipe).changes,
-            state=State(state) if said is None else State.ACCEPTED if said else State.REJECTED,
-            worst_excess=excess,
-        )
-        for index, seed, state, excess, recipe, said in connection.execute(_TRIALS, {"among": among, "from": alike})
-    )
+    found: list[Trial] = []
+    for index, seed, state, excess, recipe, said in connection.execute(_TRIALS, {"among": among, "from": alike}):
+        ended = State(state) if said is None else State.ACCEPTED if said else State.REJECTED
+        changes = rows.recipe(recipe).changes
+        found.append(Trial(index=index, seed=seed, changes=changes, state=ended, worst_excess=excess))
+    return tuple(found)
