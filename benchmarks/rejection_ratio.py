@@ -10,7 +10,9 @@ first fail there, as `ordered` does, whose row they would share: renders and wha
 The full run has the simulator at 1:5, 1:20, 1:50 and 1:100, 0, 10 and 30 % repairable, nothing learnable; `learning`
 and `all` again with a learnable part; 400 shots a row, `fixed` 60. Without a learnable part `all` leaves learning out.
 Before it comes the presenter (benchmarks/presenter, which needs torch and diffusers) at about 1:5 and 1:20, by `fixed`,
-`first`, `ordered` and `aborts`; its renders are made once. `--generator presenter --share 0.05` runs only that part.
+`first`, `ordered` and `aborts`; its renders are made once. `--generator presenter --share 0.05` runs only that part; of
+the simulator, `--repairable` and `--learnable` choose as well. With `--early` all stop measuring at the first fail, as
+with `--quick`.
 
 Every strategy calls the same loop, gate and ledger of the library on the same seeds, and one pool of measurements
 serves all of them: what was measured once is looked up, and its seconds are charged again. What the stream is made of,
@@ -88,6 +90,9 @@ def full_tasks(
     first: int = FIRST_SHOT,
     generators: Sequence[str] = GENERATORS,
     shares: Sequence[float] = SHARES,
+    repairable: Sequence[float] = REPAIRABLE,
+    learnable: Sequence[float] = (0.0, LEARNABLE),
+    early: bool = False,
 ) -> list[work.Task]:
     """Every stream by every strategy; in blocks where no shot depends on another."""
     tasks = [
@@ -95,25 +100,25 @@ def full_tasks(
         for share in PRESENTER_SHARES
         for name in strategies
         if name in PRESENTER and share in shares and "presenter" in generators
-        for task in blocks(Cell("presenter", share, 0.0), name, shots, first)
+        for task in blocks(Cell("presenter", share, 0.0), name, shots, first, early)
     ]
     for share in shares if "simulator" in generators else ():
-        for repairable in REPAIRABLE:
-            for learnable in (0.0, LEARNABLE):
-                cell = Cell("simulator", share, repairable, learnable)
+        for mendable in repairable:
+            for amplitude in learnable:
+                cell = Cell("simulator", share, mendable, amplitude)
                 for name in strategies:
-                    if learnable and not STRATEGIES[name].learning:
+                    if amplitude and 0.0 in learnable and not STRATEGIES[name].learning:
                         continue  # it sets no dial: the rows would be the same
-                    tasks += blocks(cell, name, shots, first)
+                    tasks += blocks(cell, name, shots, first, early)
     return tasks
 
 
-def blocks(cell: Cell, name: str, shots: int, first: int) -> list[work.Task]:
+def blocks(cell: Cell, name: str, shots: int, first: int, early: bool = False) -> list[work.Task]:
     """One row of the full run: one campaign where shots depend on those before."""
     strategy = STRATEGIES[name]
     count = min(shots, FIXED_SHOTS) if strategy.fixed else shots
     size = count if strategy.in_order else BLOCK
-    return [work.Task(cell, name, first + k, min(size, count - k)) for k in range(0, count, size)]
+    return [work.Task(cell, name, first + k, min(size, count - k), early=early) for k in range(0, count, size)]
 
 
 def results_of(folder: Path, tasks: Sequence[work.Task]) -> Results:
@@ -150,6 +155,9 @@ def main() -> int:
     parser.add_argument("--strategies", default="all", help=f"comma-separated: {', '.join(STRATEGIES)}; all runs each")
     parser.add_argument("--generator", choices=GENERATORS, action="append", help="only this one; not with --quick")
     parser.add_argument("--share", type=float, choices=SHARES, action="append", help="only this; not with --quick")
+    parser.add_argument("--repairable", type=float, choices=REPAIRABLE, action="append", help="only this, likewise")
+    parser.add_argument("--learnable", type=float, action="append", help=f"only this, from 0 to 1; 0 and {LEARNABLE:g}")
+    parser.add_argument("--early", action="store_true", help="all stop measuring at the first fail, as with --quick")
     parser.add_argument("--shots", type=int, help=f"a row; {SHOTS}, {QUICK_SHOTS} with --quick")
     parser.add_argument("--first", type=int, default=FIRST_SHOT, help="number of the first shot")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
@@ -166,7 +174,10 @@ def main() -> int:
         if unknown:
             parser.error(f"there is no strategy {', '.join(unknown)}; there are {', '.join(STRATEGIES)}")
         shares, generators = given.share or SHARES, given.generator or GENERATORS
-        queue = full_tasks(names, given.shots or SHOTS, given.first, generators, shares)
+        mendable, learnable = given.repairable or REPAIRABLE, given.learnable or (0.0, LEARNABLE)
+        queue = full_tasks(
+            names, given.shots or SHOTS, given.first, generators, shares, mendable, learnable, given.early
+        )
     tasks = [task for one in queue for task in (one.tasks if isinstance(one, work.SideBySide) else (one,))]
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")  # of the workers, which start anew: one core each

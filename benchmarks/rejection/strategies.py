@@ -35,7 +35,7 @@ class Strategy:
     @property
     def in_order(self) -> bool:
         """Whether a shot depends on the shots before it."""
-        return self.aborts or self.regate
+        return self.aborts or self.regate or self.learning
 
 
 STRATEGIES: Mapping[str, Strategy] = {
@@ -44,7 +44,7 @@ STRATEGIES: Mapping[str, Strategy] = {
     "ordered": Strategy(says="cheap metrics first, stop measuring at the first fail", early=True),
     "aborts": Strategy(says="stop renders whose preview is beyond a learned limit", aborts=True),
     "repair": Strategy(says="mend what has a closed form", repair=True),
-    "learning": Strategy(says="a proposer that learns from every excess", learning=True),
+    "learning": Strategy(says="a proposer that learns from the whole campaign what is accepted", learning=True),
     "regate": Strategy(says="judge first what earlier shots discarded", regate=True),
     "all": Strategy(says="all of them", early=True, aborts=True, repair=True, learning=True, regate=True),
 }
@@ -117,7 +117,7 @@ def campaign(
             name = f"s{number:04}"
             shot = ct.Shot(
                 name, gate=gate, ledger=rows, prompt=stage.prompt, stop=stop,
-                proposer=ct.OptunaProposer(stage.vary) if learning else None,
+                proposer=ct.LearnedVariations(stage.vary) if learning else None,
                 repairs=stage.repairs() if strategy.repair else (),
                 measure_fully=0.1 if strategy.early else 0.0 if early else 1.0,
             )  # fmt: skip

@@ -55,6 +55,7 @@ from .metrics import LookTextDistance as LookTextDistance
 from .metrics import ProductDrift as ProductDrift
 from .metrics import SetDrift as SetDrift
 from .metrics import WardrobeDrift as WardrobeDrift
+from .proposers import LearnedVariations as LearnedVariations
 from .proposers import NearbySeeds as NearbySeeds
 from .proposers import OptunaProposer as OptunaProposer
 from .proposers import Seeds as Seeds

@@ -398,6 +398,15 @@ class LearningProposer(Proposer, Protocol):
 
 
 @runtime_checkable
+class CampaignProposer(Proposer, Protocol):
+    """A proposer that learns from other shots too. It is given values, the ledger stays with the shot."""
+
+    def begin(self, past: Sequence[Trial]) -> Proposer:
+        """The proposer for one candidate. ``past`` are candidates of other shots with the same generator, identity,
+        instruments and limits that have ended, the latest first; each has the index that it has in its own shot."""
+
+
+@runtime_checkable
 class Repair(Protocol):
     """Mends what has a closed form. Tried only where every failing finding of a candidate has one."""
 

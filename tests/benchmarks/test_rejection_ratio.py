@@ -233,6 +233,14 @@ def test_a_part_of_the_full_run_can_be_asked_for() -> None:
         (Cell("presenter", 0.05, 0.0), "first", 20),
         (Cell("presenter", 0.05, 0.0), "aborts", 40),
     ]
+    row = rejection_ratio.full_tasks(
+        ["first", "learning"], 40, 7, ["simulator"], [0.05], repairable=[0.0], learnable=[1.0], early=True
+    )
+    cell = Cell("simulator", 0.05, 0.0, 1.0)
+    assert row == [
+        *(Task(cell, "first", k, 20, early=True) for k in (7, 27)),
+        Task(cell, "learning", 7, 40, early=True),
+    ]
     everything = {one.cell.generator for one in rejection_ratio.full_tasks(["first"], 20)}
     assert everything == {"presenter", "simulator"}
 

@@ -83,6 +83,20 @@ def test_nearby_seeds_of_a_shot_file(file: Callable[[str], ShotFile]) -> None:
     assert made.settings == ct.NearbySeeds(startup=3, angle=1.0, explore=0.1).settings
 
 
+def test_learned_variations_of_a_shot_file(file: Callable[[str], ShotFile]) -> None:
+    vary = "[proposer.vary]\nscale = { low = 3, high = 9 }\nprompt = ['{prompt}', '{prompt}, rain']"
+    made = proposer_of(file(f'{FOLDER}[proposer]\nkind = "learned"\nexplore = 0.2\n{vary}'), None)
+    assert isinstance(made, ct.LearnedVariations)
+    wanted = ct.LearnedVariations({"scale": {"low": 3, "high": 9}, "prompt": ["", ", rain"]}, explore=0.2)
+    assert made.settings == wanted.settings
+    with pytest.raises(UsageError, match="learned needs 'vary'"):
+        proposer_of(file(f'{FOLDER}[proposer]\nkind = "learned"'), None)
+    with pytest.raises(UsageError, match=r"\[proposer\].*explore is a number above 0"):
+        proposer_of(file(f'{FOLDER}[proposer]\nkind = "learned"\nexplore = 0\n{vary}'), None)
+    with pytest.raises(UsageError, match="did you mean 'explore'"):
+        proposer_of(file(f'{FOLDER}[proposer]\nkind = "learned"\nexplor = 0.1\n{vary}'), None)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -257,6 +257,17 @@ class TestVariations(ProposerContract):
         return ct.Variations(vary, repeats=1 if request.param == "an ending grid" else None)
 
 
+class TestLearnedVariations(ProposerContract):
+    @pytest.fixture(params=["alone", "in a campaign"])
+    def proposer(self, request: pytest.FixtureRequest) -> Proposer:
+        scale: dict[str, Json] = {"low": 3, "high": 9}
+        made = ct.LearnedVariations({"guidance_scale": scale, "prompt": ["one", "two"]})
+        if request.param == "alone":
+            return made
+        changes: dict[str, Json] = {"guidance_scale": 3.5}
+        return made.begin([ct.Trial(index=0, seed=1, changes=changes, state=ct.State.REJECTED, worst_excess=None)])
+
+
 class TestNearbySeeds(ProposerContract):
     @pytest.fixture
     def proposer(self) -> Proposer:

@@ -113,7 +113,13 @@ def test_an_abort_teaches_to_stay_away() -> None:
 )  # fmt: skip
 def test_candidates_of_another_search_teach_nothing(changes: dict[str, Json]) -> None:
     made = ct.OptunaProposer(VARY)
-    assert made.propose([trial(0, changes, 1.0)], 1) == made.propose((), 1)
+    assert made.propose([trial(0, changes, 1.0)], 1) == made.propose([trial(0, {}, None, ct.State.LOST)], 1)
+
+
+def test_shots_draw_apart() -> None:
+    """Ten dials drawn alike in every shot are the same bad ones for a whole show."""
+    made = ct.OptunaProposer(VARY)
+    assert len({str(made.propose([trial(seed, {}, 1.0)], 1).changes) for seed in range(6)}) == 6
 
 
 @pytest.mark.parametrize(
@@ -149,7 +155,7 @@ def shot_on(ledger: ct.Ledger) -> ct.Shot:
         tolerances=ct.Tolerances(tuple(ct.Tolerance(key=k, limit=16.0, scale=10.0) for k in ("dark", "bright"))),
         backends=FakeBackends(),
     )
-    proposer = ct.OptunaProposer({"level": {"low": 0, "high": 255, "whole": True}}, startup=5)
+    proposer = ct.OptunaProposer({"level": {"low": 1, "high": 255, "whole": True}}, startup=5)
     return ct.Shot("sc010", gate=gate, ledger=ledger, proposer=proposer, stop=ct.BestOf(99, futility=None))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from continuity.cli.pipes import there
@@ -16,6 +16,7 @@ KINDS: Mapping[str, Keys] = {
     "seeds": {"kind": (str,)},
     "variations": {"kind": (str,), "vary": (dict,), "order": (str,), "repeats": (int,)},
     "optuna": {"kind": (str,), "vary": (dict,), "startup": (int,), "seed": (int,)},
+    "learned": {"kind": (str,), "vary": (dict,), "explore": (int, float), "seed": (int,)},
     "nearby": {
         "kind": (str,),
         "startup": (int,),
@@ -27,7 +28,7 @@ KINDS: Mapping[str, Keys] = {
     },
     "plugin": {"kind": (str,), "name": (str,), "settings": (dict,)},
 }
-WANTED = {"variations": "vary", "optuna": "vary", "plugin": "name"}
+WANTED = {"variations": "vary", "optuna": "vary", "learned": "vary", "plugin": "name"}
 OWN_PROMPT = "{prompt}"  # in a variant of the prompt: the prompt of the shot
 
 
@@ -55,7 +56,7 @@ def proposer_of(file: ShotFile, generator: Generator | None) -> Proposer | None:
     check(table, KINDS[kind], where)
     if kind in WANTED and WANTED[kind] not in table:
         raise UsageError(f"{where}: {kind} needs {WANTED[kind]!r}")
-    if kind in ("variations", "optuna"):
+    if WANTED.get(kind) == "vary":
         return _varying(file, kind, where)
     if kind == "nearby":
         from continuity.proposers import NearbySeeds
@@ -70,7 +71,7 @@ def _as_proposer(thing: object) -> Proposer | None:
 
 
 def _varying(file: ShotFile, kind: str, where: str) -> Proposer:
-    from continuity.proposers import OptunaProposer, Variations
+    from continuity.proposers import LearnedVariations, OptunaProposer, Variations
 
     vary = dict(file.proposer["vary"])
     if isinstance(vary.get("prompt"), list):
@@ -81,8 +82,10 @@ def _varying(file: ShotFile, kind: str, where: str) -> Proposer:
         paths = vary[name] if isinstance(vary[name], list) else [vary[name]]
         vary[name] = [str(there(file, name, path, where).absolute()) for path in paths]
     more = {key: value for key, value in file.proposer.items() if key not in ("kind", "vary")}
+    made: Mapping[str, Callable[..., Proposer]]
+    made = {"variations": Variations, "optuna": OptunaProposer, "learned": LearnedVariations}
     with said_of(where):
-        return OptunaProposer(vary, **more) if kind == "optuna" else Variations(vary, **more)
+        return made[kind](vary, **more)
 
 
 def _plugin(table: Mapping[str, Any], where: str) -> Proposer:

@@ -27,12 +27,18 @@ image = "start.png"
 "adapter:mara" = "mara.safetensors"
 
 [proposer]                          # new seeds alone if left out
-kind = "variations"                 # or "seeds", "optuna" (learns; takes ranges), "nearby", "plugin"
+kind = "variations"                 # or "seeds", "optuna" and "learned" (learn; take ranges), "nearby", "plugin"
 order = "grid"                      # or "random", which takes ranges { low = 3, high = 9, log = true, whole = true }
 repeats = 2                         # of each combination; without end if left out
 [proposer.vary]
 guidance_scale = [4, 6.5]
 prompt = ["{prompt}", "{prompt}, overcast"]
+
+# [proposer]
+# kind = "learned"                  # draws where candidates were accepted, in this shot and those before it
+# explore = 0.1                     # share of candidates whose arguments are drawn evenly
+# [proposer.vary]
+# guidance_scale = { low = 3, high = 9 }
 
 # [proposer]
 # kind = "nearby"                   # new noise around that of the best near misses; learns

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import insert, select
 
 from continuity.errors import BudgetSpent, LedgerError, UsageError
-from continuity.ledger import accounting, asking, courses, previews, queries, rows, telling
+from continuity.ledger import accounting, asking, campaigns, courses, previews, queries, rows, telling
 from continuity.ledger.accounting import Bill, Totals
 from continuity.ledger.columns import Columns, columns
 from continuity.ledger.courses import Course, Standing
@@ -367,6 +367,12 @@ class Ledger:
         """What limits for previews of one pool can be learned from: the latest accepted, then the latest others."""
         with self._database.reading() as connection:
             return previews.past(connection, pool)
+
+    def past_trials(self, shot: ShotRow, stream: str) -> Sequence[Trial]:
+        """The latest candidates of other shots with this spec but for the prompt, under the generator of this stream.
+        What a person said of one is its state."""
+        with self._database.reading() as connection:
+            return campaigns.past(connection, shot.id, stream)
 
     def watched(self) -> Sequence[Watched]:
         """All candidates that a watch saw something of, in order."""

@@ -77,7 +77,7 @@ _ATTEMPTS = (
     .where(attempts.c.candidate == bindparam("of"))
     .order_by(attempts.c.attempt)
 )
-_LAST_WORD = (  # of a person
+LAST_WORD = (  # of a person
     select(decisions.c.accept)
     .where(decisions.c.candidate == candidates.c.id)
     .order_by(decisions.c.id.desc())
@@ -132,7 +132,7 @@ def accepted(connection: Connection, shot_id: int, *, best_first: bool) -> tuple
     found = connection.execute(
         select(candidates.c.id)
         .where(
-            candidates.c.shot == shot_id, candidates.c.state == str(State.ACCEPTED), _LAST_WORD.is_distinct_from(False)
+            candidates.c.shot == shot_id, candidates.c.state == str(State.ACCEPTED), LAST_WORD.is_distinct_from(False)
         )
         .order_by(*best, candidates.c.index)
     )

@@ -19,13 +19,15 @@ LATEST = 1000  # trials that are learned from: what a proposal costs does not gr
 
 
 class OptunaProposer:
-    """Chooses call arguments of the generator by Optuna's tree-structured Parzen estimator (Bergstra et al. 2011;
-    Watanabe 2023): any argument, adapter scale, prompt or path, from lists or ranges as :class:`Variations` has them.
+    """Chooses call arguments of the generator, for each shot anew, by Optuna's tree-structured Parzen estimator
+    (Bergstra et al. 2011; Watanabe 2023): any argument, adapter scale, prompt or path, from lists or ranges as
+    :class:`Variations` has them.
 
-    What it makes small is the worst normalised excess of a candidate: at 0 or below it is accepted. A candidate that
-    was aborted counts as pruned; one that failed, or that could not be judged, teaches nothing. All it knows is the
-    history of the shot, so that a run goes on where the ledger says, without a storage of its own; a proposal follows
-    from that history, the index and the settings alone.
+    What it makes small is the worst normalised excess of a candidate: at 0 or below it is accepted. Where that says
+    little of the arguments it follows luck, and :class:`LearnedVariations` is the one to take. A candidate that was
+    aborted counts as pruned; one that failed, or that could not be judged, teaches nothing. All it knows is the history
+    of the shot, so that a run goes on where the ledger says, without a storage of its own; a proposal follows from that
+    history, the index and the settings alone.
 
     Every proposal is of origin ``learned``, the first ones too: a promise about random candidates does not cover them,
     and a learned stream needs an audit of its own. With it a shot measures every candidate with every metric.
@@ -65,7 +67,8 @@ class OptunaProposer:
     def propose(self, history: Sequence[Trial], index: int) -> Proposal:
         """The arguments of candidate ``index`` as changes, origin ``learned``."""
         optuna = self._optuna
-        text = json.dumps([self._seed, index])
+        shot = [trial.seed for trial in history[:1]]  # with the index alone all shots of a show made the same draws
+        text = json.dumps([self._seed, index, *shot])
         seed = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest())
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=self._startup, multivariate=True)
         study = optuna.create_study(sampler=sampler)

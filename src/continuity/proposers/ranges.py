@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from continuity.errors import UsageError
@@ -47,3 +52,59 @@ def _range(name: str, given: dict[str, Any], who: str, grid: bool) -> dict[str, 
     if made["whole"] and not (float(low).is_integer() and float(high).is_integer()):
         raise UsageError(f"{who}: {name}: whole numbers between whole numbers were wanted, got {low} and {high}")
     return made
+
+
+def drawn(values: Any, chance: float) -> Json:
+    """The value that a number in [0, 1) stands for: each of a list alike, a range evenly, or in its logarithm."""
+    if isinstance(values, list):
+        found: Json = values[int(chance * len(values))]
+        return found
+    low, high, whole = values["low"], values["high"], values["whole"]
+    reached = _at(values, chance)
+    rounded = math.floor(reached) if whole else float(f"{reached:.{DIGITS}g}")
+    return min(max(rounded, int(low) if whole else low), int(high) if whole else high)
+
+
+def split(values: Any, parts: int) -> list[Any]:
+    """The same values in parts, each a list or a range again: every value of a list, a range in so many that are drawn
+    alike often. Whole numbers are not split further than one by one, and a value named twice is one part."""
+    if isinstance(values, list):
+        return [[one] for one in {json.dumps(one, sort_keys=True): one for one in values}.values()]
+    low, high = values["low"], values["high"]
+    edges = [_at(values, k / parts) for k in range(1, parts)]
+    if values["whole"]:
+        cuts = [int(low), *sorted({cut for edge in edges if low < (cut := math.floor(edge)) <= high}), int(high) + 1]
+        return [[a] if b == a + 1 else {**values, "low": a, "high": b - 1} for a, b in pairwise(cuts)]
+    inner = sorted({edge for edge in edges if low < edge < high})
+    return [{**values, "low": a, "high": b} for a, b in pairwise([low, *inner, high])]
+
+
+class Places:
+    """Which of some parts, as :func:`split` makes them, a value belongs to."""
+
+    def __init__(self, values: Any, parts: Sequence[Any]) -> None:
+        self._range = None if isinstance(values, list) else values
+        self._texts = {json.dumps(part[0], sort_keys=True): k for k, part in enumerate(parts) if self._range is None}
+        self._lows = [part[0] if isinstance(part, list) else part["low"] for part in parts] if self._range else []
+
+    def of(self, value: Any) -> int | None:
+        """None where it is none of the values."""
+        if self._range is None:
+            return self._texts.get(json.dumps(value, sort_keys=True, default=dict))
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        inside = number and self._range["low"] <= value <= self._range["high"]
+        return bisect_right(self._lows, value) - 1 if inside else None
+
+
+def chance_of(*what: Json) -> float:
+    """A number in [0, 1) that follows from JSON values alone: BLAKE2b (RFC 7693) as a counter-based generator."""
+    digest = hashlib.blake2b(json.dumps(what).encode(), digest_size=8).digest()
+    return (int.from_bytes(digest) >> 11) / 2**53
+
+
+def _at(values: dict[str, Any], chance: float) -> float:
+    """How far along a range that is; whole numbers: every one has an interval of its own."""
+    low, end = values["low"], values["high"] + 1 if values["whole"] else values["high"]
+    if values["log"]:
+        return math.exp(math.log(low) + chance * (math.log(end) - math.log(low)))
+    return float(low * (1 - chance) + end * chance)

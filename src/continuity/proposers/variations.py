@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from continuity.errors import BudgetSpent, UsageError
-from continuity.proposers.ranges import DIGITS, WANTED, checked
+from continuity.proposers.ranges import WANTED, chance_of, checked, drawn
 from continuity.records import Json, Origin, Proposal, State, Trial
 
 WHO = "variations"
@@ -76,7 +75,7 @@ class Variations:
         """
         size = self.combinations
         if size is None:
-            changes = {name: _drawn(values, self._chance(name, index)) for name, values in self._vary.items()}
+            changes = {name: drawn(values, chance_of(self._text, name, index)) for name, values in self._vary.items()}
         elif self._repeats is None or index < size * self._repeats:
             changes = self._combination(index % size)
         else:
@@ -108,29 +107,9 @@ class Variations:
             "raise repeats, or leave it out to go on with new seeds"
         )
 
-    def _chance(self, name: str, index: int) -> float:
-        """A number in [0, 1) for one argument of one candidate."""
-        digest = hashlib.blake2b(json.dumps([self._text, name, index]).encode(), digest_size=8).digest()
-        return (int.from_bytes(digest) >> 11) / 2**53
-
     def __repr__(self) -> str:
         more = "" if self._repeats is None else f", repeats={self._repeats}"
         return f"Variations({self._vary!r}, order={self._order!r}{more})"
-
-
-def _drawn(values: Any, chance: float) -> Json:
-    """The value that a number in [0, 1) stands for."""
-    if isinstance(values, list):
-        found: Json = values[int(chance * len(values))]
-        return found
-    low, high, whole = values["low"], values["high"], values["whole"]
-    end = high + 1 if whole else high  # whole numbers: every one has an interval of its own
-    if values["log"]:
-        drawn = math.exp(math.log(low) + chance * (math.log(end) - math.log(low)))
-    else:
-        drawn = low * (1 - chance) + end * chance
-    rounded = math.floor(drawn) if whole else float(f"{drawn:.{DIGITS}g}")
-    return min(max(rounded, int(low) if whole else low), int(high) if whole else high)
 
 
 def _key(changes: Mapping[str, Json]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from continuity.errors import Aborted, ContinuityError, MissingPiece, RenderError, StorageFull, UsageError
 from continuity.gate import Gate
-from continuity.interfaces import Generator, LearningProposer, Proposer, Repair, Watch
+from continuity.interfaces import CampaignProposer, Generator, LearningProposer, Proposer, Repair, Watch
 from continuity.ledger import Attempt, CandidateRow, Features, Ledger, StoredMedia
 from continuity.media import Clip, Media
 from continuity.observed import FrameFeatures
@@ -98,8 +98,11 @@ class Shot:
         self.ledger.check_space()
         history = self.ledger.history(self.row)
         index = len(history)
-        proposal = self.proposer.propose(history, index)  # before a row says it was asked
         stream = self._stream()
+        proposer = self.proposer
+        if isinstance(proposer, CampaignProposer):
+            proposer = proposer.begin(self.ledger.past_trials(self.row, stream))
+        proposal = proposer.propose(history, index)  # before a row says it was asked
         ticket = self.ledger.ask(
             self.row,
             stream=stream,
@@ -112,7 +115,7 @@ class Shot:
         self._open[ticket.candidate] = stream
         try:
             if ticket.index != index:  # another worker was faster: this is another candidate
-                proposal = self.proposer.propose(self.ledger.history(self.row), ticket.index)
+                proposal = proposer.propose(self.ledger.history(self.row), ticket.index)
             return self.ledger.propose(ticket, proposal)
         except BaseException as cause:
             self._end(ticket, State.FAILED, error=f"the proposer: {cause}")
