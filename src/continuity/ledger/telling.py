@@ -185,6 +185,28 @@ def decide(connection: Connection, machine: Machine, decision: Decision) -> Deci
     return decision
 
 
+def restore(connection: Connection, candidate: int, media: StoredMedia) -> str:
+    """Names stored media in the row of the render that they are, where it names none; the path that stands there now.
+
+    Raises:
+        LedgerError: no such render was told, or it was another one: what is recorded stays as it is.
+    """
+    render = (attempts.c.candidate == candidate) & (attempts.c.attempt == 0)
+    found = connection.execute(
+        select(attempts.c.digest, attempts.c.thumbnail, attempts.c.media).where(render)
+    ).one_or_none()
+    if found is None or not found.digest or found.digest != media.digest:
+        recorded = (found.digest if found else "") or "no picture"
+        raise LedgerError(
+            f"candidate {candidate} has {recorded}, media with {media.digest or 'no digest'} were to be stored as its "
+            "own: nothing is changed"
+        )
+    empty = {"thumbnail": found.thumbnail or media.thumbnail, "media": found.media or media.full or ""}
+    if empty != {"thumbnail": found.thumbnail, "media": found.media}:
+        connection.execute(update(attempts).where(render).values(empty))
+    return empty["media"]
+
+
 def _rejected(connection: Connection, candidate: int) -> bool:
     """Whether a person's last word on it was no: no machine keeps it again."""
     last = select(decisions.c.accept).where(decisions.c.candidate == candidate).order_by(decisions.c.id.desc()).limit(1)
