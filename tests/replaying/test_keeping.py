@@ -129,20 +129,31 @@ def test_a_store_that_cannot_be_written_leaves_the_ledger_as_it_was(tmp_path: Pa
 def test_the_ledger_takes_no_media_of_another_digest(tmp_path: Path) -> None:
     with ct.Ledger.open(tmp_path / "show.db") as ledger:
         number = discarded(ledger, ct.FunctionGenerator(picture))
-        other = ledger.media.put(ct.Image.from_array(picture(99)), full=True)
+        other = ct.Image.from_array(picture(99))
         for candidate in (number, number + 1):
             with pytest.raises(LedgerError, match="nothing is changed"):
                 ledger.restore(candidate, other)
         assert not ledger.candidate(number).media
+        assert not (ledger.media.root / "full").exists()
+
+
+def test_a_ledger_that_is_only_read_is_not_written(tmp_path: Path) -> None:
+    with ct.Ledger.open(tmp_path / "show.db") as ledger:
+        number = discarded(ledger, ct.FunctionGenerator(picture))
+    with ct.Ledger.open(tmp_path / "show.db", create=False) as ledger:
+        found = ct.replay(ledger, number, ct.FunctionGenerator(picture))
+        with pytest.raises(LedgerError, match="for reading only: open it with"):
+            found.keep(ledger)
+        assert not (ledger.media.root / "full").exists()
 
 
 KILLED = """
 import os, signal, sys
 import numpy as np
 import continuity as ct
-from continuity.ledger import Ledger
+from continuity.ledger import telling
 
-Ledger.restore = lambda *a: os.kill(os.getpid(), signal.SIGKILL)
+telling.restore = lambda *a: os.kill(os.getpid(), signal.SIGKILL)
 def picture(seed):
     return np.random.default_rng(seed).integers(8, 200, (40, 56, 3)).astype(np.uint8)
 with ct.Ledger.open(sys.argv[1]) as ledger:

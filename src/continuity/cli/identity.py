@@ -154,14 +154,14 @@ def view_of(opened: Identity, gate: Gate, measured: Sequence[Measured]) -> View:
     from continuity.display import Table, View, Word
     from continuity.records.showing import models_line
 
-    references = []
+    references: list[tuple[str, ...]] = []
     for e in opened.enrolled:
         for r in e.references:
             size = size_of(opened, r)
             pixels = f"{size[0]} x {size[1]}" if size else ARTWORK if r.path.endswith(".svg") else "-"
             references.append((e.kind, e.name or "-", r.source, pixels, r.digest[:16], r.colorspace))
         references += [(e.kind, e.name or "-", f"“{text}”", "-", "-", "") for text in e.texts]
-    columns = ("kind", "name", "reference", "size", "digest", "colour space")
+    columns: tuple[str, ...] = ("kind", "name", "reference", "size", "digest", "colour space")
     if not any(one[-1] for one in references):
         columns, references = columns[:-1], [one[:-1] for one in references]
     spaces = tuple(

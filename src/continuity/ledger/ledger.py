@@ -25,7 +25,7 @@ from continuity.ledger.rows import AttemptRow, CandidateRow, Nearest, ShotRow
 from continuity.ledger.schema import streams
 from continuity.ledger.store import FLOOR, MediaStore, StoredMedia
 from continuity.ledger.telling import Attempt
-from continuity.media import path_of
+from continuity.media import Media, path_of
 from continuity.records import (
     Budget,
     Cost,
@@ -265,17 +265,25 @@ class Ledger:
         with self._database.writing() as connection:
             return telling.decide(connection, self._machine, decision)
 
-    def restore(self, candidate: int, media: StoredMedia) -> str:
-        """Names media that the store has now, after a replay, as those of a candidate's render; returns their path.
+    def restore(self, candidate: int, media: Media) -> str:
+        """Stores the full media of a candidate's render, where none are there any more; returns their path.
 
-        An empty place in its row is filled, nothing that is recorded is changed.
+        First the media, then the row that names them: an empty place in it is filled, nothing that is recorded is
+        changed.
 
         Raises:
             UsageError: no number that a candidate can have.
-            LedgerError: it has no render with this digest.
+            LedgerError: its render has another digest or none; the ledger or its media store cannot be written.
+            StorageFull: the disk is full; nothing is stored.
+            MediaError: the media cannot be read.
         """
+        if not self._database.write:
+            raise LedgerError(f"{self.path.name} was opened for reading only: open it with ct.Ledger.open(path)")
+        with self._database.reading() as connection:
+            telling.require_render(connection, _number(candidate), media.digest)
+        stored = self.media.put(media, full=True)
         with self._database.writing() as connection:
-            return telling.restore(connection, _number(candidate), media)
+            return telling.restore(connection, candidate, stored)
 
     # -- questions -------------------------------------------------------------------------------------------------
 

@@ -163,7 +163,7 @@ class Replay:
         if self.media is None or not same or (row.media and not row.media.endswith(self.media.suffix)):
             reason = "nothing is stored: only media with the digest that was recorded can stand for it"
             return Keeping(media="", stored=False, reason=reason)
-        path = ledger.restore(row.id, ledger.media.put(self.media, full=True))
+        path = ledger.restore(row.id, self.media)
         return Keeping(media=path, stored=True, reason="its media are stored: `continuity export` finds them")
 
     def to_json(self) -> dict[str, Any]:
