@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,6 +96,18 @@ def test_what_lacks_features_is_shown_with_what_to_do(folder: Path, run: Run, tm
     told = json.loads(out)
     assert (code, told["exit_code"], "--refresh" in told["error"]) == (2, 2, True)
     assert {one["limit"] for one in told["metrics"]} == {None}
+
+
+def test_without_its_models_it_is_shown_too(folder: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "continuity", "identity", str(folder)],
+        env={**os.environ, "CONTINUITY_WEIGHTS": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "astronaut.png" in done.stdout) == (5, True)
+    assert "continuity weights pull" in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
