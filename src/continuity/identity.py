@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from continuity import display
 from continuity.display import Picture, Shown, Table, View, Word
 from continuity.errors import ContinuityError, EnrolmentError, FormatError
-from continuity.media import open_media, small
+from continuity.media import open_media, path_of, small
 
 FORMAT = 1
 FILE = "identity.toml"
@@ -185,8 +185,9 @@ class Identity(Shown):
         Raises:
             EnrolmentError: no identity there, or a file of it is missing or was changed.
             FormatError: identity.toml is damaged or newer than this version.
+            UsageError: no path.
         """
-        root = Path(folder)
+        root = path_of(folder, "an identity folder")
         try:
             text = (root / FILE).read_text(encoding="utf-8")
         except PermissionError as cause:

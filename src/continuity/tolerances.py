@@ -9,11 +9,10 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import resources
 from numbers import Real
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from continuity.errors import FormatError, InstrumentMismatch, ToleranceError, UnknownKey
-from continuity.media import write_atomic
+from continuity.media import path_of, write_atomic
 from continuity.records import Instrument, Tolerance
 
 FORMAT = 1
@@ -92,11 +91,13 @@ class Tolerances:
         """Reads a tolerance file.
 
         Raises:
+            UsageError: no path.
             FormatError: not readable, damaged, or of a newer format.
             ToleranceError: a limit or scale that cannot be used.
         """
+        where = path_of(path, "a tolerance file")
         try:
-            table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+            table = tomllib.loads(where.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, ValueError) as cause:
             raise FormatError(f"a tolerance file was wanted, {str(path)!r} cannot be read: {cause}") from None
         found = table.get("format")
@@ -123,7 +124,7 @@ class Tolerances:
         if self.promise:
             table["promise"] = {n: v for n, v in asdict(self.promise).items() if v is not None and v != {}}
         table["tolerance"] = [asdict(t) for t in self.items]
-        write_atomic(Path(path), tomli_w.dumps(table).encode())
+        write_atomic(path_of(path, "a tolerance file"), tomli_w.dumps(table).encode())
 
 
 Given: TypeAlias = "Tolerances | Mapping[str, float | Tolerance] | None"

@@ -63,6 +63,18 @@ def show(shot: Shot, run: Run) -> Path:
     return shot().parent / "show.db"
 
 
+STRICT = '[limits]\n"face:collins" = 0.001\n'  # so that the face fails too, beside the grade
+
+
+@pytest.fixture
+def thumbnail(shot: Shot, run: Run) -> Path:
+    """A ledger with one candidate that fails on two metrics, so that no more than a thumbnail is stored."""
+    code, _, err = run("run", shot(more=STRICT))
+    assert code == 4, err
+    assert not (shot().parent / "show.media" / "full").exists()
+    return shot().parent / "show.db"
+
+
 def test_replay_of_a_discarded_candidate(show: Path, shot: Shot, run: Run) -> None:
     before = show.read_bytes()
     code, out, err = run("replay", show, 1, "--shot-file", shot())
@@ -75,6 +87,50 @@ def test_replay_of_a_discarded_candidate(show: Path, shot: Shot, run: Run) -> No
     assert face.split()[1] == face.split()[2]
     assert "not as it was" not in out
     assert show.read_bytes() == before
+
+
+def test_what_was_accepted_from_its_thumbnail_is_kept_and_exported(thumbnail: Path, shot: Shot, run: Run) -> None:
+    out_folder = thumbnail.parent / "out"
+    code, _, err = run("decide", thumbnail, 1, "accept", "--role", "supervisor")
+    assert (code, "only a thumbnail of #1 is stored" in err) == (0, True)
+    assert "continuity replay show.db 1 --shot-file SHOT.toml --keep" in err
+    code, _, err = run("export", thumbnail, "-o", out_folder)
+    assert (code, "continuity replay show.db 1 --shot-file SHOT.toml --keep" in err) == (2, True)
+    code, out, err = run("replay", thumbnail, 1, "--shot-file", shot(more=STRICT), "--keep")
+    assert code == 0, err
+    assert "its media are stored: `continuity export` finds them" in out
+    code, out, err = run("export", thumbnail, "-o", out_folder)
+    assert (code, "show_sc010_render_v001.png" in out) == (0, True), err
+    with ct.Ledger.open(thumbnail, create=False) as ledger:
+        (exported,) = out_folder.glob("*.png")
+        assert (ct.open_media(exported).pixels == ledger.media.open(ledger.candidate(1).media).pixels).all()
+    before = thumbnail.read_bytes()
+    code, out, err = run("replay", thumbnail, 1, "--shot-file", shot(more=STRICT), "--keep", "--json")
+    told = json.loads(out)
+    assert (code, told["keeping"]["stored"]) == (0, False), err
+    assert "nothing to do" in told["keeping"]["reason"]
+    assert thumbnail.read_bytes() == before
+
+
+def test_what_is_not_identical_is_not_kept(thumbnail: Path, shot: Shot, run: Run) -> None:
+    before = thumbnail.read_bytes()
+    for settings, code in (("{ level = 0.9 }", 1), ("{ add = 1 }", 0)):
+        got, out, err = run("replay", thumbnail, 1, "--shot-file", shot(settings=settings, more=STRICT), "--keep")
+        assert (got, "nothing is stored: " in out) == (code, True), err
+    assert thumbnail.read_bytes() == before
+    assert not (thumbnail.parent / "show.media" / "full").exists()
+
+
+def test_keeping_in_a_store_that_cannot_be_written(thumbnail: Path, shot: Shot, run: Run) -> None:
+    (thumbnail.parent / "show.media" / "full").write_text("in the way")
+    saved = thumbnail.parent / "saved"
+    words = ("replay", thumbnail, 1, "--shot-file", shot(identity=False), "--keep", "-o", saved)
+    code, out, err = run(*words)
+    assert (code, out.splitlines()[0]) == (2, "identical: every pixel is equal"), "what was found out is not lost"
+    assert "media cannot be stored in" in err and "Traceback" not in err
+    assert [p.name for p in saved.iterdir()] == ["candidate-1-replayed.png"], "nor is the render"
+    code, out, _ = run(*words, "--json")
+    assert (code, json.loads(out)["exit_code"], json.loads(out)["keeping"]) == (2, 2, None)
 
 
 def test_replay_with_other_settings_lists_them_and_saves_what_differs(

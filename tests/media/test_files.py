@@ -7,15 +7,47 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from continuity.errors import ContinuityError, MediaError
+import continuity as ct
+from continuity.errors import ContinuityError, MediaError, UsageError
 from continuity.media import Image, open_media, write_atomic
 from continuity.media.files import SourceFile, replacing
 
 
 def listing(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(("given", "said"), [(None, "got None"), (3, "got 3"), ([], "got an object of list")])
+@pytest.mark.parametrize(
+    ("opening", "what"),
+    [
+        (ct.open_media, "a picture or a clip"),
+        (ct.Image.open, "a picture"),
+        (ct.Clip.open, "a picture or a clip"),
+        (ct.Image.from_array(np.zeros((1, 1, 3), np.uint8)).save, "a file to save to"),
+        (ct.Clip.from_arrays(np.zeros((2, 1, 1, 3), np.uint8), 24).save, "a file to save to"),
+        (ct.Ledger.open, "a ledger"),
+        (ct.Identity.open, "an identity folder"),
+        (ct.enrol, "an identity folder"),
+        (ct.Tolerances.open, "a tolerance file"),
+        (ct.Labels.open, "a file of labels"),
+        (ct.FolderGenerator, "a folder of renders"),
+    ],
+)
+def test_what_is_no_path_is_a_sentence(
+    opening: Callable[[object], object], what: str, given: object, said: str
+) -> None:
+    with pytest.raises(UsageError, match=f"^the path of {what} was wanted, {said}.* pathlib.Path$"):
+        opening(given)
+
+
+def test_paths_are_taken_as_text_bytes_and_paths(tmp_path: Path) -> None:
+    Image.from_array(np.zeros((1, 1, 3), np.uint8)).save(str(tmp_path / "a.png"))
+    for given in (tmp_path / "a.png", str(tmp_path / "a.png"), os.fsencode(tmp_path / "a.png")):
+        assert open_media(given).path == tmp_path / "a.png"  # type: ignore[arg-type]
 
 
 def test_write_atomic_creates_and_replaces(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from continuity.errors import UsageError
+from continuity.media import path_of
 from continuity.statistics.agreement import cohen_kappa
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Labels:
         """
         from continuity.calibration.reading import read
 
-        return read(Path(path), drawn=drawn, stream=stream, ledger=ledger)
+        return read(path_of(path, "a file of labels"), drawn=drawn, stream=stream, ledger=ledger)
 
     @classmethod
     def from_ledger(cls, ledger: Ledger, *, drawn: str = Drawn.ACCEPTED_STREAM, stream: str = "") -> Labels:

@@ -21,6 +21,7 @@ from continuity.errors import ContinuityError, UsageError
 
 COMMANDS = (
     "enrol",
+    "identity",
     "score",
     "run",
     "ledger",

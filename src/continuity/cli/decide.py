@@ -92,10 +92,10 @@ def decide(
                 )
                 click.echo(f"#{made.candidate} of {plain(after.shot)}: {verb} by {made.role}{why}; {then}")
             if after.kept and not after.media:
-                again = f"continuity replay {plain(path.name)} {made.candidate} --shot-file SHOT.toml -o DIR"
+                again = f"continuity replay {plain(path.name)} {made.candidate} --shot-file SHOT.toml --keep"
                 click.echo(
                     f"warning: only a thumbnail of #{made.candidate} is stored, so it cannot be exported; "
-                    f"`{again}` renders it again",
+                    f"`{again}` renders it again and stores it",
                     err=True,
                 )
 

@@ -27,10 +27,19 @@ def gate_for(
     Raises:
         EnrolmentError, FormatError, ToleranceError, UnknownKey, MissingPiece: as the library says.
     """
-    for key, value in (expects or {}).items():
-        if value not in (*Expect, OFF):
-            raise UsageError(f"{key}: {nearest('expectation', str(value), [*Expect, OFF])}")
+    require_words(expects or {})
     return Gate.open(identity, tolerances=tolerances, limits=limits, expects=expects)
+
+
+def require_words(expects: Mapping[str, str]) -> None:
+    """Passes if each is an expectation, or off.
+
+    Raises:
+        UsageError: one is not; names the nearest.
+    """
+    for key, value in expects.items():
+        if value not in (*Expect, OFF):
+            raise UsageError(f"{key}: {nearest('expectation', str(value), [*map(str, Expect), OFF])}")
 
 
 def pairs(words: Sequence[str], option: str) -> dict[str, str]:

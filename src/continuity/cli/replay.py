@@ -12,7 +12,7 @@ import click
 
 from continuity.cli.run import instead_of_the_file
 from continuity.cli.words import duration, nearest, number, plain
-from continuity.errors import UsageError
+from continuity.errors import ContinuityError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from continuity.cli.shot_file import ShotFile
     from continuity.gate import Gate
     from continuity.interfaces import Generator
+    from continuity.ledger import Ledger
     from continuity.records import Finding
-    from continuity.replaying import Difference, MeasuredAgain, Replay
+    from continuity.replaying import Difference, Keeping, MeasuredAgain, Replay
 
 LONGEST = 80  # characters of a setting in a table; all of it is for --json
 STYLES = {"identical": "bold green", "close": "bold green", "different": "bold red", "inconclusive": "bold yellow"}
@@ -50,6 +51,7 @@ CODES = {"identical": 0, "close": 0, "different": 1, "inconclusive": 3}
 @click.option(
     "-o", "--output", metavar="DIR", type=click.Path(path_type=Path), help="Saves what is rendered, and what differs."
 )
+@click.option("--keep", is_flag=True, help="Stores the media, if they are those that were recorded, for an export.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")
 def replay(
     ledger: Path,
@@ -59,35 +61,57 @@ def replay(
     tolerances: Path | None,
     within: float | None,
     output: Path | None,
+    keep: bool,
     as_json: bool,
 ) -> int:
     """Renders a recorded candidate again, kept or discarded, and compares pixels, verdict and measurements.
 
-    Nothing is written to the ledger. CANDIDATE is its number, as `continuity ledger show SHOW.db --shot NAME` has it.
-    Where its media were not kept, only a digest and a thumbnail are there to compare with. Ends with 0 when it is
-    identical or close, 1 when it is different, 3 when nothing was recorded to compare with.
+    Nothing is written to the ledger, but with --keep: where the media have the digest that was recorded, they are put
+    back, so that a candidate of which only a thumbnail was stored can be exported. What is stored stays as it is.
+
+    CANDIDATE is its number, as `continuity ledger show SHOW.db --shot NAME` has it. Where its media were not kept, only
+    a digest and a thumbnail are there to compare with. Ends with 0 when it is identical or close, 1 when it is
+    different, 3 when nothing was recorded to compare with, whatever is kept.
     """
     from continuity.ledger import Ledger
     from continuity.replaying import TOLERANCE
     from continuity.replaying import replay as replayed
 
     shots = _shots(shot_file)
-    with redirect_stdout(sys.stderr), Ledger.open(ledger, create=False) as opened:
+    Ledger.open(ledger, create=False).close()  # a mistyped name is an error, no new ledger
+    with redirect_stdout(sys.stderr), Ledger.open(ledger, create=keep) as opened:
         row = opened.candidate(candidate)
         file = _of(shots, row.shot, opened.path, shot_file)
         if row.shot != file.name:
             click.echo(f"candidate {candidate} is of {plain(row.shot)}, the file is of {plain(file.name)}", err=True)
         if output is not None:
             _made(output)
+        if keep and not row.media:
+            opened.check_space()  # before the render, which may take long
         gate, generator = _parts(file, identity or file.identity, tolerances or file.tolerances)
         found = replayed(opened, candidate, generator, gate, tolerance=TOLERANCE if within is None else within)
         saved = _saved(found, output) if output else ()
+        keeping, failed = _kept(found, opened) if keep else (None, None)
+    code = failed.exit_code if failed else CODES[found.outcome]
     if as_json:
-        told = {**found.to_json(), "saved": [str(path) for path in saved], "exit_code": CODES[found.outcome]}
+        told = {**found.to_json(), "saved": [str(path) for path in saved], "exit_code": code}
+        told["keeping"] = keeping.to_json() if keeping else None
         click.echo(json.dumps(told, allow_nan=False))
     else:
         _show(found, saved)
-    return CODES[found.outcome]
+        if keeping:
+            click.echo(keeping.reason)
+    if failed:
+        raise failed
+    return code
+
+
+def _kept(found: Replay, ledger: Ledger) -> tuple[Keeping | None, ContinuityError | None]:
+    """What became of the media, or why they could not be stored: what was found out is told before that."""
+    try:
+        return found.keep(ledger), None
+    except ContinuityError as cause:
+        return None, cause
 
 
 def _shots(path: Path) -> Sequence[ShotFile]:

@@ -22,7 +22,7 @@ from continuity.enrolment.writing import write
 from continuity.errors import EnrolmentError
 from continuity.identity import Enrolled, Identity, Reference
 from continuity.interfaces import Backends
-from continuity.media import Image, open_media
+from continuity.media import Image, open_media, path_of
 from continuity.observed import ObservedFrame
 
 Paths: TypeAlias = "Iterable[str | os.PathLike[str]]"
@@ -75,7 +75,7 @@ def enrol(
         MissingWeights: a model file is not on this machine.
         MissingDependency: what reads OpenEXR is not installed.
     """
-    target = Path(folder)
+    target = path_of(folder, "an identity folder")
     named = [each for those in (actors, wardrobe, products, sets) for each in (those or {}).values()]
     for given in (*named, grade, look, look_texts):
         if isinstance(given, str | os.PathLike):

@@ -25,7 +25,7 @@ from continuity.exporting.stills import PNG_MARK, png_words
 from continuity.exporting.timeline import Cut, library, timeline
 from continuity.exporting.workshop import require_target, sweep, workshop
 from continuity.ledger import CandidateRow, Ledger
-from continuity.media import Clip, numbering, write_atomic
+from continuity.media import Clip, numbering, path_of, write_atomic
 from continuity.media.files import reason
 from continuity.media.folder import RATE
 from continuity.media.formats import Format
@@ -109,7 +109,7 @@ def export(
     wishes = _Wishes(names=names, rate=rate, with_recipe=with_recipe, overwrite=overwrite, check=check)
     kept = _kept(ledger, shots)
     _require_own_names(names, [shot for shot, row in kept.items() if row is not None])
-    target = Path(folder).absolute()
+    target = path_of(folder, "a folder for the hand-off").absolute()
     require_target(target)
     if not check:
         sweep(target)
@@ -167,7 +167,7 @@ class _Export:
         if not row.media:
             raise MediaError(
                 f"#{row.id} is kept, and only its thumbnail is stored: render it again with "
-                f"`continuity replay SHOW.db {row.id} --shot-file SHOT.toml -o DIR` and hand that file over"
+                f"`continuity replay {self._ledger.path.name} {row.id} --shot-file SHOT.toml --keep`, which stores it"
             )
         source = self._ledger.media.path(row.media)
         media = self._ledger.media.open(row.media)

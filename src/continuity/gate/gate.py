@@ -143,6 +143,12 @@ class Gate:
         """The limits in force, one per metric."""
         return self.check()[2]
 
+    @property
+    def not_checked(self) -> tuple[str, ...]:
+        """Aspects that no metric here looks at, in words, as every report lists them."""
+        aspects = {m.key.split(":", 1)[0] for m in self.metrics}
+        return tuple(text for aspect, text in ASPECTS.items() if aspect not in aspects) + NEVER_CHECKED
+
     def check(self) -> tuple[Backends, dict[str, Instrument], Tolerances]:
         """Makes sure that everything needed is there, once. Called before the first frame and before any render.
 
@@ -224,7 +230,7 @@ class Gate:
             identity=self.identity.digest,
             identity_name=self.identity.name,
             warnings=features.notes,
-            not_checked=self._not_checked(),
+            not_checked=self.not_checked,
             frames=len(frames),
             frame_count=features.frame_count,
             cuts=features.cuts,
@@ -292,16 +298,12 @@ class Gate:
             identity=self.identity.digest,
             identity_name=self.identity.name,
             warnings=(*media.notes, *measuring.not_sampled(found, [index for index, _ in sampled])),
-            not_checked=self._not_checked(),
+            not_checked=self.not_checked,
             frames=count,
             frame_count=media.frame_count,
             cuts=found,
             seconds=time.perf_counter() - start,
         )
-
-    def _not_checked(self) -> tuple[str, ...]:
-        aspects = {m.key.split(":", 1)[0] for m in self.metrics}
-        return tuple(text for aspect, text in ASPECTS.items() if aspect not in aspects) + NEVER_CHECKED
 
 
 def _opened(identity: Identity) -> Identity:

@@ -8,11 +8,10 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from continuity.errors import BudgetSpent, MediaError, RenderFailed, UsageError
 from continuity.interfaces import Watch
-from continuity.media import open_media
+from continuity.media import open_media, path_of
 from continuity.records import Cost, Json, Origin, Proposal, Recipe, Rendered, State, Trial
 
 
@@ -37,7 +36,7 @@ class FolderGenerator:
     """
 
     def __init__(self, folder: str | os.PathLike[str], pattern: str = "*") -> None:
-        self._folder = Path(folder)
+        self._folder = path_of(folder, "a folder of renders")
         self._pattern = pattern
         if not pattern or "/" in pattern or os.sep in pattern:
             raise UsageError(f"a pattern of file names such as '*.png' was wanted, got {pattern!r}")

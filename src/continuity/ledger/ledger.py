@@ -25,6 +25,7 @@ from continuity.ledger.rows import AttemptRow, CandidateRow, Nearest, ShotRow
 from continuity.ledger.schema import streams
 from continuity.ledger.store import FLOOR, MediaStore, StoredMedia
 from continuity.ledger.telling import Attempt
+from continuity.media import Media, path_of
 from continuity.records import (
     Budget,
     Cost,
@@ -69,8 +70,9 @@ class Ledger:
         Raises:
             LedgerError: a folder, not there, not writable, or on NFS, SMB, Lustre or GPFS.
             FormatError: damaged, no ledger, or of a newer format.
+            UsageError: no path.
         """
-        where = Path(os.fsdecode(path)).absolute()
+        where = path_of(path, "a ledger").absolute()
         if "\0" in str(where):
             raise LedgerError(f"a ledger file was wanted, {str(path)!r} is no path")
         return cls(Database.open(where, create=create), machine or Machine.here())
@@ -262,6 +264,26 @@ class Ledger:
             raise UsageError(f"the round of a decision is a number from 0 up, got {decision.round!r}")
         with self._database.writing() as connection:
             return telling.decide(connection, self._machine, decision)
+
+    def restore(self, candidate: int, media: Media) -> str:
+        """Stores the full media of a candidate's render, where none are there any more; returns their path.
+
+        First the media, then the row that names them: an empty place in it is filled, nothing that is recorded is
+        changed.
+
+        Raises:
+            UsageError: no number that a candidate can have.
+            LedgerError: its render has another digest or none; the ledger or its media store cannot be written.
+            StorageFull: the disk is full; nothing is stored.
+            MediaError: the media cannot be read.
+        """
+        if not self._database.write:
+            raise LedgerError(f"{self.path.name} was opened for reading only: open it with ct.Ledger.open(path)")
+        with self._database.reading() as connection:
+            telling.require_render(connection, _number(candidate), media.digest)
+        stored = self.media.put(media, full=True)
+        with self._database.writing() as connection:
+            return telling.restore(connection, candidate, stored)
 
     # -- questions -------------------------------------------------------------------------------------------------
 

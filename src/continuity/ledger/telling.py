@@ -185,6 +185,37 @@ def decide(connection: Connection, machine: Machine, decision: Decision) -> Deci
     return decision
 
 
+def require_render(connection: Connection, candidate: int, digest: str) -> tuple[str, str]:
+    """Thumbnail and media of a candidate's render, paths in the store, if its digest is this one.
+
+    Raises:
+        LedgerError: it is not, or no such render was told.
+    """
+    wanted = select(attempts.c.digest, attempts.c.thumbnail, attempts.c.media)
+    found = connection.execute(wanted.where(attempts.c.candidate == candidate, attempts.c.attempt == 0)).one_or_none()
+    if found is None or not digest or found.digest != digest:
+        recorded = (found.digest if found else "") or "no picture"
+        raise LedgerError(
+            f"candidate {candidate} has {recorded}, media with {digest or 'no digest'} were to be stored as its own: "
+            "nothing is changed"
+        )
+    return found.thumbnail, found.media
+
+
+def restore(connection: Connection, candidate: int, media: StoredMedia) -> str:
+    """Names stored media in the row of the render that they are, where it names none; the path that stands there now.
+
+    Raises:
+        LedgerError: as :func:`require_render`.
+    """
+    recorded = require_render(connection, candidate, media.digest)
+    filled = recorded[0] or media.thumbnail, recorded[1] or media.full or ""
+    if filled != recorded:
+        row = update(attempts).where(attempts.c.candidate == candidate, attempts.c.attempt == 0)
+        connection.execute(row.values(thumbnail=filled[0], media=filled[1]))
+    return filled[1]
+
+
 def _rejected(connection: Connection, candidate: int) -> bool:
     """Whether a person's last word on it was no: no machine keeps it again."""
     last = select(decisions.c.accept).where(decisions.c.candidate == candidate).order_by(decisions.c.id.desc()).limit(1)

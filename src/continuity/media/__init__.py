@@ -6,7 +6,7 @@ The measuring copy is always HxWx3 uint8 sRGB. Importing this loads neither Pill
 from __future__ import annotations
 
 from continuity.media.clip import Clip, Media, middle, open_media, small
-from continuity.media.files import write_atomic
+from continuity.media.files import path_of, write_atomic
 from continuity.media.folder import rate_of
 from continuity.media.frames import Frame, Sampling
 from continuity.media.image import Image, thumbnail
@@ -21,6 +21,7 @@ __all__ = [
     "media_of",
     "middle",
     "open_media",
+    "path_of",
     "rate_of",
     "small",
     "thumbnail",

@@ -18,7 +18,7 @@ from continuity.media import numbering, stills
 from continuity.media.animation import Animation
 from continuity.media.arrays import ArrayReel
 from continuity.media.changed import ChangedReel
-from continuity.media.files import SourceFile, is_folder, shown
+from continuity.media.files import SourceFile, is_folder, path_of, shown
 from continuity.media.folder import FrameFolder
 from continuity.media.formats import require_suffix
 from continuity.media.frames import SLOW, Frame, Sampling
@@ -194,7 +194,7 @@ class Clip:
         Raises:
             MediaError: another suffix, a target that cannot be written, or a source that changed since it was opened.
         """
-        self._reel.save(require_suffix(path, self.suffix) if self.suffix else Path(path))
+        self._reel.save(require_suffix(path, self.suffix) if self.suffix else path_of(path, "a file to save to"))
 
     def __repr__(self) -> str:
         return f"Clip({shown(self.path)})" if self.path else f"Clip.from_arrays({self.frame_count} frames)"
@@ -218,10 +218,10 @@ def open_media(
         MediaError: missing, not readable, empty, damaged, cut short, too large, of a format that is not read, or an
             OpenEXR picture whose colour space nobody says. The message names the file, the cause and what to do. Damage
             inside a picture or clip shows when it is decoded.
-        UsageError: ``fps`` for what is not numbered frames, or not above 0.
+        UsageError: no path; ``fps`` for what is not numbered frames, or not above 0.
         MissingDependency: what reads OpenEXR is not installed.
     """
-    where = Path(path)
+    where = path_of(path, "a picture or a clip")
     if is_folder(where):
         return Clip(FrameFolder(where, numbering.of_folder(where), fps=fps, colorspace=colorspace))
     if numbering.is_pattern(where):

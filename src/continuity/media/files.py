@@ -12,9 +12,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from continuity.errors import ContinuityError, MediaError
+from continuity.errors import ContinuityError, MediaError, UsageError
 
 PIECE = 1 << 20  # bytes read at once when a file is digested or copied
+
+
+def path_of(given: str | os.PathLike[str], what: str) -> Path:
+    """Return a path that a caller gave for ``what``, in words such as ``a ledger``.
+
+    Raises:
+        UsageError: it is no path, which is easily so where a variable was never set.
+    """
+    try:
+        return Path(os.fsdecode(given))
+    except TypeError:
+        got = repr(given) if given is None or isinstance(given, int | float) else f"an object of {type(given).__name__}"
+        raise UsageError(f"the path of {what} was wanted, got {got}: give it as text or as a pathlib.Path") from None
 
 
 def shown(path: str | os.PathLike[str]) -> str:

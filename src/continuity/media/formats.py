@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 
 from continuity.errors import MediaError
-from continuity.media.files import SourceFile, shown
+from continuity.media.files import SourceFile, path_of, shown
 
 MAX_PICTURE_PIXELS = 200_000_000
 MAX_CLIP_SIDE = 8192
@@ -115,8 +115,9 @@ def require_suffix(target: str | os.PathLike[str], suffix: str) -> Path:
 
     Raises:
         MediaError: the suffix differs, and the untouched source would be saved under a wrong name.
+        UsageError: no path.
     """
-    path = Path(target)
+    path = path_of(target, "a file to save to")
     same = {suffix}
     for kind in Format:
         if suffix in kind.value and not kind.is_movie:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from continuity.errors import MediaError
 from continuity.media import stills
-from continuity.media.files import SourceFile, shown, write_atomic
+from continuity.media.files import SourceFile, path_of, shown, write_atomic
 from continuity.media.formats import Format, require_suffix, suffix_of
 from continuity.media.frames import Frame, Sampling, checked, digest_of_pixels
 from continuity.media.sixteen import png, rounded
@@ -52,9 +52,10 @@ class Image:
         Raises:
             MediaError: missing, not readable, empty, damaged, too large, a clip, of a format that is not read, or an
                 OpenEXR picture whose colour space nobody says.
+            UsageError: no path.
             MissingDependency: what reads OpenEXR is not installed.
         """
-        source = SourceFile(Path(path))
+        source = SourceFile(path_of(path, "a picture"))
         kind, header = stills.examine(source, colorspace)
         if header is None or header.frames > 1:
             raise MediaError(f"cannot read {shown(path)} as a picture: it is a clip; open it with open_media")

@@ -2,13 +2,14 @@
 
 from continuity.replaying.comparing import Against, PixelDifference
 from continuity.replaying.picture import difference_picture
-from continuity.replaying.records import Difference, MeasuredAgain, Replay, ReplayOutcome
+from continuity.replaying.records import Difference, Keeping, MeasuredAgain, Replay, ReplayOutcome
 from continuity.replaying.replay import TOLERANCE, replay
 
 __all__ = [
     "TOLERANCE",
     "Against",
     "Difference",
+    "Keeping",
     "MeasuredAgain",
     "PixelDifference",
     "Replay",

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from continuity.ledger import CandidateRow
+from continuity.ledger import CandidateRow, Ledger
 from continuity.media import Media
 from continuity.records import Cost, Finding, Json, Report, Verdict
 from continuity.records.wire import plain
@@ -85,6 +85,19 @@ class MeasuredAgain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """What became of the wish to keep replayed media: their path in the media store, empty where nothing is stored."""
+
+    media: str
+    stored: bool  # now, by this replay
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain mapping."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
     """A candidate rendered again, beside what the ledger has of it.
 
@@ -127,6 +140,31 @@ class Replay:
         if self.verdict is None or self.row.verdict is None:
             return None
         return self.verdict is self.row.verdict
+
+    def keep(self, ledger: Ledger) -> Keeping:
+        """Puts replayed media back into the media store, as those of the candidate, if they have the recorded digest.
+
+        So what was discarded with no more than a thumbnail, and was accepted by a person since, can be handed over.
+        Media are written before the row that names them, nothing recorded is changed, and what is there already is
+        left alone: it may be called again after a crash.
+
+        Raises:
+            LedgerError: the ledger or its media store cannot be written.
+            StorageFull: the disk is full; nothing is stored.
+            MediaError: the media cannot be read any more.
+        """
+        row = ledger.candidate(self.candidate)
+        if row.media and ledger.media.path(row.media).exists():
+            return Keeping(media=row.media, stored=False, reason="its media are stored already: nothing to do")
+        if row.attempt:
+            reason = f"nothing is stored: it is what {row.repair} repaired that counts, and a replay does not repair"
+            return Keeping(media="", stored=False, reason=reason)
+        same = self.media is not None and self.media.digest == row.digest != ""
+        if self.media is None or not same or (row.media and not row.media.endswith(self.media.suffix)):
+            reason = "nothing is stored: only media with the digest that was recorded can stand for it"
+            return Keeping(media="", stored=False, reason=reason)
+        path = ledger.restore(row.id, self.media)
+        return Keeping(media=path, stored=True, reason="its media are stored: `continuity export` finds them")
 
     def to_json(self) -> dict[str, Any]:
         """A plain mapping with ``format = 1``."""

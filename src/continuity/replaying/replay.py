@@ -49,8 +49,8 @@ def replay(
 
     Pixels are compared with the stored media, else by the digest in the ledger, else with the stored thumbnail, which
     can show no more than that two pictures look alike. One that was rendered in a batch is never called identical.
-    Nothing is written, neither to the ledger nor to its media store. Of a candidate that was repaired the render is
-    compared, not what the repair made of it.
+    Nothing is written, neither to the ledger nor to its media store: :meth:`Replay.keep` does that. Of a candidate that
+    was repaired the render is compared, not what the repair made of it.
 
     Args:
         ledger: where the candidate is.

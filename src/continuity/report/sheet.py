@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from continuity import words
-from continuity.media import write_atomic
+from continuity.media import path_of, write_atomic
 from continuity.records import Box, Finding, Rectangle, Report, State, Verdict
 from continuity.report import ink
 from continuity.report.naming import judged
@@ -125,8 +125,9 @@ def contact_sheet(sheet: Sheet, path: str | os.PathLike[str]) -> Path:
 
     sink = BytesIO()
     canvas.save(sink, "PNG")
-    write_atomic(Path(path), sink.getvalue())
-    return Path(path)
+    target = path_of(path, "a contact sheet")
+    write_atomic(target, sink.getvalue())
+    return target
 
 
 @dataclass(frozen=True, slots=True)

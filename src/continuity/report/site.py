@@ -16,6 +16,7 @@ from continuity.aborts.savings import savings_of
 from continuity.errors import UsageError
 from continuity.identity import Identity
 from continuity.ledger import CandidateRow, Ledger, ShotRow
+from continuity.media import path_of
 from continuity.records import Budget, Decision, Rates, Report
 from continuity.records.naming import parts_of
 from continuity.report import paper
@@ -109,7 +110,7 @@ def write_report(
         UsageError: the folder has something else in it or cannot be written, or there is no such shot.
         LedgerError: the ledger cannot be read.
     """
-    target = Path(folder).absolute()
+    target = path_of(folder, "a folder for the report").absolute()
     wanted = _wanted(ledger, shots)
     if pdf:
         paper.library()  # before anything is written

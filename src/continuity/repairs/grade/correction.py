@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from continuity.backends.ocio import GradingSpace, grading_space
 from continuity.errors import UsageError
-from continuity.media import Clip, Image, Media, write_atomic
+from continuity.media import Clip, Image, Media, path_of, write_atomic
 from continuity.media.written import lost, still_of
 from continuity.records import Json
 from continuity.vision.cdl import CDL
@@ -97,7 +96,7 @@ class Correction:
             UsageError: another suffix.
             MediaError: the file cannot be written.
         """
-        target = Path(path)
+        target = path_of(path, "a .cc or .cube file")
         if target.suffix.lower() == ".cc":
             text = cc_text(self.cdl, name=target.stem, space=self.space)
         elif target.suffix.lower() == ".cube":
