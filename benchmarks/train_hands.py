@@ -29,12 +29,15 @@ from figures import exact
 from hand_crops import NORMAL, PASS, SEEN, VIEWS, Rows, round_of
 from malformed_hands import KINDS, Floats, Random
 
-BATCH, RATE, WIDTH = 64, 2e-3, 48
+BATCH, RATE, WIDTH, ALONG = 64, 2e-3, 48, 16
 ROUNDS, NETS, EPOCHS = PASS, 2, 16
 
 
 def net() -> Any:
-    """A net of 0.07 million weights on two layers of MobileNetV2 and the skeleton; gives n logits."""
+    """A net of 0.07 million weights on two layers of MobileNetV2 and the skeleton; gives n logits.
+
+    It pools over the crop, and along the hand's own skeleton: there each place should be a finger.
+    """
     import torch
     from torch import nn
     from torch.nn import functional
@@ -47,16 +50,19 @@ def net() -> Any:
         def __init__(self) -> None:
             super().__init__()
             self.scale = nn.BatchNorm2d(128)
-            self.body = nn.Sequential(
-                nn.Dropout2d(0.15), conv(132, WIDTH, 1), conv(WIDTH, WIDTH, 3), conv(WIDTH, WIDTH, 3, 2),
-                nn.Dropout2d(0.3), conv(WIDTH, WIDTH, 3),
-            )  # fmt: skip
-            self.last = nn.Sequential(nn.Dropout(0.3), nn.Linear(2 * WIDTH, 1))
+            self.near = nn.Sequential(nn.Dropout2d(0.15), conv(132, WIDTH, 1), conv(WIDTH, WIDTH, 3))
+            self.along = nn.Conv2d(WIDTH, ALONG, 1)
+            self.wide = nn.Sequential(conv(WIDTH, WIDTH, 3, 2), nn.Dropout2d(0.3), conv(WIDTH, WIDTH, 3))
+            self.last = nn.Sequential(nn.Dropout(0.3), nn.Linear(2 * WIDTH + 2 * ALONG, 1))
 
         def forward(self, seen: Any, bones: Any) -> Any:
-            bones = functional.pixel_unshuffle(bones[:, None], 2)
-            x = self.body(torch.cat([self.scale(seen), 2 * bones], dim=1))
-            return self.last(torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1))[:, 0]
+            lines = functional.pixel_unshuffle(bones[:, None], 2)
+            near = self.near(torch.cat([self.scale(seen), 2 * lines], dim=1))
+            along, own = self.along(near), lines.clamp(min=0).mean(dim=1, keepdim=True)
+            mean = (along * own).sum(dim=(2, 3)) / own.sum(dim=(2, 3)).clamp(min=1e-3)
+            most = along.masked_fill(own <= 0.1, -20.0).amax(dim=(2, 3))
+            wide = self.wide(near)
+            return self.last(torch.cat([wide.mean(dim=(2, 3)), wide.amax(dim=(2, 3)), mean, most], dim=1))[:, 0]
 
     return Shape()
 
