@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -411,19 +412,11 @@ def long(layer: Layer, random: Random) -> Layer | None:
     root = layer.points[hands.CHAINS[finger][0]]
     along = _direction(layer, finger)
     factor = random.uniform(1.5, 2.0)
-    inverse = np.eye(2) - (1 - 1 / factor) * np.outer(along, along)
-    shift = root - inverse @ root
-    back = (*map(float, (*inverse[0], shift[0])), *map(float, (*inverse[1], shift[1])))
-    size = layer.shape[::-1]
-    planes = [piece(layer, finger, 0.05), *(layer.colour[..., c] for c in range(3))]
-    new, *colours = (
-        np.asarray(Image.fromarray(np.ascontiguousarray(p)).transform(size, Image.Transform.AFFINE, back, 2))
-        for p in planes
-    )
+    cover, colour = scaled(layer, finger, root, np.eye(2) - (1 - 1 / factor) * np.outer(along, along))
     tip = root + along * factor * np.linalg.norm(layer.points[hands.CHAINS[finger][-1]] - root)
-    if not (tip > 0).all() or not (tip < size).all():
+    if not (tip > 0).all() or not (tip < layer.shape[::-1]).all():
         return None
-    return paste(layer, new, np.stack(colours, axis=-1))
+    return paste(layer, cover, colour)
 
 
 def wrist(layer: Layer, random: Random) -> Layer | None:
@@ -473,6 +466,81 @@ def melted(layer: Layer, random: Random) -> Layer | None:
     return replace(layer, cover=cover, colour=np.moveaxis(colour, 0, -1))
 
 
+def four(layer: Layer, random: Random) -> Layer | None:
+    """A hand of four fingers whose gap is closed: the sector of one, seen from the wrist, is taken out."""
+    able = [f for f in stretched(layer) if f > 0]
+    if len(able) < 4:
+        return None
+    finger, wrist_at = int(random.choice(able)), layer.points[0]
+
+    def angle(number: int) -> float:
+        return _between(_unit(layer.points[9] - wrist_at), layer.points[hands.CHAINS[number][1]] - wrist_at)
+
+    beside = [f for f in (finger - 1, finger + 1) if 1 <= f <= 4]
+    width = float(np.mean([abs(angle(f) - angle(finger)) for f in beside]))
+    if not 0.08 < width < 0.6:
+        return None
+    rest = without(layer, finger, -0.1, fade=0.15)
+    ys, xs = np.mgrid[: layer.shape[0], : layer.shape[1]].astype(np.float32)
+    up, x, y = _unit(layer.points[9] - wrist_at), xs - wrist_at[0], ys - wrist_at[1]
+    reach = np.hypot(x, y)
+    ahead = np.arctan2(up[0] * y - up[1] * x, up[0] * x + up[1] * y)
+    apart = (ahead - angle(finger) + np.pi) % (2 * np.pi) - np.pi
+    high = np.clip((reach / layer.palm - 0.3) / 0.6, 0, 1) * np.clip((1.9 - np.abs(apart)) / 0.9, 0, 1)
+    source = ahead + high * width / 2 * np.tanh(apart / 0.03)
+    spots = np.stack([
+        wrist_at[1] + reach * (np.sin(source) * up[0] + np.cos(source) * up[1]),
+        wrist_at[0] + reach * (np.cos(source) * up[0] - np.sin(source) * up[1]),
+    ])  # fmt: skip
+    cover = ndimage.map_coordinates(rest.cover, spots, order=1, mode="nearest")
+    colour = np.stack([ndimage.map_coordinates(rest.colour[..., c], spots, order=1, mode="nearest") for c in range(3)])
+    if layer.cover.sum() - cover.sum() < 0.08 * layer.palm**2:
+        return None
+    return replace(layer, cover=cover, colour=np.moveaxis(colour, 0, -1))
+
+
+def short(layer: Layer, random: Random) -> Layer | None:
+    """A finger of less than half of its length among stretched ones, its nail where it now ends."""
+    able = [f for f in stretched(layer) if f > 0]
+    if len(able) < 4:
+        return None
+    finger = int(random.choice(able))
+    root, along = layer.points[hands.CHAINS[finger][0]], _direction(layer, finger)
+    inverse = np.eye(2) + (1 / random.uniform(0.3, 0.48) - 1) * np.outer(along, along)
+    cover, colour = scaled(layer, finger, root, inverse)
+    rest = without(layer, finger, 0.0, fade=0.1)
+    made = paste(rest, cover, colour, behind=True)
+    return made if layer.cover.sum() - made.cover.sum() > 0.06 * layer.palm**2 else None
+
+
+def scaled(layer: Layer, finger: int, root: Floats, inverse: Any) -> tuple[Floats, Floats]:
+    """Coverage and colours of a finger under a linear map (given inverted) that leaves its root where it is."""
+    shift = root - inverse @ root
+    back = (*map(float, (*inverse[0], shift[0])), *map(float, (*inverse[1], shift[1])))
+    planes = [piece(layer, finger, 0.05), *(layer.colour[..., c] for c in range(3))]
+    cover, *colours = (
+        np.asarray(
+            Image.fromarray(np.ascontiguousarray(p)).transform(layer.shape[::-1], Image.Transform.AFFINE, back, 2)
+        )
+        for p in planes
+    )
+    return cover, np.stack(colours, axis=-1)
+
+
+def plain(layer: Layer, random: Random) -> Layer:
+    """The palm without lines, thumb and folded fingers on it: a hand as from its back, where fingers are stretched."""
+    if len(stretched(layer)) < 3:
+        return layer
+    outline = Image.new("L", layer.shape[::-1])
+    ImageDraw.Draw(outline).polygon([(float(x), float(y)) for x, y in layer.points[list(hands.PALM)]], fill=255)
+    share = ndimage.gaussian_filter(np.asarray(outline, np.float32) / 255, 0.06 * layer.palm) * layer.cover
+    wide = layer.palm * random.uniform(0.1, 0.3)
+    spread = [ndimage.gaussian_filter(p * layer.cover, wide) for p in np.moveaxis(layer.colour, -1, 0)]
+    even = np.stack(spread, axis=-1) / np.maximum(ndimage.gaussian_filter(layer.cover, wide), 1e-3)[..., None]
+    share = (share * random.uniform(0.6, 1))[..., None]
+    return replace(layer, colour=(even * share + layer.colour * (1 - share)).astype(np.float32))
+
+
 def harmless(layer: Layer, random: Random) -> Layer | None:
     """A finger spread, or the forearm turned, a little, cut out and pasted as the malformed ones are."""
     if random.random() < 0.25 and (arm := _forearm_turned(layer, random.normal(0, 0.2), random)) is not None:
@@ -491,5 +559,5 @@ def harmless(layer: Layer, random: Random) -> Layer | None:
 
 Edit = Callable[[Layer, Random], "Layer | None"]
 KINDS: dict[str, Edit] = {
-    f.__name__: f for f in (extra, missing, fused, doubled, two_thumbs, bent, long, wrist, melted)
+    f.__name__: f for f in (extra, missing, fused, doubled, two_thumbs, bent, long, wrist, melted, four, short)
 }

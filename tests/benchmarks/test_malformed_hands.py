@@ -27,7 +27,7 @@ def layer() -> Layer:
     return found
 
 
-@pytest.mark.parametrize("kind", ["extra", "missing", "bent", "long", "melted"])
+@pytest.mark.parametrize("kind", ["extra", "missing", "bent", "long", "melted", "four", "short"])
 def test_a_kind_changes_what_is_seen(layer: Layer, kind: str) -> None:
     tries = [KINDS[kind](layer, np.random.default_rng(seed)) for seed in range(4)]
     made = [one for one in tries if one is not None]
