@@ -125,7 +125,7 @@ def change_array(name: str, array: object) -> Callable[[dict[str, Any], dict[str
 @pytest.mark.parametrize(
     "change",
     [
-        lambda text, arrays: text.update(format=3),
+        lambda text, arrays: text.update(format=4),
         lambda text, arrays: text.update(frames=[]),
         lambda text, arrays: text.update(frame_count=0),
         lambda text, arrays: text.update(missing=-1),
@@ -176,3 +176,17 @@ def test_nothing_is_unpickled_and_nothing_huge_is_unpacked() -> None:
     for content in (b"", b"PK", b"\x80\x04.", packed(full())[::-1]):
         with pytest.raises(ct.FormatError):
             unpacked(content)
+
+
+def test_frames_that_do_not_stand_equally_long_are_not_read_from_before_they_counted_so() -> None:
+    times = {9: 0.5, 12: 4.0}
+
+    def older(text: dict[str, Any], _: dict[str, Any]) -> None:
+        text.update(format=2)
+        for row in text["frames"]:
+            row["seconds"] = times.get(row["index"], 0.0)
+
+    with pytest.raises(FormatError, match="do not stand equally long"):
+        unpacked(rewritten(older))
+    times[12] = 12 * 0.5 / 9
+    assert len(unpacked(rewritten(older)).frames) == 3

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from continuity.errors import MediaError, UsageError
 from continuity.media import Sampling
-from continuity.media.frames import MATTE, checked, digest_of_pixels, over_matte
+from continuity.media.frames import MATTE, MOST, checked, digest_of_pixels, over_matte
 
 RATES = [Fraction(24), Fraction(24000, 1001), Fraction(30), Fraction(25, 3), Fraction(120)]
 
@@ -33,22 +36,33 @@ def test_a_three_minute_clip_is_sampled_twice_a_second() -> None:
     assert Sampling().indices(5, Fraction(24)) == (0, 1, 2, 3, 4)
 
 
-def test_a_picture_that_stands_is_sampled_at_every_step() -> None:
+def over_time(starts: Sequence[float], **rule: float) -> dict[int, tuple[float, ...]]:
+    return Sampling(**{"at_least": 1, **rule}).over_time(np.array(starts, np.float64))  # type: ignore[arg-type]
+
+
+def test_frames_are_sampled_as_often_as_they_are_on_the_screen() -> None:
     starts = [0.0, 0.04, 0.08, 2.08, 2.12]  # the third stands for two seconds
-    assert Sampling().held(starts) == {2: pytest.approx((0.58, 1.08, 1.58))}
-    assert Sampling(per_second=1).held(starts) == {2: pytest.approx((1.08,))}
-    assert Sampling(per_second=0).held(starts) == Sampling().held([]) == {}
-    assert Sampling().held([0, 0, 1]) == {1: (0.5,)}  # a hostile time stamp divides by nothing
+    assert over_time(starts) == {0: (), 2: pytest.approx((1.0, 1.5, 2.0)), 3: ()}
+    assert over_time(starts, per_second=1) == {0: (), 2: pytest.approx((2.0,)), 3: ()}
+    assert over_time(starts, per_second=0) == over_time([0, 0]) == {}
+    assert sorted(over_time(starts, at_least=99)) == [0, 2, 3]
 
 
-@pytest.mark.parametrize("rate", [2, 12, 24, 1000])
-@pytest.mark.parametrize("per_second", [0.5, 2.0, 24.0, 10_000.0])
-def test_no_frame_of_an_even_rate_counts_twice(rate: int, per_second: float) -> None:
-    assert Sampling(per_second).held([number / rate for number in range(50)]) == {}
+@given(gaps=st.lists(st.floats(0, 20), min_size=2, max_size=40), per_second=st.sampled_from([0.5, 2.0, 30.0]))
+def test_every_time_is_given_to_the_frame_that_is_shown_then(gaps: list[float], per_second: float) -> None:
+    starts = np.concatenate([[0], np.cumsum(gaps)])
+    for index, times in over_time(list(starts), per_second=per_second).items():
+        assert all(starts[index] - 1e-5 <= at <= starts[index + 1] + 1e-5 for at in times)
 
 
 def test_a_slow_clip_counts_by_half_seconds_at_most() -> None:
-    assert {n: len(at) for n, at in Sampling(per_second=1000).held([0, 5, 10]).items()} == {0: 9, 1: 9}
+    assert {n: len(at) for n, at in over_time([0, 5, 10], per_second=1000).items()} == {0: 9, 1: 9}
+
+
+@pytest.mark.parametrize("starts", [[0, 2e9, 2e9 + 1], [0, 1e-9, 60_000, 2e15]])
+def test_a_clip_that_says_it_lasts_for_years_is_looked_at_so_often_and_no_more(starts: list[float]) -> None:
+    found = over_time(starts, per_second=1000)
+    assert sum(1 + len(times) for times in found.values()) <= MOST + 1
 
 
 def test_the_name_tells_rules_apart() -> None:

@@ -306,15 +306,36 @@ def test_a_variable_frame_rate_is_noted_and_seconds_are_true(tmp_path: Path, mak
     assert clip.seconds == 1.08  # the last one stands as long as most do
 
 
-@pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
-def test_a_picture_that_stands_is_always_sampled_and_its_times_are_told(tmp_path: Path, make: Any, name: str) -> None:
+@pytest.mark.parametrize("name, options", [("a.mkv", {}), ("a.mp4", {"bf": "0"}), ("a.mp4", {"bf": "3"})])
+def test_a_picture_that_stands_is_sampled_as_long_as_it_does(
+    tmp_path: Path, make: Any, name: str, options: dict[str, str]
+) -> None:
     times = [*range(0, 4000, 40), 9000, *range(9040, 10040, 40)]  # frame 99 stands for five seconds
-    options = {"codec": "ffv1", "pix_fmt": "bgr0"} if name == "a.mkv" else {}
-    clip = opened(make.encode(tmp_path / name, make.counted(len(times)), times=times, rate=25, **options))
+    codec = {"codec": "ffv1", "pix_fmt": "bgr0"} if name == "a.mkv" else {"options": options}
+    clip = opened(make.encode(tmp_path / name, make.counted(len(times)), times=times, rate=25, **codec))
     held = {frame.index: frame.held for frame in clip.frames() if frame.held}
-    assert held == {99: pytest.approx([3.96 + 0.5 * step for step in range(1, 10)], abs=0.002)}
+    assert clip.varies and held == {99: pytest.approx([4.5, 5, 5.5, 6, 6.5, 7, 7.5, 8, 8.5])}
     assert {f.index: f.held for f in clip.changed(lambda frame: frame.pixels).frames() if f.held} == held
     assert not any(frame.held for frame in clip.frames(Sampling(per_second=0)))
+
+
+@pytest.mark.parametrize("bf", ["0", "3"])
+def test_the_last_picture_stands_until_the_end(tmp_path: Path, make: Any, bf: str) -> None:
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"bf": bf, "b-adapt": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 25)
+        for number, pixels in enumerate(itertools.islice(make.counted(50), 50)):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(64, 64)
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        *others, last = stream.encode(None)  # in the order they are stored in
+        last.duration = round(5 / last.time_base)
+        container.mux([*others, last])
+    clip = opened(path)
+    assert clip.seconds == pytest.approx(1.96 + 5, abs=0.1)
+    assert [len(f.held) for f in clip.frames() if f.index == 49] == [10]
 
 
 def test_a_movie_of_one_frame_is_a_clip_of_one_frame(tmp_path: Path, make: Any) -> None:
@@ -576,7 +597,9 @@ def test_real_clips_are_read_whole(footage: Path) -> None:
             assert opened(path).frame_count == container.streams.video[0].frames
     for path in paths[-4:]:
         clip = opened(path)
-        assert [f.index for f in clip.frames()] == list(Sampling().indices(clip.frame_count, clip.rate))
+        chosen = [f.index for f in clip.frames()]
+        assert chosen == sorted(set(chosen)) and {0, clip.frame_count - 1} <= set(chosen)
+        assert clip.varies or chosen == list(Sampling().indices(clip.frame_count, clip.rate))
 
 
 @pytest.mark.slow

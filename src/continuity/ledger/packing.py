@@ -14,11 +14,12 @@ import numpy as np
 
 from continuity.errors import FormatError
 from continuity.interfaces import Floats, Pixels
+from continuity.media.frames import SLOW
 from continuity.observed import FrameFeatures
 from continuity.records import Box, Face, Hand
 from continuity.vision.colour import SIDE
 
-FORMAT = 2
+FORMAT = 3  # 1 knew of no cuts, 2 of no frames that are held
 LARGEST = 2**28  # bytes unpacked: a clip of ten minutes, looked at twice a second, has as many
 LONGEST = 2**16  # numbers of an embedding
 
@@ -91,8 +92,10 @@ def unpacked(content: bytes) -> Features:
                 raise ValueError(f"it unpacks to more than {LARGEST >> 20} MiB")
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             text = json.loads(_array(arrays["json"], np.uint8, 1).tobytes(), parse_constant=_refuse)
-            if text["format"] not in (1, FORMAT):
+            if text["format"] not in (1, 2, FORMAT):
                 raise ValueError(f"format {FORMAT} was wanted, got {text['format']!r}")
+            if text["format"] < FORMAT and not _even(text["frames"]):
+                raise ValueError(f"format {text['format']} counts frames alike that do not stand equally long")
             return Features(
                 media=str(text["media"]),
                 instruments=frozenset(map(str, text["instruments"])),
@@ -101,12 +104,19 @@ def unpacked(content: bytes) -> Features:
                 notes=tuple(map(str, text["notes"])),
                 frames=tuple(_frame(row, arrays, number) for number, row in enumerate(_some(text["frames"]))),
                 # Nobody looked for cuts under format 1, and its instruments say so: no gate that does reads it.
-                cuts=_ascending(text["cuts"]) if text["format"] == FORMAT else (),
+                cuts=_ascending(text["cuts"]) if text["format"] > 1 else (),
             )
     except (
         Exception
     ) as cause:  # a damaged archive raises whatever comes up: zlib.error, KeyError, EOFError, MemoryError
         raise FormatError(f"no stored features ({type(cause).__name__}: {cause})") from None
+
+
+def _even(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether frames come at an even rate of two a second or more: only so they count as they did before format 3."""
+    known = [(row["index"], row["seconds"]) for row in rows if row["seconds"]]
+    spans = [seconds / index for index, seconds in known if index]
+    return not spans or (max(spans) <= 1.1 * min(spans) and max(spans) <= 1 / SLOW)
 
 
 def _frame_to_json(one: FrameFeatures) -> dict[str, Any]:
@@ -156,7 +166,7 @@ def _frame(row: Mapping[str, Any], arrays: Mapping[str, Any], number: int) -> Fr
     return FrameFeatures(
         index=_count(row["index"]),
         seconds=None if row["seconds"] is None else _real(row["seconds"]),
-        held=tuple(map(_real, row.get("held", ()))),  # not in files from before pictures that stand were counted
+        held=tuple(map(_real, row.get("held", ()))),
         size=(_count(height, least=1), _count(width, least=1)),
         faces=faces,
         embeddings=dict(zip(embedded, rows, strict=True)),

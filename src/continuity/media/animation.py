@@ -7,6 +7,9 @@ from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from continuity.errors import MediaError
 from continuity.media.files import SourceFile, shown, translated
 from continuity.media.formats import Format, require_clip_size, suffix_of
@@ -47,7 +50,9 @@ class Animation:
             low, high = (float(1 / duration) for duration in (max(durations), min(durations)))
             self.notes += (f"variable frame rate: {low:.3g} to {high:.3g} frames a second",)
         self._starts = (Fraction(0), *accumulate(durations))
-        self.starts = tuple(map(float, self._starts))
+        self.starts: NDArray[np.float64] | None = None
+        if len(set(durations)) > 1:
+            self.starts = np.array(self._starts, np.float64)
         self.rate = self.frame_count / self._starts[-1]
         self.seconds = float(self._starts[-1])
 

@@ -40,7 +40,7 @@ class ChangedReel:
         self._kept: dict[int, Frame] = {}
         self._bytes = 0
         self.missing = int(getattr(reel, "missing", 0))
-        self.starts: Sequence[float] | None = getattr(reel, "starts", None)
+        self.starts: NDArray[np.float64] | None = getattr(reel, "starts", None)
 
     @property
     def size(self) -> tuple[int, int]:

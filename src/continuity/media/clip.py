@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
@@ -169,15 +169,22 @@ class Clip:
             MediaError: a sampled frame, or one that it builds on, is damaged or missing; names file, frame and cause.
         """
         rule = sampling or Sampling()
-        held = self._held(rule)
-        for frame in self._reel.decode(sorted({*rule.indices(self.frame_count, self.rate), *held})):
-            yield replace(frame, held=held[frame.index]) if frame.index in held else frame
+        held = {} if (starts := self._starts()) is None else rule.over_time(starts)
+        chosen: Collection[int] = held
+        if not held or self.frame_count <= rule.at_least:
+            chosen = {*held, *rule.indices(self.frame_count, self.rate)}
+        for frame in self._reel.decode(sorted(chosen)):
+            yield replace(frame, held=held[frame.index]) if held.get(frame.index) else frame
 
-    def _held(self, rule: Sampling) -> dict[int, tuple[float, ...]]:
-        starts: Iterable[float] | None = getattr(self._reel, "starts", None)  # of a rate that varies
-        if starts is None and self.rate < SLOW:
-            starts = (float(number / self.rate) for number in range(self.frame_count + 1))
-        return rule.held(starts or ())
+    @property
+    def varies(self) -> bool:
+        """Whether its frames do not stand equally long."""
+        return getattr(self._reel, "starts", None) is not None
+
+    def _starts(self) -> NDArray[np.float64] | None:
+        if self.varies:
+            return np.asarray(self._reel.starts, np.float64)  # type: ignore[attr-defined]
+        return np.arange(self.frame_count + 1) / float(self.rate) if self.rate < SLOW else None
 
     def at(self, indices: Sequence[int]) -> Iterator[Frame]:
         """Yield the frames at ascending ``indices``; only one is held at a time. Nothing is opened for none.

@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,8 @@ from continuity.errors import MediaError, UsageError
 MATTE = 119
 CUTS = "cuts1"  # by which rule the sampled frames are divided into shots (vision/cuts.py)
 SLACK = 1e-6  # steps, or seconds: times are floats
-SLOW = 2.0  # frames a second; under that a picture that stands counts by half seconds
+SLOW = 2.0  # frames a second; under that a picture counts by half seconds
+MOST = 2**14  # times at which a clip is looked at, if its frames do not stand equally long: two hours of it
 TRANSPARENT = f"transparent parts are measured over middle grey (sRGB {MATTE})"
 
 
@@ -45,7 +45,7 @@ class Frame:
 class Sampling:
     """The rule by which frames of a clip are chosen: evenly spread, with the first and the last.
 
-    A picture that stands on the screen for two sampling steps or more is always among them, and counts at every step.
+    In a clip whose frames do not stand equally long they are those on the screen at even times, as often as they are.
 
     Attributes:
         per_second: frames for each second between the first and the last frame, rounded up.
@@ -90,21 +90,27 @@ class Sampling:
             return (0,)
         return tuple((2 * step * last + count - 1) // (2 * (count - 1)) for step in range(count))
 
-    def held(self, starts: Iterable[float]) -> dict[int, tuple[float, ...]]:
-        """Return the frames that stand for two steps or more, and at which times each is sampled again.
+    def over_time(self, starts: NDArray[np.float64]) -> dict[int, tuple[float, ...]]:
+        """Return the frames that are on the screen at even times, and at which of them each is after the first.
 
-        ``starts`` has the seconds at which the frames come on the screen, ascending, and last the end of the clip. A
-        step is no shorter than the frame that stands shortest, or half a second where that is slower.
+        For clips whose frames do not stand equally long, or longer than half a second: spread by number, one wrong
+        picture could fill most of a clip and hardly count. Nothing is returned where no frames a second are asked for.
+
+        Args:
+            starts: seconds at which the frames come on the screen, ascending, and last the end of the clip.
         """
-        spans = list(pairwise(starts))
-        fastest = 1 / max(min((end - start for start, end in spans), default=1.0), SLACK)
+        count, length = len(starts) - 1, float(starts[-1] - starts[0])
+        if not self.per_second or not length > 0:
+            return {}
+        fastest = 1 / max(float(np.diff(starts).min()), SLACK)
         rate = min(self.per_second, max(fastest, SLOW))
-        found = {}
-        for index, (start, end) in enumerate(spans):
-            steps = math.floor((end - start) * rate + SLACK)
-            if steps > 1:
-                found[index] = tuple(start + step / rate for step in range(1, steps))
-        return found
+        wanted = math.ceil(min(length * rate, 2.0 * MOST) - SLACK)
+        steps = min(max(wanted, min(count, self.at_least)), MOST)
+        times = starts[0] + np.arange(steps) * (1 / rate if steps == wanted else length / steps)
+        shown = np.clip(np.searchsorted(starts[:-1], times + SLACK, side="right") - 1, 0, count - 1)
+        indices, first = np.unique(shown, return_index=True)
+        held = (tuple(map(float, one[1:])) for one in np.split(times, first[1:]))
+        return {count - 1: (), **dict(zip(map(int, indices), held, strict=True))}
 
 
 def checked(array: NDArray[np.uint8], what: str = "a picture") -> NDArray[np.uint8]:

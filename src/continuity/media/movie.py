@@ -9,9 +9,12 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import accumulate, islice, pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from continuity.errors import ContinuityError, MediaError
 from continuity.media.colour import colour_of, display_matrix, to_srgb, turned
@@ -70,11 +73,11 @@ class Movie:
             self._times = [time for segment in self._segments for time in segment.times]
             self._numbers = {time: index for index, time in enumerate(self._times)}
         self.frame_count = len(self._times)
-        self.starts: tuple[float, ...] | None = None  # when each comes on the screen and the last goes, if it varies
+        self.starts: NDArray[np.float64] | None = None  # when each comes on the screen and the last goes, if it varies
         if declared and declared != self.frame_count:
             self._notes.append(f"the container declares {declared} frames, {self.frame_count} are shown")
         self.rate = self._measure_rate(average)
-        self.seconds = self.starts[-1] if self.starts else float(self.frame_count / self.rate)
+        self.seconds = float(self.frame_count / self.rate if self.starts is None else self.starts[-1])
 
     @property
     def path(self) -> Path | None:
@@ -219,7 +222,7 @@ class Movie:
         if max(shown) - min(shown) > max(2, usual // 10):  # containers round time stamps by one tick either way
             low, high = (float(1 / (gap * self._time_base)) for gap in (max(shown), min(shown)))
             self._notes.append(f"variable frame rate: {low:.3g} to {high:.3g} frames a second")
-            self.starts = tuple(float(at * self._time_base) for at in accumulate((0, *shown)))
+            self.starts = np.concatenate([[0], np.cumsum(shown, dtype=np.float64)]) * float(self._time_base)
         measured = 1 / (Fraction(sum(gaps), len(gaps)) * self._time_base)
         if average and abs(average / measured - 1) < Fraction(1, 100):
             return average
@@ -256,8 +259,8 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[
 def _segments(container: InputContainer, stream: VideoStream, path: Path) -> tuple[list[_Segment], int]:
     """Read all packets and divide them at the restarts; one segment where none can be proved.
 
-    Returns also when the last frame goes, 0 where the packets do not say: the end of a clip has no time stamp of its
-    own, and where pictures are stored in another order than shown a duration is that of its place, not of its picture.
+    Returns also when the last frame goes, 0 where nothing says so: the end of a clip has no time stamp of its own, and
+    where pictures are stored in another order than shown a duration is that of its place, not of its picture.
     """
     restarts = Restarts(stream)
     counts: list[int] = []
@@ -282,6 +285,8 @@ def _segments(container: InputContainer, stream: VideoStream, path: Path) -> tup
         raise MediaError(f"cannot read {shown(path)}: several of its frames have the same time stamp; {AGAIN}")
     if every != sorted(every):
         end = 0
+    if stream.duration:
+        end = max(end, (stream.start_time or 0) + stream.duration)
     groups = [sorted(group) for group in times]
     flat = [time for group in groups for time in group]
     if not restarts.provable or flat != sorted(flat):

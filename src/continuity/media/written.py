@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from continuity.media.clip import Media
+from continuity.media.clip import Clip, Media
 from continuity.media.frames import TRANSPARENT
 from continuity.media.image import Image
 from continuity.media.spaces import READ_AS
@@ -26,6 +26,8 @@ def lost(media: Media) -> str:
         )
     if TRANSPARENT in media.notes:
         return "it has transparent parts, and a repair writes none: repair it before it is cut out"
+    if isinstance(media, Clip) and media.varies:
+        return "its frames do not stand equally long, and a repair writes an even rate: bring it to an even rate first"
     return ""
 
 

@@ -45,6 +45,10 @@ class _These(Sampling):
         """The wanted positions, ascending."""
         return tuple(sorted({i for i in self.wanted if 0 <= i < frame_count}))
 
+    def over_time(self, starts: NDArray[np.float64]) -> dict[int, tuple[float, ...]]:
+        """None more."""
+        return {}
+
 
 def draw(pixels: NDArray[np.uint8], report: Report, *, title: str = "") -> Picture:
     """The picture with the evidence of all findings on it, and a legend below.
