@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -121,12 +122,18 @@ def test_of_a_csv_with_a_fault_nothing_is_recorded(
 
 
 def test_what_cannot_be_handed_over_is_said_when_it_is_accepted(show: Path, run: Run) -> None:
-    with sqlite3.connect(show) as database:
+    with closing(sqlite3.connect(show)) as database, database:
         database.execute("update attempts set media = '' where candidate = 1")
     code, out, err = run("decide", show, "1", "accept", "--role", "client")
     assert code == 0
     assert "it is kept" in out
     assert "only a thumbnail of #1 is stored" in err
-    assert "continuity replay show.db 1" in err
+    assert f"continuity replay {show} 1" in err and "stores it where it comes out the same" in err
     _, _, err = run("decide", show, "2", "accept", "--role", "client")
     assert err == ""
+    spaced = show.rename(show.with_name("a show.db"))
+    _, _, err = run("decide", spaced, "1", "accept", "--role", "client")
+    again = f"continuity replay '{spaced}' 1 --shot-file SHOT.toml --keep"
+    assert again in err, "as a shell takes it"
+    code, _, err = run("export", spaced, "-o", spaced.with_name("out"))
+    assert (code, again in err, "where it comes out the same" in err) == (2, True, True)

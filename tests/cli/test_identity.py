@@ -77,8 +77,24 @@ def test_the_references_are_drawn(folder: Path, run: Run, tmp_path: Path) -> Non
     assert (code, err) == (0, "")
     assert f"drawn: {tmp_path / 'who.png'}" in out
     assert ct.open_media(tmp_path / "who.png").size[0] > 1000
-    code, out, _ = run("identity", folder, "--draw", tmp_path / "who.png", "--json")
-    assert json.loads(out)["drawn"] == str(tmp_path / "who.png")
+    code, out, _ = run("identity", folder, "--draw", tmp_path / "again.png", "--json")
+    assert json.loads(out)["drawn"] == str(tmp_path / "again.png")
+
+
+def test_drawing_writes_over_nothing(folder: Path, dressed: ct.Identity, run: Run, tmp_path: Path) -> None:
+    shutil.copytree(folder, other := tmp_path / "who")
+    photograph = tmp_path / "photograph.png"
+    photograph.write_bytes(reference := (other / dressed.enrolled[0].references[0].path).read_bytes())
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    inside = other / dressed.enrolled[0].references[0].path
+    for target, said in ((inside, "outside"), (inside.with_name("new.png"), "outside"), (photograph, "there already")):
+        code, out, err = run("identity", other, "--draw", target)
+        assert (code, out) == (2, "")
+        assert said in err and "Traceback" not in err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert photograph.read_bytes() == reference
+    said = " ".join(run("identity", "--help")[1].split())
+    assert "as a new file outside of DIR" in said and "refuses a file that is there already" in said
 
 
 def test_what_lacks_features_is_shown_with_what_to_do(folder: Path, run: Run, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -93,9 +94,10 @@ def test_what_was_accepted_from_its_thumbnail_is_kept_and_exported(thumbnail: Pa
     out_folder = thumbnail.parent / "out"
     code, _, err = run("decide", thumbnail, 1, "accept", "--role", "supervisor")
     assert (code, "only a thumbnail of #1 is stored" in err) == (0, True)
-    assert "continuity replay show.db 1 --shot-file SHOT.toml --keep" in err
+    again = f"continuity replay {thumbnail} 1 --shot-file SHOT.toml --keep"
+    assert again in err
     code, _, err = run("export", thumbnail, "-o", out_folder)
-    assert (code, "continuity replay show.db 1 --shot-file SHOT.toml --keep" in err) == (2, True)
+    assert (code, again in err, "where it comes out the same" in err) == (2, True, True)
     code, out, err = run("replay", thumbnail, 1, "--shot-file", shot(more=STRICT), "--keep")
     assert code == 0, err
     assert "its media are stored: `continuity export` finds them" in out
@@ -114,11 +116,30 @@ def test_what_was_accepted_from_its_thumbnail_is_kept_and_exported(thumbnail: Pa
 
 def test_what_is_not_identical_is_not_kept(thumbnail: Path, shot: Shot, run: Run) -> None:
     before = thumbnail.read_bytes()
-    for settings, code in (("{ level = 0.9 }", 1), ("{ add = 1 }", 0)):
+    for settings, code in (("{ level = 0.9 }", 1), ("{ add = 1 }", 3)):
         got, out, err = run("replay", thumbnail, 1, "--shot-file", shot(settings=settings, more=STRICT), "--keep")
         assert (got, "nothing is stored: " in out) == (code, True), err
+    words = ("replay", thumbnail, 1, "--shot-file", shot(settings="{ add = 1 }", more=STRICT))
+    assert run(*words)[0] == 0, "without --keep close is as wanted"
+    code, out, _ = run(*words, "--keep", "--json")
+    assert (code, json.loads(out)["exit_code"], json.loads(out)["outcome"]) == (3, 3, "close")
+    assert "were to be kept and are not stored" in " ".join(run("replay", "--help")[1].split())
     assert thumbnail.read_bytes() == before
     assert not (thumbnail.parent / "show.media" / "full").exists()
+
+
+def test_room_is_asked_for_before_a_render_that_is_to_be_kept(
+    thumbnail: Path, shot: Shot, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("replay", thumbnail, 1, "--shot-file", shot(identity=False), "--keep")
+    assert run(*words)[0] == 0
+    (lost,) = (thumbnail.parent / "show.media" / "full").rglob("*.png")
+    lost.unlink()  # the ledger names it still
+    monkeypatch.setattr("continuity.ledger.store.shutil.disk_usage", lambda path: SimpleNamespace(free=0))
+    code, out, err = run(*words)
+    assert (code, out, "free space were wanted" in err, "rendering" in err) == (2, "", True, False)
+    monkeypatch.undo()
+    assert (run(*words)[0], lost.is_file()) == (0, True)
 
 
 def test_keeping_in_a_store_that_cannot_be_written(thumbnail: Path, shot: Shot, run: Run) -> None:

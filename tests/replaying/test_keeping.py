@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +77,81 @@ def test_media_that_were_lost_from_the_store_come_back(tmp_path: Path) -> None:
         where.unlink()
         assert found.keep(ledger).stored
         assert where.read_bytes() == whole
+
+
+def clip(seed: int) -> ct.Clip:
+    return ct.Clip.from_arrays([picture(seed * 10 + n) for n in range(3)], rate=24000 / 1001)
+
+
+@pytest.mark.parametrize("render", [lambda seed: ct.Image.from_array(picture(seed)), clip])
+@pytest.mark.parametrize("forgotten", [False, True])
+@pytest.mark.parametrize("damage", ["half", "empty", "another"])
+def test_what_is_not_the_candidate_s_is_never_taken_for_it(
+    render: Callable[[int], ct.Media], forgotten: bool, damage: str, tmp_path: Path
+) -> None:
+    with ct.Ledger.open(tmp_path / "show.db") as ledger:
+        number = discarded(ledger, ct.FunctionGenerator(render))
+        found = ct.replay(ledger, number, ct.FunctionGenerator(render))
+        kept = found.keep(ledger)
+        where = ledger.media.path(kept.media)
+        whole = where.read_bytes()
+        if damage == "another":
+            render(5).save(where)
+        else:
+            where.write_bytes(whole[: len(whole) // 2] if damage == "half" else b"")
+        if forgotten:
+            with closing(sqlite3.connect(ledger.path)) as database, database:
+                database.execute("update attempts set media = ''")
+        again = found.keep(ledger)
+        assert (again.stored, again.media) == (True, kept.media)
+        assert where.read_bytes() == whole
+        assert ledger.candidate(number).media == kept.media
+        assert not found.keep(ledger).stored, "what is whole is left alone"
+
+
+def test_a_damaged_file_that_a_replay_cannot_mend_is_said(tmp_path: Path) -> None:
+    with ct.Ledger.open(tmp_path / "show.db") as ledger:
+        number = discarded(ledger, ct.FunctionGenerator(picture))
+        kept = ct.replay(ledger, number, ct.FunctionGenerator(picture)).keep(ledger)
+        where = ledger.media.path(kept.media)
+        other = ct.replay(ledger, number, ct.FunctionGenerator(lambda seed: picture(seed, 1)))
+        assert other.keep(ledger).media == kept.media, "whole, and it stays so"
+        where.write_bytes(half := where.read_bytes()[:500])
+        said = other.keep(ledger)
+        assert (said.media, said.stored, "damaged" in said.reason) == ("", False, True)
+        assert where.read_bytes() == half
+
+
+def test_a_folder_of_frames_comes_back_whole(tmp_path: Path) -> None:
+    (frames := tmp_path / "frames").mkdir()
+    for n in range(3):
+        ct.Image.from_array(picture(n)).save(frames / f"f.{n:04}.png")
+    with ct.Ledger.open(tmp_path / "show.db") as ledger:
+        render = ct.FunctionGenerator(lambda seed: ct.open_media(frames, fps=12))
+        number = discarded(ledger, render)
+        found = ct.replay(ledger, number, render)
+        where = ledger.media.path(found.keep(ledger).media)
+        ct.Image.from_array(picture(9)).save(where / "f.0001.png")
+        where.with_name(where.name + ".told").write_text("{")
+        assert found.keep(ledger).stored
+        assert [p.read_bytes() for p in sorted(where.iterdir())] == [p.read_bytes() for p in sorted(frames.iterdir())]
+        assert ledger.media.open(ledger.candidate(number).media).rate == 12  # type: ignore[union-attr]
+        assert sorted(p.name for p in where.parent.iterdir()) == [where.name, where.name + ".told"], "nothing is left"
+
+
+def test_media_of_another_suffix_are_refused(tmp_path: Path) -> None:
+    with ct.Ledger.open(tmp_path / "show.db") as ledger:
+        number = discarded(ledger, ct.FunctionGenerator(picture))
+        found = ct.replay(ledger, number, ct.FunctionGenerator(picture))
+        recorded = found.keep(ledger).media
+        ledger.media.path(recorded).unlink()
+        with closing(sqlite3.connect(ledger.path)) as database, database:
+            database.execute("update attempts set media = replace(media, '.png', '.jpg')")
+        assert found.media is not None
+        with pytest.raises(LedgerError, match=r"\.jpg', media for .*\.png' were to be .*nothing is changed"):
+            ledger.restore(number, found.media)
+        assert not ledger.media.path(recorded).exists()
+        assert not found.keep(ledger).media
 
 
 def test_what_is_not_identical_is_not_stored(tmp_path: Path) -> None:

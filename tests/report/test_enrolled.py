@@ -46,6 +46,34 @@ def test_what_is_gone_or_not_drawn_is_said_and_the_others_are_drawn(tmp_path: Pa
     assert (drawn == (level, 90, 30)).all(axis=2).sum() == MOST * 64 * 48
 
 
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    identity = plain_identity(tmp_path, range(100, 101))
+    assert identity.folder is not None
+    (tmp_path / "link").symlink_to(identity.folder)
+    (tmp_path / "dangling.png").symlink_to(tmp_path / "nothing.png")
+    (reference,) = identity.enrolled[0].references
+    own = identity.reference_file(reference)
+    before = own.read_bytes()
+    for inside in (
+        own,
+        identity.folder / "new.png",
+        tmp_path / "link" / "new.png",
+        tmp_path / "who" / "x" / ".." / "a.png",
+    ):
+        with pytest.raises(UsageError, match="outside of its folder"):
+            reference_sheet(identity, inside)
+    for there in (tmp_path / "100.png", tmp_path / "dangling.png"):
+        with pytest.raises(UsageError, match="is there already: name another"):
+            reference_sheet(identity, there)
+    assert own.read_bytes() == before == (tmp_path / "100.png").read_bytes()
+    assert not (identity.folder / "new.png").exists() and (tmp_path / "dangling.png").is_symlink()
+
+
+def test_the_sheet_is_for_its_owner_alone(tmp_path: Path) -> None:
+    drawn = reference_sheet(plain_identity(tmp_path, range(100, 101)), tmp_path / "who.png")
+    assert drawn.stat().st_mode & 0o777 == 0o600
+
+
 def test_what_cannot_be_drawn_is_a_sentence(tmp_path: Path) -> None:
     identity = plain_identity(tmp_path, range(100, 101))
     with pytest.raises(MediaError, match=r"a picture of an identity is a PNG, .* name it who\.png"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -92,10 +94,11 @@ def decide(
                 )
                 click.echo(f"#{made.candidate} of {plain(after.shot)}: {verb} by {made.role}{why}; {then}")
             if after.kept and not after.media:
-                again = f"continuity replay {plain(path.name)} {made.candidate} --shot-file SHOT.toml --keep"
+                typed = plain(shlex.quote(os.fspath(path)))
+                again = f"continuity replay {typed} {made.candidate} --shot-file SHOT.toml --keep"
                 click.echo(
                     f"warning: only a thumbnail of #{made.candidate} is stored, so it cannot be exported; "
-                    f"`{again}` renders it again and stores it",
+                    f"`{again}` renders it again and stores it where it comes out the same",
                     err=True,
                 )
 

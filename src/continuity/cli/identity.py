@@ -40,13 +40,19 @@ class Measured:
     "--tolerances", metavar="FILE", envvar="CONTINUITY_TOLERANCES", help="Limits; provisional ones if left out."
 )
 @click.option("--expect", "expects", metavar="KEY=WORD", multiple=True, help=EXPECT_HELP)
-@click.option("--draw", metavar="FILE.png", type=click.Path(path_type=Path), help="Draws the references side by side.")
+@click.option(
+    "--draw",
+    metavar="FILE.png",
+    type=click.Path(path_type=Path),
+    help="Draws the references side by side, as a new file outside of DIR.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")
 def identity(folder: Path, tolerances: str | None, expects: Sequence[str], draw: Path | None, as_json: bool) -> int:
     """Shows what is enrolled in the folder DIR: references, features, what is measured, by which limits, and what not.
 
-    Nothing is measured or changed. Where a model is missing, or the features are not those of the models here, what is
-    enrolled is shown all the same, with what to do; it ends with 5 or 2 then, as scoring would.
+    Nothing is measured, changed or written over: --draw refuses a file that is there already. Where a model is missing,
+    or the features are not those of the models here, what is enrolled is shown all the same, with what to do; it ends
+    with 5 or 2 then, as scoring would.
 
     \b
       continuity identity identities/mara

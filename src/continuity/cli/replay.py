@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LONGEST = 80  # characters of a setting in a table; all of it is for --json
 STYLES = {"identical": "bold green", "close": "bold green", "different": "bold red", "inconclusive": "bold yellow"}
 CODES = {"identical": 0, "close": 0, "different": 1, "inconclusive": 3}
+NOT_KEPT = 3  # close, say, where --keep wants the same
 
 
 @click.command()
@@ -51,7 +52,7 @@ CODES = {"identical": 0, "close": 0, "different": 1, "inconclusive": 3}
 @click.option(
     "-o", "--output", metavar="DIR", type=click.Path(path_type=Path), help="Saves what is rendered, and what differs."
 )
-@click.option("--keep", is_flag=True, help="Stores the media, if they are those that were recorded, for an export.")
+@click.option("--keep", is_flag=True, help="Stores the media, if they come out the same, for an export.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")
 def replay(
     ledger: Path,
@@ -67,11 +68,11 @@ def replay(
     """Renders a recorded candidate again, kept or discarded, and compares pixels, verdict and measurements.
 
     Nothing is written to the ledger, but with --keep: where the media have the digest that was recorded, they are put
-    back, so that a candidate of which only a thumbnail was stored can be exported. What is stored stays as it is.
+    back, so that a candidate of which only a thumbnail was stored can be exported. What is stored whole stays as it is.
 
     CANDIDATE is its number, as `continuity ledger show SHOW.db --shot NAME` has it. Where its media were not kept, only
     a digest and a thumbnail are there to compare with. Ends with 0 when it is identical or close, 1 when it is
-    different, 3 when nothing was recorded to compare with, whatever is kept.
+    different, 3 when nothing was recorded to compare with, or when its media were to be kept and are not stored.
     """
     from continuity.ledger import Ledger
     from continuity.replaying import TOLERANCE
@@ -86,13 +87,15 @@ def replay(
             click.echo(f"candidate {candidate} is of {plain(row.shot)}, the file is of {plain(file.name)}", err=True)
         if output is not None:
             _made(output)
-        if keep and not row.media:
+        if keep:
             opened.check_space()  # before the render, which may take long
         gate, generator = _parts(file, identity or file.identity, tolerances or file.tolerances)
         found = replayed(opened, candidate, generator, gate, tolerance=TOLERANCE if within is None else within)
         saved = _saved(found, output) if output else ()
         keeping, failed = _kept(found, opened) if keep else (None, None)
     code = failed.exit_code if failed else CODES[found.outcome]
+    if keeping and not keeping.media:
+        code = code or NOT_KEPT
     if as_json:
         told = {**found.to_json(), "saved": [str(path) for path in saved], "exit_code": code}
         told["keeping"] = keeping.to_json() if keeping else None

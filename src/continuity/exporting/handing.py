@@ -8,6 +8,7 @@ backwards.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -166,8 +167,9 @@ class _Export:
         """Makes everything of one shot, then moves it into place."""
         if not row.media:
             raise MediaError(
-                f"#{row.id} is kept, and only its thumbnail is stored: render it again with "
-                f"`continuity replay {self._ledger.path.name} {row.id} --shot-file SHOT.toml --keep`, which stores it"
+                f"#{row.id} is kept, and only its thumbnail is stored: render it again with `continuity replay "
+                f"{shlex.quote(os.fspath(self._ledger.path))} {row.id} --shot-file SHOT.toml --keep`, which stores it "
+                "where it comes out the same"
             )
         source = self._ledger.media.path(row.media)
         media = self._ledger.media.open(row.media)

@@ -266,22 +266,29 @@ class Ledger:
             return telling.decide(connection, self._machine, decision)
 
     def restore(self, candidate: int, media: Media) -> str:
-        """Stores the full media of a candidate's render, where none are there any more; returns their path.
+        """Stores the full media of a candidate's render, where they are not there any more; returns their path.
 
-        First the media, then the row that names them: an empty place in it is filled, nothing that is recorded is
-        changed.
+        What lies at their place is compared with them by its digest, and replaced where it differs: it is never taken
+        for them. First the media, then the row that names them: an empty place in it is filled, nothing that is
+        recorded is changed.
 
         Raises:
             UsageError: no number that a candidate can have.
-            LedgerError: its render has another digest or none; the ledger or its media store cannot be written.
+            LedgerError: its render has another digest or none, or is recorded at another path than that of these
+                media; the ledger or its media store cannot be written.
             StorageFull: the disk is full; nothing is stored.
             MediaError: the media cannot be read.
         """
         if not self._database.write:
             raise LedgerError(f"{self.path.name} was opened for reading only: open it with ct.Ledger.open(path)")
         with self._database.reading() as connection:
-            telling.require_render(connection, _number(candidate), media.digest)
-        stored = self.media.put(media, full=True)
+            _, recorded = telling.require_render(connection, _number(candidate), media.digest)
+        if recorded and recorded != (place := self.media.place(media)):
+            raise LedgerError(
+                f"candidate {candidate} is recorded with {recorded!r}, media for {place!r} were to be stored as its "
+                "own: nothing is changed"
+            )
+        stored = self.media.restore(media)
         with self._database.writing() as connection:
             return telling.restore(connection, candidate, stored)
 

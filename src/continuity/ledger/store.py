@@ -14,7 +14,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,8 +27,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from continuity.errors import LedgerError, MediaError, StorageFull
-from continuity.media import Media, middle, open_media, thumbnail, write_atomic
-from continuity.media.files import PIECE, replacing, shown, sync_folder, translated
+from continuity.media import Clip, Media, middle, open_media, thumbnail, write_atomic
+from continuity.media.files import PIECE, is_folder, replacing, shown, sync_folder, translated
+from continuity.media.frames import digest_of_pixels
 from continuity.records import InputMedium
 
 FLOOR = 512 * 2**20  # bytes that have to be free before the next render
@@ -66,17 +69,51 @@ class MediaStore:
         """
         digest = media.digest
         small = self._place(THUMBNAILS, digest, ".jpg")
-        whole = self._place(WHOLE, digest, media.suffix) if full else None
+        whole = PurePosixPath(self.place(media)) if full else None
         with _room(self.root):
             if not (self.root / small).exists():
                 self._folder(small)
                 write_atomic(self.root / small, thumbnail(middle(media).pixels))
             if whole is not None and not (self.root / whole).exists():
                 self._folder(whole)
-                if media.told:
-                    write_atomic(_told(self.root / whole), json.dumps({"format": 1, **media.told}).encode())
+                _tell(media, self.root / whole)
                 self._save(media, self.root / whole)
         return StoredMedia(str(small), None if whole is None else str(whole), digest)
+
+    def restore(self, media: Media) -> StoredMedia:
+        """As ``put`` with ``full``, but what lies at the place is compared first, and replaced where it is not this.
+
+        A file is replaced atomically. A folder is moved aside first: a crash then leaves nothing at the place.
+
+        Raises:
+            StorageFull, LedgerError, MediaError: as ``put``; what lay at the place lies there still.
+        """
+        place = self.place(media)
+        target = self.root / place
+        if os.path.lexists(target) and not self.holds(place, media.digest):
+            with _room(self.root):
+                _tell(media, target)
+                _replace(media, target)
+        return self.put(media, full=True)
+
+    def holds(self, relative: str, digest: str) -> bool:
+        """Whether media of this digest lie there: by the bytes of the file, for ``px-`` by its decoded pixels.
+
+        False where nothing lies there, or nothing that can be read.
+
+        Raises:
+            LedgerError: the path leads out of the store.
+        """
+        self.path(relative)
+        try:
+            there = self.open(relative)
+            return there.digest == digest or (digest.startswith("px-") and _digest_of_pixels(there) == digest)
+        except (LedgerError, MediaError):
+            return False
+
+    def place(self, media: Media) -> str:
+        """Where the full media lie, or would lie."""
+        return str(self._place(WHOLE, media.digest, media.suffix))
 
     def put_input(self, medium: InputMedium) -> None:
         """Stores the bytes of an input, copied in pieces. What is there already is neither read nor written again.
@@ -184,6 +221,39 @@ class MediaStore:
 
 def _told(path: Path) -> Path:
     return path.with_name(path.name + ".told")
+
+
+def _tell(media: Media, target: Path) -> None:
+    """Writes beside the file what only its caller said of it; one that says nothing has no such file."""
+    if media.told:
+        write_atomic(_told(target), json.dumps({"format": 1, **media.told}).encode())
+    else:
+        _told(target).unlink(missing_ok=True)
+
+
+def _replace(media: Media, target: Path) -> None:
+    if media.suffix and not is_folder(target):
+        media.save(target)
+        return
+    old = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    target.rename(old)
+    try:
+        media.save(target)
+    except BaseException:
+        old.rename(target)
+        raise
+    if is_folder(old):
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        old.unlink(missing_ok=True)
+
+
+def _digest_of_pixels(media: Media) -> str:
+    """The digest that the arrays had which were encoded to these media."""
+    if isinstance(media, Clip):
+        frames = media.at(range(media.frame_count))
+        return digest_of_pixels((frame.pixels for frame in frames), prefix=str(media.rate))
+    return digest_of_pixels([media.pixels if media.deep is None else media.deep])
 
 
 def _copied(medium: InputMedium, out: IO[bytes] | None) -> str:

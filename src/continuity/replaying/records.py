@@ -86,7 +86,7 @@ class MeasuredAgain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeping:
-    """What became of the wish to keep replayed media: their path in the media store, empty where nothing is stored."""
+    """What became of the wish to keep replayed media: their path in the media store, empty where they are not there."""
 
     media: str
     stored: bool  # now, by this replay
@@ -145,8 +145,8 @@ class Replay:
         """Puts replayed media back into the media store, as those of the candidate, if they have the recorded digest.
 
         So what was discarded with no more than a thumbnail, and was accepted by a person since, can be handed over.
-        Media are written before the row that names them, nothing recorded is changed, and what is there already is
-        left alone: it may be called again after a crash.
+        Media are written before the row that names them, and nothing recorded is changed. What lies at their place
+        is left alone if it has the recorded digest, and replaced if not: it may be called again after a crash.
 
         Raises:
             LedgerError: the ledger or its media store cannot be written.
@@ -154,14 +154,18 @@ class Replay:
             MediaError: the media cannot be read any more.
         """
         row = ledger.candidate(self.candidate)
-        if row.media and ledger.media.path(row.media).exists():
-            return Keeping(media=row.media, stored=False, reason="its media are stored already: nothing to do")
+        there = bool(row.media) and ledger.media.path(row.media).exists()
         if row.attempt:
-            reason = f"nothing is stored: it is what {row.repair} repaired that counts, and a replay does not repair"
-            return Keeping(media="", stored=False, reason=reason)
+            counts = f"it is what {row.repair} repaired that counts, and a replay does not repair"
+            if there:
+                return Keeping(media=row.media, stored=False, reason=f"its media are stored, not compared: {counts}")
+            return Keeping(media="", stored=False, reason=f"nothing is stored: {counts}")
+        if there and ledger.media.holds(row.media, row.digest):
+            return Keeping(media=row.media, stored=False, reason="its media are stored already: nothing to do")
         same = self.media is not None and self.media.digest == row.digest != ""
-        if self.media is None or not same or (row.media and not row.media.endswith(self.media.suffix)):
-            reason = "nothing is stored: only media with the digest that was recorded can stand for it"
+        if self.media is None or not same or row.media not in ("", ledger.media.place(self.media)):
+            found = f"{row.media} is damaged, and " if there else ""
+            reason = f"nothing is stored: {found}only media with the digest that was recorded can stand for it"
             return Keeping(media="", stored=False, reason=reason)
         path = ledger.restore(row.id, self.media)
         return Keeping(media=path, stored=True, reason="its media are stored: `continuity export` finds them")
