@@ -34,6 +34,7 @@ TINTS = (0.85, 1.15), (-3.0, 3.0)  # gain and offset of colour that a recoloured
 FINEST, COARSEST = 2e-3, 0.03  # sRGB: less grain is none, and more is texture
 OTHER = 30.0  # CIELAB units by which a part may differ otherwise than most of the mark does, for its light
 HALO_SEEN = 6.0  # times as much a guess counts under a blurred mark: what is left of its ink is a halo
+KEPT = 15.0  # of chroma that a part of a recoloured mark may be off by, to tell its light
 STRANGE = 14.0  # CIELAB units from the colour that a part of the mark has there
 
 
@@ -75,10 +76,14 @@ def setting_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> Setti
     inner = (smooth(alpha, max(drift.blur, 0.3)) > 0.97).astype(np.float32)
     inner *= 1 - _over(mark, pose, drift, scene, lab)
     gain, offset = np.ones(3), np.zeros(3)  # strokes so thin that the plate shines through tell nothing of the light
-    inner *= _same(_straight(scene.art), lab, inner)
+    art = _straight(scene.art)
+    inner *= _same(art, lab, inner)
+    recoloured = drift.kinds.recoloured > 0.15
+    if recoloured:  # what is wrong with its colour is no light: only parts that kept theirs tell
+        inner *= np.hypot(*np.moveaxis(lab - art, -1, 0)[1:]) < KEPT
     if inner.sum() >= ENOUGH:
-        gain, offset = light_of(_straight(scene.art), lab, alpha, inner, max(drift.blur, 0.3))
-    if drift.kinds.recoloured > 0.15:  # what is wrong with its colour is no light
+        gain, offset = light_of(art, lab, alpha, inner, max(drift.blur, 0.3))
+    if recoloured:
         gain[1:], offset[1:] = np.clip(gain[1:], *TINTS[0]), np.clip(offset[1:], *TINTS[1])
     blur = min(drift.blur, SHARP if drift.kinds.blurred > 0.15 else UNSURE if _reaches_out(drift) else 3.0)
     return Setting(gain, offset, max(SHARP, blur), _grain(scene))
