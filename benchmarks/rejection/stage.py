@@ -140,7 +140,7 @@ class SimulatorStage:
 
     def repairs(self) -> tuple[Repair, ...]:
         """What has a closed form here."""
-        return ct.GradeRepair(residue=RESIDUE), ct.LogoRepair(LOGO, PLACE)
+        return ct.GradeRepair(residue=RESIDUE), ct.LogoRepair(LOGO, PLACE, replaces=True)
 
     def good(self, cell: Cell, seed: int, changes: Mapping[str, Json], media: Media) -> bool:
         """Whether a candidate is acceptable by its recipe, repaired or not; see docs/decisions/0026."""

@@ -271,7 +271,7 @@ def test_another_mark_in_its_place_is_covered(gate: ct.Gate) -> None:
     replaced = laid(other())
     logo = gate.identity.logos[0]
     assert gate.inspect(ct.Image.from_array(replaced)).verdict != ct.Verdict.PASS
-    made = unfound(gate, replaced, ct.LogoRepair(logo, place=LAYOUT))
+    made = unfound(gate, replaced, ct.LogoRepair(logo, place=LAYOUT, replaces=True))
     drawn = pixels_of(made)
     assert gate.inspect(ct.Image.from_array(drawn)).verdict is ct.Verdict.PASS
     true = laid(mark())
@@ -280,10 +280,27 @@ def test_another_mark_in_its_place_is_covered(gate: ct.Gate) -> None:
     assert np.array_equal(drawn[:70], replaced[:70])
 
 
+def test_another_mark_is_covered_only_where_that_is_asked_for(gate: ct.Gate) -> None:
+    made = unfound(gate, laid(other()), ct.LogoRepair("acme", LAYOUT))
+    assert isinstance(made, Declined) and "not the mark drawn out" in made.reason
+    with pytest.raises(ct.UsageError, match="True with a place alone"):
+        ct.LogoRepair("acme", replaces=True)
+
+
+def test_what_lies_over_a_mark_that_was_found_is_no_other_mark(gate: ct.Gate) -> None:
+    covered = laid(mark())
+    covered[85:215, 195:209] = (222, 170, 140)  # a finger across it
+    media = ct.Image.from_array(covered)
+    report = gate.inspect(media)
+    assert report.verdict is ct.Verdict.FAIL
+    made = ct.LogoRepair(gate.identity.logos[0], LAYOUT, replaces=True).repair(media, report, gate.identity)
+    assert isinstance(made, Declined)
+
+
 def test_what_would_hang_out_is_left(gate: ct.Gate) -> None:
     board = laid(mark())
     board[70:240, 130:300] = (32, 160, 96)  # where the mark should be, and beyond
-    made = unfound(gate, board, ct.LogoRepair(gate.identity.logos[0], place=LAYOUT))
+    made = unfound(gate, board, ct.LogoRepair(gate.identity.logos[0], place=LAYOUT, replaces=True))
     assert isinstance(made, Declined)
     assert "outline" in made.reason
 
@@ -293,13 +310,15 @@ def test_what_the_frame_cuts_off_a_replaced_mark_is_told_by_its_other_sides(
     gate: ct.Gate, left: float, mended: bool
 ) -> None:
     replaced, true = laid(other(), (90.0, left)), laid(mark(), (90.0, left))
-    made = unfound(gate, replaced, ct.LogoRepair(gate.identity.logos[0], place=(0.0, 90 / 300, SIDE / 420)))
+    made = unfound(
+        gate, replaced, ct.LogoRepair(gate.identity.logos[0], place=(0.0, 90 / 300, SIDE / 420), replaces=True)
+    )
     assert isinstance(made, Repaired if mended else Declined)
     if isinstance(made, Declined):
         assert "outline" in made.reason
     else:
-        place = np.s_[90:210, : int(left) + SIDE]
-        before, after = (np.abs(p[place].astype(int) - true[place]).mean() for p in (replaced, pixels_of(made)))
+        there = np.s_[90:210, : int(left) + SIDE]
+        before, after = (np.abs(p[there].astype(int) - true[there]).mean() for p in (replaced, pixels_of(made)))
         assert after < 15 < before
 
 
@@ -310,3 +329,40 @@ def test_what_the_frame_cuts_off_a_replaced_mark_is_told_by_its_other_sides(
 def test_a_place_is_inside_the_frame(place: object) -> None:
     with pytest.raises(ct.UsageError, match="a place is"):
         ct.LogoRepair("acme", place=place)  # type: ignore[arg-type]
+
+
+def two_coloured(star: tuple[int, int, int, int] = (200, 0, 110, 255)) -> Pixels:
+    picture = Pillow.new("RGBA", (400, 400))
+    draw = ImageDraw.Draw(picture)
+    draw.rounded_rectangle((10, 10, 390, 390), 60, fill=(0, 112, 150, 255))
+    draw.polygon([(200, 70), (330, 330), (70, 330)], fill=star)
+    return np.asarray(picture)
+
+
+@pytest.mark.parametrize("wrong", [(0, 0, 0, 0), (60, 160, 40, 255)])
+def test_a_part_that_is_missing_or_of_another_colour_is_no_light(wrong: tuple[int, int, int, int]) -> None:
+    seen = laid(two_coloured(wrong))
+    drawn, true = (
+        p.astype(int) for p in (pixels_of(repaired(gate_of(two_coloured()), image(seen))), laid(two_coloured()))
+    )
+    body, star = np.s_[180:200, 165:180], np.s_[160:190, 200:220]
+    assert np.abs(drawn[body] - true[body]).mean() < 8
+    assert np.abs(drawn[star] - true[star]).mean() < 30
+
+
+def test_a_mark_in_another_colour_is_drawn_in_its_own() -> None:
+    gold, violet = flat((240, 180, 20, 255)), flat((110, 40, 150, 255))
+    drawn = pixels_of(repaired(gate_of(gold), image(laid(violet)))).astype(int)
+    inside = np.s_[130:170, 190:230]
+    assert np.abs(drawn[inside] - (240, 180, 20)).mean() < 25
+
+
+def flat(colour: tuple[int, int, int, int]) -> Pixels:
+    picture = Pillow.new("RGBA", (400, 400))
+    points = [(200 + r * np.sin(k * np.pi / 5), 205 - r * np.cos(k * np.pi / 5)) for k, r in enumerate((190, 90) * 5)]
+    ImageDraw.Draw(picture).polygon(points, fill=colour)
+    return np.asarray(picture)
+
+
+def image(pixels: Pixels) -> ct.Image:
+    return ct.Image.from_array(pixels)

@@ -65,3 +65,21 @@ def test_a_plate_alone_has_no_outline() -> None:
 
 def test_what_lies_beyond_the_picture_is_not_looked_for() -> None:
     assert found(picture(60.0, 70.0, 90.0), left=-85.0) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_it_stays_where_it_was_looked_for(seed: int) -> None:
+    rough = np.random.default_rng(seed).random((HEIGHT, WIDTH, 3)).astype(np.float32)
+    there = found(rough)
+    assert there is not None
+    box = there[0]
+    assert 0.9 * LONG < box[1, 0] - box[0, 0] < 1.15 * LONG
+    assert np.abs(box.mean(axis=0) - (LEFT + LONG / 2, TOP + LONG / 4)).max() < 0.2 * LONG
+
+
+def test_a_large_one_is_found_in_a_smaller_picture_and_placed_in_the_whole_one() -> None:
+    rgb = np.kron(picture(66.3, 64.8, 93.6), np.ones((8, 8, 1), np.float32))
+    mark, box = board(), 8 * np.array([[60, 70], [150, 70], [150, 115], [60, 115]], np.float64)
+    there = outlined(np.asarray(lab_of(rgb), np.float32), mark, of_points(corners(mark, np.eye(3)), box))
+    assert there is not None
+    assert np.abs(corners(mark, there.pose)[0] - (8 * 66.3, 8 * 64.8)).max() < 8

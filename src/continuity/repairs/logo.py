@@ -33,9 +33,7 @@ GUESSED = 9.0  # CIELAB units times the area of the mark (mark_plate.guessed)
 CERTAIN = 0.45  # correlation of edges, coarse
 MOVED = 0.15  # residual
 SMOOTH = 1.5  # frames (sigma): what a mark moves by faster than that is the jitter of its finding
-OUTLINED = (
-    0.8  # share of the outline of a replaced mark: 16 such marks have .88 or more, 48 places without one .6 at most
-)
+OUTLINED = 0.8  # share of the outline of a replaced mark: .88 or more in 16 such marks, .6 at most in 48 calm places
 HANGING = 0.29  # share of the ring around it that something else may hang out into
 SIDE, BLUR, STEPS = 72, 1.5, (2, 4, 6)  # of the patch in which a mark is followed, and parameters each step moves
 
@@ -59,20 +57,26 @@ class LogoRepair:
     on a restless plate), or sound but elsewhere than the layout has it.
 
     With a ``place`` a still also gets the artwork where it was smeared along a line near there: drawn out alike it has
-    to explain 90 % of what is seen (vision/mark_smear.py). Where the mark was not found it is laid over another one of
-    the same outline that lies near there, of the same proportions (vision/mark_outline.py), unless something would hang
-    out from under it or more than two fifths of the outline are beyond the frame.
+    to explain 90 % of what is seen (vision/mark_smear.py).
+
+    With ``replaces`` as well, where the mark was not found it is laid over another one of the same outline that lies
+    near there, of the same proportions (vision/mark_outline.py), unless something would hang out from under it or more
+    than two fifths of the outline are beyond the frame. That is for layouts where a generator puts another mark into
+    the place: anything of that outline is taken for one. A plate, a ball, a round portrait or a strongly patterned wall
+    at the place of a round badge was painted over in trials, and the gate, which then sees the right mark, passed it.
 
     Args:
         logo: name of an enrolled logo.
         place: where the layout has it, as :class:`~continuity.metrics.LogoDrift` takes it: left edge, top edge and
             width as shares of the frame's width, height and width.
+        replaces: whether what stands there instead of the mark is to be painted over, whatever it is.
     """
 
     version: ClassVar[int] = 1
 
     logo: str
     place: tuple[float, float, float] | None = None
+    replaces: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.logo, str) or not self.logo.strip():
@@ -80,6 +84,10 @@ class LogoRepair:
         if self.place is not None and not _inside(self.place):
             raise UsageError(
                 f"a place is left edge, top edge and width as shares of the frame from 0 to 1, got {self.place!r}"
+            )
+        if not isinstance(self.replaces, bool) or (self.replaces and self.place is None):
+            raise UsageError(
+                f"replaces is True or False, and True with a place alone, got {self.replaces!r} and {self.place!r}"
             )
 
     @property
@@ -90,7 +98,8 @@ class LogoRepair:
     @property
     def settings(self) -> Mapping[str, Json]:
         """The logo, and its place where it has one."""
-        return {"logo": self.logo, **({} if self.place is None else {"place": list(self.place)})}
+        placed: dict[str, Json] = {} if self.place is None else {"place": list(self.place)}
+        return {"logo": self.logo, **placed, **({"replaces": True} if self.replaces else {})}
 
     def repair(self, media: Media, report: Report, identity: Identity) -> Repaired | Declined:
         """The media with the artwork in place of the mark, or why not."""
@@ -103,12 +112,15 @@ class LogoRepair:
         measured = list(finding.measurement.frames) or [_only(finding)]
         mark = Mark(identity.features(SPACE)[f"logo/{self.logo}"])
         said = self._unfit(measured)
-        if self.place is not None and isinstance(media, Image) and (laid := self._laid(media, mark, bool(said))):
-            took = Cost(repair=time.perf_counter() - began)
-            return Repaired(media=laid[0], cost=took, settings={**self.settings, "drawn over": laid[1]})
+        if self.place is not None and isinstance(media, Image):
+            laid = self._laid(media, mark, lost=all(map(_unseen, measured)))
+            if laid is not None:
+                took = Cost(repair=time.perf_counter() - began)
+                return Repaired(media=laid[0], cost=took, settings={**self.settings, "drawn over": laid[1]})
         if said:
             if self.place is not None:
-                said += "; what is at its place is neither the mark drawn out nor another one of its outline"
+                said += "; what is at its place is not the mark drawn out"
+                said += ", nor another one of its outline" if self.replaces else ""
             return Declined(reason=said)
         known = {f.index: np.array(f.evidence["corners"], np.float64) for f in measured}
         redraw = _Redraw.over(media, mark, known)
@@ -116,6 +128,8 @@ class LogoRepair:
             return Declined(reason=f"{self.logo} is seen too obliquely ({tilt:.1f} : 1): render it again")
         if redraw.cover > COVERED:
             return Declined(reason=self._covered(redraw.cover))
+        if not np.isfinite(redraw.guessed):
+            return Declined(reason=f"nothing is seen of the plate that lies under {self.logo}: render it again")
         if redraw.guessed > GUESSED:
             return Declined(
                 reason=f"too much of the plate around {self.logo} would have to be guessed ({redraw.guessed:.0f} CIELAB"
@@ -131,16 +145,19 @@ class LogoRepair:
 
     def _laid(self, media: Image, mark: Mark, lost: bool) -> tuple[Image, str] | None:
         """The picture with the artwork over what is at its place, and what that is: another one of its outline, if the
-        mark is lost, or the mark itself drawn out. None where it is neither."""
+        mark was found nowhere, or the mark itself drawn out. None where it is neither: a mark that is covered or small
+        is there, and nothing took its place."""
         assert self.place is not None  # noqa: S101 - repair() has looked
         source = media.pixels if media.deep is None else media.deep
         height, width = source.shape[:2]
         left, top, wide = self.place[0] * width, self.place[1] * height, self.place[2] * width
         right, bottom = left + wide, top + wide * mark.half[1] / mark.half[0]
         box = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+        if max(right - left, bottom - top) < SMALLEST:
+            return None
         before, over, pose = _floats(source), "the mark drawn out", _pose(mark, box)
         after = unsmeared(before, mark, pose)
-        if after is None and lost:
+        if after is None and lost and self.replaces:
             found = outlined(lab_of(before), mark, pose)
             if found is not None and found.share >= OUTLINED and hanging(before, mark, found.pose) <= HANGING:
                 after, over = placed(before, mark, found.pose), "another one of its outline"
@@ -152,7 +169,7 @@ class LogoRepair:
 
     def _unfit(self, measured: Sequence[FrameMeasurement]) -> str:
         """Why what was measured is nothing to draw over, in words; empty where it is."""
-        unseen = sum(f.status is not Status.MEASURED or "corners" not in f.evidence for f in measured)
+        unseen = sum(map(_unseen, measured))
         if unseen == len(measured):
             return f"{self.logo} was not found, so there is no place to draw it: render it again"
         if unseen:
@@ -235,6 +252,10 @@ def _followed(pyramid: Pyramid, mark: Mark, pose: Matrix) -> Matrix:
     """The pose refined on the edges of a frame, where that finds it again."""
     found = refined(pyramid, mark, [Found(pose, -1.0)], extent(mark, SIDE), BLUR, STEPS)[0]
     return found.pose if found.correlation >= CERTAIN else pose
+
+
+def _unseen(frame: FrameMeasurement) -> bool:
+    return frame.status is not Status.MEASURED or "corners" not in frame.evidence
 
 
 def _inside(place: Any) -> bool:

@@ -106,7 +106,7 @@ def premultiplied(rgba: NDArray[np.float32], into: Matrix, shape: tuple[int, int
     back = np.linalg.inv(scale @ into @ to_plane)
     alpha = rgba[..., 3:] / 255
     source = np.concatenate([rgba[..., :3] / 255 * alpha, alpha], axis=-1).astype(np.float32)
-    factor = max(1, int(np.hypot(back[0, 0], back[1, 0])))
+    factor = min(max(1, int(np.hypot(back[0, 0], back[1, 0]))), longer)  # of a pose that shrinks it to nothing too
     planes = []
     for channel in range(4):
         plane = Image.fromarray(np.ascontiguousarray(np.pad(source[..., channel], factor)))

@@ -23,6 +23,7 @@ SIDE = 96  # px of the patch that the outline is taken from
 SHIFT, SIZES = 0.12, np.arange(0.96, 1.085, 0.02)  # of the longer side either way; of the place
 CLEAR = 4.0  # CIELAB units a pixel: contrast that counts half
 SOFT = 1.0  # px (sigma)
+LARGE = 200  # px: from half as much again on it is looked for in a smaller picture
 POINTS = 160  # of the outline that are looked at
 WHOLE = 0.6  # share of the outline that has to lie in the picture
 
@@ -50,26 +51,36 @@ def outlined(lab: Floats, mark: Mark, pose: Matrix) -> Outlined | None:
     slopes = _slopes(lab)
 
     def score(move: Doubles) -> float:
-        """At a shift (x, y) and a length in pixels, between pixels."""
+        """At a shift (x, y) and a length in pixels, between pixels; nothing beyond what was looked at."""
+        if not SIZES[0] - 0.02 <= move[2] / long <= SIZES[-1] + 0.02 or np.abs(move[:2]).max() > SHIFT * long + 2:
+            return 0.0
         at = (points - middle) * (move[2] / long) + middle + move[:2] - 0.5
         return float(_share(slopes, at[None], normals, order=1)[0])
 
-    far = int(np.ceil(SHIFT * long))
+    reduced = max(1, round(long / LARGE))  # a large one is looked for in a smaller picture: time goes with its area
+    coarse = slopes if reduced == 1 else _slopes(_reduced(lab, reduced))
+    far = int(np.ceil(SHIFT * long / reduced))
     steps = np.arange(-far, far + 1)
     shifts = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 1, 2)
-    found = np.stack(
-        [_share(slopes, (points - middle) * size + middle - 0.5 + shifts, normals, order=0) for size in SIZES]
-    )
+    places = (((points - middle) * size + middle) / reduced - 0.5 + shifts for size in SIZES)
+    found = np.stack([_share(coarse, at, normals, order=0) for at in places])
     k, i = np.unravel_index(int(found.argmax()), found.shape)
     if not found[k, i]:
         return None
-    start = np.array([*shifts[i, 0], SIZES[k] * long], np.float64)
-    simplex = start + np.vstack([np.zeros(3), 0.7 * np.eye(3)])
+    start = np.array([*(shifts[i, 0] * reduced), SIZES[k] * long], np.float64)
+    simplex = start + np.vstack([np.zeros(3), 0.7 * reduced * np.eye(3)])
     options = {"maxfev": 80, "xatol": 0.05, "fatol": 1e-4, "initial_simplex": simplex}
-    x, y, length = optimize.minimize(lambda p: -score(p), start, method="Nelder-Mead", options=options).x
+    best = optimize.minimize(lambda p: -score(p), start, method="Nelder-Mead", options=options).x
+    x, y, length = best if score(best) > score(start) else start
     size = length / long
     move = np.array([[size, 0, middle[0] * (1 - size) + x], [0, size, middle[1] * (1 - size) + y], [0, 0, 1]])
     return Outlined(move @ pose, score(np.array([x, y, length])))
+
+
+def _reduced(lab: Floats, by: int) -> Floats:
+    """The picture at one ``by``-th of its size."""
+    height, width = (side // by * by for side in lab.shape[:2])
+    return np.asarray(lab[:height, :width].reshape(height // by, by, width // by, by, 3).mean(axis=(1, 3)), np.float32)
 
 
 def _slopes(lab: Floats) -> Floats:

@@ -20,6 +20,7 @@ from continuity.vision.mark_drift import Drift
 from continuity.vision.mark_light import apart, blurred, light_of
 from continuity.vision.mark_plate import CELL, ENOUGH, cleared, filled, guessed, old_ink, spread
 from continuity.vision.marks import Mark, corners, extent, plane_to_patch, shape_of
+from continuity.vision.weighted import quantile
 
 Floats = NDArray[np.float32]
 
@@ -31,6 +32,9 @@ SHARP = 0.5  # px: the least blur of what a camera or a renderer draws
 UNSURE = 1.0  # px: the most that is believed of a mark whose shape is wrong, which looks soft for that
 TINTS = (0.85, 1.15), (-3.0, 3.0)  # gain and offset of colour that a recoloured mark may be taken to be lit by
 FINEST, COARSEST = 2e-3, 0.03  # sRGB: less grain is none, and more is texture
+OTHER = 30.0  # CIELAB units by which a part may differ otherwise than most of the mark does, for its light
+HALO_SEEN = 6.0  # times as much a guess counts under a blurred mark: what is left of its ink is a halo
+KEPT = 15.0  # of chroma that a part of a recoloured mark may be off by, to tell its light
 STRANGE = 14.0  # CIELAB units from the colour that a part of the mark has there
 
 
@@ -72,12 +76,29 @@ def setting_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> Setti
     inner = (smooth(alpha, max(drift.blur, 0.3)) > 0.97).astype(np.float32)
     inner *= 1 - _over(mark, pose, drift, scene, lab)
     gain, offset = np.ones(3), np.zeros(3)  # strokes so thin that the plate shines through tell nothing of the light
+    art = _straight(scene.art)
+    inner *= _same(art, lab, inner)
+    recoloured = drift.kinds.recoloured > 0.15
+    if recoloured:  # what is wrong with its colour is no light: only parts that kept theirs tell
+        inner *= np.hypot(*np.moveaxis(lab - art, -1, 0)[1:]) < KEPT
     if inner.sum() >= ENOUGH:
-        gain, offset = light_of(_straight(scene.art), lab, alpha, inner, max(drift.blur, 0.3))
-    if drift.kinds.recoloured > 0.15:  # what is wrong with its colour is no light
+        gain, offset = light_of(art, lab, alpha, inner, max(drift.blur, 0.3))
+    if recoloured:
         gain[1:], offset[1:] = np.clip(gain[1:], *TINTS[0]), np.clip(offset[1:], *TINTS[1])
     blur = min(drift.blur, SHARP if drift.kinds.blurred > 0.15 else UNSURE if _reaches_out(drift) else 3.0)
     return Setting(gain, offset, max(SHARP, blur), _grain(scene))
+
+
+def _same(art: Floats, lab: Floats, inner: Floats) -> Floats:
+    """Where what is seen differs from the artwork much as it does in most of it, 0 or 1.
+
+    A part that is missing or another one is no light: two colours with one of them gone would be taken for a gain.
+    """
+    if not inner.any():
+        return inner
+    by = lab - art
+    usual = np.array([quantile(by[..., c], inner) for c in range(3)], np.float32)
+    return (apart(by, np.broadcast_to(usual, by.shape)) < OTHER).astype(np.float32)
 
 
 def cover_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> float:
@@ -94,7 +115,8 @@ def guessed_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift, setting:
     lab = lab_of(np.clip(scene.seen, 0, 1))
     covered = _over(mark, pose, drift, scene, lab)
     _, spoilt = _plate(scene, art_in(scene, mark, was), drift, setting, lab, covered)
-    return guessed(scene.seen, spoilt * (covered < 0.5), scene.art[..., 3], round(scene.long))
+    found = guessed(scene.seen, spoilt * (covered < 0.5), scene.art[..., 3], round(scene.long))
+    return found * HALO_SEEN if drift.kinds.blurred > 0.15 else found
 
 
 def redrawn(
