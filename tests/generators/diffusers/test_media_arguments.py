@@ -106,19 +106,11 @@ def test_files_are_read_as_what_they_are(tmp_path: Path) -> None:
     assert decode(encode(tmp_path / "phone.jpg")).size == (2, 4)
 
 
-@pytest.mark.parametrize("seconds", [None, 40])
-def test_a_control_clip_is_handed_over_whole_and_in_order(tmp_path: Path, seconds: int | None) -> None:
-    """81 frames, as many as a video pipeline takes: judging would sample them, and hold what stands for long."""
+def test_a_control_clip_is_handed_over_whole_and_in_order(tmp_path: Path) -> None:
+    """81 frames, as many as a video pipeline takes: judging would sample them."""
     frames = [np.full((16, 16, 3), 3 * k, dtype=np.uint8) for k in range(81)]
-    path = tmp_path / ("control.mkv" if seconds is None else "control.gif")
-    if seconds is None:
-        Clip.from_arrays(frames, 16).save(path)
-    else:  # one frame stands still, and a rate that varies
-        lasts = [100] * 40 + [1000 * seconds] + [100] * 40
-        Pil.fromarray(frames[0]).save(
-            path, save_all=True, append_images=[Pil.fromarray(f) for f in frames[1:]], duration=lasts
-        )
-    handed = [int(np.asarray(frame)[0, 0, 0]) for frame in decode(encode(path))]
+    Clip.from_arrays(frames, 16).save(tmp_path / "control.mkv")
+    handed = [int(np.asarray(frame)[0, 0, 0]) for frame in decode(encode(tmp_path / "control.mkv"))]
     assert handed == [3 * k for k in range(81)]
 
 
