@@ -401,9 +401,11 @@ class LearningProposer(Proposer, Protocol):
 class CampaignProposer(Proposer, Protocol):
     """A proposer that learns from other shots too. It is given values, the ledger stays with the shot."""
 
-    def begin(self, past: Sequence[Trial]) -> Proposer:
-        """The proposer for one candidate. ``past`` are candidates of other shots with the same generator, identity,
-        instruments and limits that have ended, the latest first; each has the index that it has in its own shot."""
+    def begin(self, past: Sequence[Trial], shot: str) -> Proposer:
+        """The proposer for one candidate of the shot of this name. ``past`` are candidates of other shots with the same
+        generator (whatever it reads), identity, instruments and limits that have ended, the latest first; each has the
+        index that it has in its own shot. Shots that are begun at once know the same past: the name tells them
+        apart."""
 
 
 @runtime_checkable

@@ -48,6 +48,25 @@ def decide(ledger: ct.Ledger, accept: Callable[[int], bool], only: set[int] | No
             ledger.decide(ct.Decision(candidate=row.id, accept=accept(number), who="ann"))
 
 
+def test_answers_on_what_a_proposer_learned_to_draw_are_counted_and_said(
+    tmp_path: Path, limits: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nobody = ct.Identity(name="nobody", enrolled=())
+    gate = ct.Gate([FakeMetric("bright")], identity=nobody, tolerances={"bright": 100.0}, backends=FakeBackends())
+    vary: dict[str, list[ct.Json]] = {"x": [1, 2]}
+    with ct.Ledger.open(tmp_path / "both.db") as ledger:
+        for name, proposer in (("a", ct.LearnedVariations(vary)), ("b", ct.Variations(vary))):
+            for i in range(3):
+                shot = ct.Shot(f"{name}{i}", gate=gate, ledger=ledger, proposer=proposer)
+                shot.run(PatternGenerator(size=4), budget=ct.Budget(candidates=40))
+        audit(ledger, LIMITS, max_bad_share=0.05)
+        decide(ledger, lambda i: True)
+        found = audit(ledger, LIMITS, max_bad_share=0.05)
+    assert sorted((one.learned, one.answers) for one in found) == [(0, 3), (3, 3)]
+    main(["audit", str(tmp_path / "both.db"), "--tolerances", limits, "--max-bad-share", "0.05"])
+    assert capsys.readouterr().out.count("3 of these answers are on what a proposer that learns chose") == 1
+
+
 def test_everything_kept_is_drawn_and_waits(show: ct.Ledger) -> None:
     (one,) = audit(show, LIMITS, max_bad_share=0.05, rejects=0.0)
     assert len(one.waiting) == 25

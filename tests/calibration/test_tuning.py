@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -288,10 +289,12 @@ def test_names_too_long_and_numbers_too_large(make_gate: Gates, tmp_path: Path) 
         ct.Label(accept=True, shot="s", candidate=10**30)
 
 
-def run_on(ledger: ct.Ledger, gate: ct.Gate, shots: range, stop: ct.StopRule | None = None) -> None:
+def run_on(
+    ledger: ct.Ledger, gate: ct.Gate, shots: range, stop: ct.StopRule | None = None, proposer: ct.Proposer | None = None
+) -> None:
     """Runs shots and accepts what they keep."""
     for i in shots:
-        shot = ct.Shot(f"sc{i}", gate=gate, ledger=ledger, stop=stop)
+        shot = ct.Shot(f"sc{i}", gate=gate, ledger=ledger, stop=stop, proposer=proposer)
         kept = shot.run(PatternGenerator(size=4), budget=ct.Budget(candidates=60)).kept
         assert kept is not None
         ledger.decide(ct.Decision(candidate=kept.candidate, accept=True, who="ann"))
@@ -310,6 +313,26 @@ def test_a_ledger_says_under_which_limits_they_were_accepted(make_gate: Gates, t
         assert 20 < tuning.promise.kept <= 30
         assert tuning.promise.expects == {"bright": "required"}
         assert any("10 of 40 labelled" in note for note in tuning.notes)
+
+
+@pytest.mark.parametrize("drawn", ["accepted-stream", "other mix"])
+def test_labels_of_what_a_proposer_learned_to_draw_come_with_a_warning(
+    make_gate: Gates, tmp_path: Path, drawn: str
+) -> None:
+    learned, evenly = ct.LearnedVariations({"x": [1, 2]}), ct.Variations({"x": [1, 2]}, order="random")
+    more: dict[str, Any] = {"base_rate": 0.5} if drawn == "other mix" else {}
+    for name, proposer in (("learned.db", learned), ("evenly.db", evenly)):
+        with ct.Ledger.open(tmp_path / name) as ledger:
+            run_on(ledger, make_gate(limit=100.0), range(30), proposer=proposer)
+            if more:  # rejected ones too
+                for row in [row for row in ledger.candidates() if row.state is ct.State.REJECTED]:
+                    ledger.decide(ct.Decision(candidate=row.id, accept=False, who="ann"))
+            labels = ct.Labels.from_ledger(ledger, drawn=drawn)
+            tuning = ct.calibrate(make_gate(limit=100.0), labels, 0.5, tuning_share=0, **more)
+        said = [note for note in tuning.notes if "proposed by what learns" in note]
+        assert len(said) == (proposer is learned)
+        if said:
+            assert said[0].startswith(f"{len(labels)} of {len(labels)} labelled") and "later" in said[0]
 
 
 def test_labels_of_the_best_of_several_are_refused(make_gate: Gates, tmp_path: Path) -> None:

@@ -265,7 +265,7 @@ class TestLearnedVariations(ProposerContract):
         if request.param == "alone":
             return made
         changes: dict[str, Json] = {"guidance_scale": 3.5}
-        return made.begin([ct.Trial(index=0, seed=1, changes=changes, state=ct.State.REJECTED, worst_excess=None)])
+        return made.begin([ct.Trial(index=0, seed=1, changes=changes, state=ct.State.REJECTED, worst_excess=None)], "s")
 
 
 class TestNearbySeeds(ProposerContract):

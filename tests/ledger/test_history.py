@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from continuity.ledger import history as module
-from continuity.records import Origin, Proposal, State
+from continuity.records import Decision, Origin, Proposal, State
 
 if TYPE_CHECKING:
     from conftest import Loop
@@ -39,6 +39,18 @@ def test_it_is_a_sequence_like_any_other(loop: Loop, monkeypatch: pytest.MonkeyP
     for out in (31, -32):
         with pytest.raises(IndexError, match="31 trials"):
             history[out]
+
+
+def test_a_person_has_the_last_word(loop: Loop) -> None:
+    fill(loop, 8)  # the first six are accepted
+    rows = list(loop.ledger.candidates(loop.shot))
+    for row, accept in ((rows[0], False), (rows[1], False), (rows[1], True), (rows[7], True)):
+        loop.ledger.decide(Decision(candidate=row.id, accept=accept, who="Ines"))
+    history = loop.ledger.history(loop.shot)
+    said = [State.REJECTED, *[State.ACCEPTED] * 5, State.REJECTED, State.ACCEPTED]
+    assert [trial.state for trial in history] == said
+    assert history[0].worst_excess == pytest.approx(-5)  # what was measured stays
+    assert [row.state for row in loop.ledger.candidates(loop.shot)] == [row.state for row in rows]  # and the verdicts
 
 
 def test_an_empty_history(loop: Loop) -> None:

@@ -43,7 +43,7 @@ def campaign(chance: Callable[[Any, int], float], shots: int, seed: int, carry: 
     draws, past, took = random.Random(seed), list[Trial](), list[int]()
     for number in range(shots):
         history: list[Trial] = []
-        proposer = LearnedVariations(DIAL).begin(past) if carry else LearnedVariations(DIAL)
+        proposer = LearnedVariations(DIAL).begin(past, "s") if carry else LearnedVariations(DIAL)
         while not history or history[-1].state is not State.ACCEPTED:
             changes: Any = proposer.propose(history, len(history)).changes
             state = State.ACCEPTED if draws.random() < chance(changes["dial"], number) else State.REJECTED
@@ -91,10 +91,21 @@ def test_it_goes_where_candidates_were_accepted_and_keeps_exploring() -> None:
         trial(k, {"dial": (k % 100) / 100}, State.ACCEPTED if 60 <= k % 100 < 75 else State.REJECTED)
         for k in range(800)
     ]
-    drawn = [float(LearnedVariations(DIAL).begin(past).propose((), k).changes["dial"]) for k in range(1000)]  # type: ignore[arg-type]
+    drawn = [float(LearnedVariations(DIAL).begin(past, "s").propose((), k).changes["dial"]) for k in range(1000)]  # type: ignore[arg-type]
     among = sum(0.6 < one < 0.76 for one in drawn) / 1000
     assert 0.82 < among < 0.96
     assert np.histogram(drawn, 8, (0, 1))[0].min() > 2  # by the coin, a tenth of all
+
+
+def test_where_all_were_accepted_every_part_is_drawn() -> None:
+    told = [trial(k, {"dial": (k % 100) / 100}, State.ACCEPTED) for k in range(1500)]
+    drawn = [float(LearnedVariations(DIAL).propose(told, k).changes["dial"]) for k in range(1500, 1900)]  # type: ignore[arg-type]
+    assert np.histogram(drawn, 8, (0, 1))[0].min() > 25  # 50 each
+
+
+def test_shots_that_begin_at_once_draw_apart() -> None:
+    proposer, past = LearnedVariations(DIAL), [trial(k, {"dial": 0.5}) for k in range(20)]
+    assert len({str(proposer.begin(past, name).propose((), 0).changes) for name in ("s1", "s2", "s3")}) == 3
 
 
 def test_a_campaign_learns_its_dial() -> None:
@@ -113,7 +124,7 @@ def test_shots_that_want_different_dials_cost_little() -> None:
 def test_shots_and_indices_draw_apart() -> None:
     proposer = LearnedVariations(DIAL, explore=1.0)
     past = [trial(k, {}) for k in range(3)]
-    firsts = {str(proposer.begin(past[k:]).propose((), 0).changes) for k in range(3)}
+    firsts = {str(proposer.begin(past[k:], "s").propose((), 0).changes) for k in range(3)}
     seconds = {str(proposer.propose([trial(seed, {})], 1).changes) for seed in range(5)}
     others = {str(LearnedVariations(DIAL, explore=1.0, seed=k).propose((), 0).changes) for k in range(5)}
     assert (len(firsts), len(seconds), len(others)) == (3, 5, 5)
@@ -124,7 +135,7 @@ def test_it_follows_from_what_it_is_given_in_another_interpreter_too() -> None:
         "import continuity as ct, sys; from continuity.records import State, Trial;"
         "t = [Trial(index=k, seed=k, changes={'dial': k / 40}, state=State.REJECTED if k % 7 else State.ACCEPTED,"
         " worst_excess=None) for k in range(40)];"
-        "p = ct.LearnedVariations({'dial': {'low': 0, 'high': 1}}).begin(t[20:]);"
+        "p = ct.LearnedVariations({'dial': {'low': 0, 'high': 1}}).begin(t[20:], 's');"
         "print([p.propose(t[:20], k).changes['dial'] for k in range(20, 30)])"
     )
     said = {
@@ -138,7 +149,7 @@ def test_what_was_not_judged_teaches_nothing(state: State) -> None:
     told = [trial(k, {"dial": 0.1}, state) for k in range(200)]
     proposer = LearnedVariations(DIAL)
     for index in range(200, 230):
-        assert proposer.begin(told).propose(told, index) == proposer.begin(told[:1]).propose(told[:1], index)
+        assert proposer.begin(told, "s").propose(told, index) == proposer.begin(told[:1], "s").propose(told[:1], index)
 
 
 @pytest.mark.parametrize("state", [State.ABORTED, State.FAILED])
@@ -207,7 +218,7 @@ def test_a_show_teaches_its_next_shot_and_goes_on_where_it_stopped(tmp_path: Pat
 
     def shown(where: str, runs: Sequence[int]) -> tuple[list[float], list[Trial]]:
         with ct.Ledger.open(tmp_path / where) as ledger:
-            for number in range(12):
+            for number in range(24):
                 shot = ct.Shot(
                     f"s{number}", gate=gate, ledger=ledger, prompt=f"take {number}", proposer=LearnedVariations(DIAL)
                 )
@@ -222,4 +233,18 @@ def test_a_show_teaches_its_next_shot_and_goes_on_where_it_stopped(tmp_path: Pat
     assert once == again
     half = len(once) // 2
     assert sum(one > 0.75 for one in once[half:]) / (len(once) - half) > 0.6  # 0.25 by chance
-    assert sum(one.state is State.ACCEPTED for one in told) >= 11
+    assert sum(one.state is State.ACCEPTED for one in told) >= 22
+
+
+def test_what_a_person_rejects_teaches_in_its_own_shot(tmp_path: Path, nobody: ct.Identity) -> None:
+    gate = ct.Gate([FakeMetric("bright")], identity=nobody, tolerances={"bright": 255.0}, backends=FakeBackends())
+    values: Any = {"dial": ["a", "b"]}
+    with ct.Ledger.open(tmp_path / "show.db") as ledger:
+        shot = ct.Shot("s", gate=gate, ledger=ledger, proposer=LearnedVariations(values), stop=ct.BestOf(60))
+        generator = ct.FunctionGenerator(lambda recipe: np.full((8, 8, 3), 90, np.uint8), name="grey")
+        shot.run(generator, budget=ct.Budget(candidates=30))
+        for row, told in zip(list(ledger.candidates(shot.row)), ledger.history(shot.row), strict=True):
+            if told.changes["dial"] == "a":
+                ledger.decide(ct.Decision(candidate=row.id, accept=False, who="Ines"))
+        later = [shot.ask().recipe.changes["dial"] for _ in range(30)]
+    assert later.count("b") > 24

@@ -77,6 +77,7 @@ def test_the_angle_shrinks_with_each_try_and_then_the_next_one_has_its_turn() ->
 @pytest.mark.parametrize(
     ("state", "excess"),
     [
+        (ct.State.REJECTED, -0.3),  # by a person
         (ct.State.ABORTED, 0.01),
         (ct.State.FAILED, None),
         (ct.State.LOST, 0.01),

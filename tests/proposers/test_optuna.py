@@ -24,8 +24,9 @@ VARY: dict[str, Any] = {
 }
 
 
-def trial(index: int, changes: dict[str, Json], excess: float | None, state: ct.State = ct.State.REJECTED) -> ct.Trial:
-    return ct.Trial(index=index, seed=index, changes=changes, state=state, worst_excess=excess)
+def trial(index: int, changes: dict[str, Json], excess: float | None, state: ct.State | None = None) -> ct.Trial:
+    judged = ct.State.ACCEPTED if excess is not None and excess <= 0 else ct.State.REJECTED
+    return ct.Trial(index=index, seed=index, changes=changes, state=state or judged, worst_excess=excess)
 
 
 def miss(changes: Any) -> float:
@@ -69,6 +70,25 @@ def test_it_finds_what_random_draws_rarely_find() -> None:
     blind = [miss(made.propose((), k).changes) for k in range(60)]
     assert np.median(learned[30:]) < np.median(blind) / 2
     assert sum(m <= 0 for m in learned) > 2 * max(1, sum(m <= 0 for m in blind))
+
+
+def test_what_passed_and_a_person_rejected_is_not_gone_to() -> None:
+    """The numbers say that the first scale is perfect, and every time a person says no."""
+
+    def told(changes: Any, index: int) -> ct.Trial:
+        if changes["scales"] == {"mara": 0.5}:
+            return trial(index, changes, -1.0, ct.State.REJECTED)
+        return trial(index, changes, 0.5 + miss(changes))
+
+    later = walk(ct.OptunaProposer(VARY), 50, told)[25:]
+    assert sum(t.changes["scales"] == {"mara": 0.5} for t in later) < len(later) / 3
+
+
+def test_numbers_of_a_list_are_known_however_they_are_written() -> None:
+    made = ct.OptunaProposer({"scale": [4.0, 6.5]}, startup=1)
+    drawn = [made.propose([trial(k, {"scale": four}, 0.1) for k in range(20)], 20).changes for four in (4, 4.0)]
+    assert drawn[0] == drawn[1]
+    assert made._known(trial(0, {"scale": 4}, 0.1)) is not None
 
 
 def test_it_goes_on_from_the_history_alone() -> None:

@@ -47,6 +47,13 @@ def test_whole_numbers_are_not_split_further_and_lists_are_split_whole() -> None
     assert Places([1], [[1]]).of(True) is None
 
 
+def test_a_number_is_one_value_however_it_is_written() -> None:
+    values: list[Any] = [4.0, 6.5, {"mara": 1.0}, [2]]
+    places = Places(values, split(values, 8))
+    assert [places.of(one) for one in (4, 4.0, 6.5, {"mara": 1}, [2.0], "4", True)] == [0, 0, 1, 2, 3, None, None]
+    assert split([4, 4.0, True, 1], 8) == [[4.0], [True], [1]]
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1.01, -0.01, True, None, "0.5", [0.5], {}])
 def test_what_is_outside_has_no_place(value: Any) -> None:
     values = checked("a", {"low": 0, "high": 1}, who="test")

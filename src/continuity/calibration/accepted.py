@@ -14,7 +14,7 @@ from continuity.calibration.measuring import Gates
 from continuity.errors import UsageError
 from continuity.gate import Gate
 from continuity.ledger import Ledger
-from continuity.records import Report, State
+from continuity.records import Origin, Report, State
 
 
 def of_this_gate(gates: Gates, labels: Labels) -> Labels:
@@ -108,6 +108,21 @@ def _difference(gate: Gate, report: Report | None) -> str:
         if finding.limit != tolerances[key].limit:
             return f"{key} limit {finding.limit!r} there, {tolerances[key].limit!r} here"
     return ""
+
+
+def learned(labels: Labels) -> tuple[str, ...]:
+    """A note where a proposer that learns chose what was labelled: what it draws may move under one stream."""
+    ledger, numbers = labels.ledger, {label.candidate for label in labels.items if label.candidate is not None}
+    if ledger is None or not numbers:
+        return ()
+    found = sum(row.id in numbers and row.origin is Origin.LEARNED for row in ledger.candidates())
+    if not found:
+        return ()
+    return (
+        f"{found} of {len(numbers)} labelled candidates were proposed by what learns (origin learned): what it draws "
+        "may move from shot to shot under the same stream, so this is shown of what was drawn until now and not of "
+        "later shots; go on with continuity audit",
+    )
 
 
 def from_files(labels: Labels) -> tuple[Label, ...]:

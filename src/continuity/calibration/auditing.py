@@ -21,7 +21,7 @@ from continuity.calibration.parts import uniform
 from continuity.errors import FormatError, UsageError
 from continuity.ledger import CandidateRow, Ledger
 from continuity.media import write_atomic
-from continuity.records import Decision, State
+from continuity.records import Decision, Origin, State
 from continuity.statistics import bounds
 from continuity.statistics.betting import Wager
 from continuity.tolerances import Tolerances
@@ -72,6 +72,8 @@ class Audit:
         to_doubled: about how many more answers would reveal twice the promised share, ``to_fivefold`` five times.
         decided_before: kept shots on which somebody decided before they were drawn: they are no part of this.
         rejects: drawn rejected candidates that were judged; ``rejects_good`` of them a person accepts.
+        learned: answers on what a proposer that learns chose (origin ``learned``). What it draws may move from shot to
+            shot under the same stream: these say nothing of later shots.
     """
 
     stream: str
@@ -87,6 +89,7 @@ class Audit:
     decided_before: int
     rejects: int
     rejects_good: int
+    learned: int
 
 
 def audit(
@@ -146,7 +149,7 @@ def audit(
             f"candidates that were judged under these limits, with these instruments, were wanted, {ledger.path.name} "
             "has none: a promise says nothing of other limits. Run a shot with this tolerance file first"
         )
-    chosen, decided = _candidates(ledger, mine, known, decisions, promise.expects if promise else {})
+    chosen, decided, learned = _candidates(ledger, mine, known, decisions, promise.expects if promise else {})
     now = datetime.now(UTC).isoformat(timespec="microseconds")
     new = [
         Draw(
@@ -166,7 +169,9 @@ def audit(
         if one.candidate in mine:
             by_stream.setdefault(one.stream, []).append(one)
     return tuple(
-        _audit(stream, drawn, _answers(drawn, decisions), max_bad_share, 1 - confidence, decided.get(stream, 0))
+        _audit(
+            stream, drawn, _answers(drawn, decisions), max_bad_share, 1 - confidence, decided.get(stream, 0), learned
+        )
         for stream, drawn in by_stream.items()
     )
 
@@ -185,10 +190,12 @@ def _candidates(
     known: Mapping[int, Draw],
     decisions: Mapping[int, list[Decision]],
     expects: Mapping[str, str],
-) -> tuple[list[tuple[CandidateRow, str]], Counter[str]]:
-    """Candidates to draw from, and by stream how many kept shots are left out since people decided on them before."""
+) -> tuple[list[tuple[CandidateRow, str]], Counter[str], set[int]]:
+    """Candidates to draw from; by stream how many kept shots are left out since people decided on them before; and
+    accepted candidates that a proposer that learns chose."""
     found: list[tuple[CandidateRow, str]] = []
     kept: list[CandidateRow] = []
+    learned: set[int] = set()
     decided: set[tuple[str, int]] = set()  # shots on which people decided
     drawn: set[tuple[str, int]] = set()  # shots that were drawn, or passed over: each counts once
     for row in ledger.candidates():
@@ -198,6 +205,8 @@ def _candidates(
             drawn.add(shot)
         if row.state is State.ACCEPTED and row.id in decisions:
             decided.add(shot)
+        if row.state is State.ACCEPTED and row.origin is Origin.LEARNED:
+            learned.add(row.id)
         if row.id not in mine or one is not None:
             continue
         if row.state is State.REJECTED and row.id not in decisions:
@@ -211,7 +220,7 @@ def _candidates(
             left_out[row.stream] += 1
         elif shot not in drawn and _expected(ledger, row.id, expects):
             found.append((row, KEPT))
-    return sorted(found, key=lambda one: one[0].id), left_out
+    return sorted(found, key=lambda one: one[0].id), left_out, learned
 
 
 def _expected(ledger: Ledger, candidate: int, expects: Mapping[str, str]) -> bool:
@@ -253,9 +262,11 @@ def _audit(
     max_bad_share: float,
     risk: float,
     decided_before: int,
+    learned: Set[int],
 ) -> Audit:
     against, for_it = Wager(max_bad_share), Wager(max_bad_share, against=False)
     waiting, rejects = [], []
+    moving = 0
     for one in drawn:
         said = words.get(one.candidate)
         if one.drawn and said is None:
@@ -264,6 +275,7 @@ def _audit(
             rejects.append(all(said.values()))
         elif one.drawn and said is not None:
             bad = not all(said.values())
+            moving += one.candidate in learned
             against.add(bad)
             for_it.add(bad)
     verdict = "broken" if against.capital >= 1 / risk else "holds" if for_it.capital >= 1 / risk else "open"
@@ -281,6 +293,7 @@ def _audit(
         decided_before=decided_before,
         rejects=len(rejects),
         rejects_good=sum(rejects),
+        learned=moving,
     )
 
 

@@ -47,7 +47,8 @@ def calibrate(
     whole limit vectors and where to start on it; on the other, limits go looser step by step while an exact binomial
     test shows the promise, and the last that passes is shipped. The promise is wrong with probability
     ``1 - confidence`` at most. It holds for the stream of the labels, and for shots that get as many candidates judged
-    as these did. The gate is not changed.
+    as these did. Where a proposer that learns chose some of them, a note says that its draws may move away from what
+    was judged. The gate is not changed.
 
     Labels of an accepted stream never loosen the gate that accepted them. Where a ledger says under which limits they
     were accepted, only those of this very gate count; where nobody says, no limit goes above the highest value seen.
@@ -97,6 +98,7 @@ def calibrate(
     gates.check(with_digests)
     if stream:
         with_digests = accepted.of_this_gate(gates, with_digests)
+    with_digests = replace(with_digests, notes=(*with_digests.notes, *accepted.learned(with_digests)))
     merged = with_digests.merged(conflicts_reject=conflicts == "reject")
     remembered = Remembered(None if measurements is None else FilePath(measurements))
     rows, unread = measured(gates, merged, openers, remembered=remembered, on_measured=on_measured)

@@ -91,6 +91,12 @@ def _show(one: Audit, share: float, confidence: float, promised: str | None) -> 
         + ", ".join(f"{name} that share: {'-' if n is None else f'{n:,}'}" for name, n in more.items()),
         soft_wrap=True,
     )
+    if one.learned:
+        out.print(
+            f"{one.learned:,} of these answers are on what a proposer that learns chose: what it draws may move from "
+            "shot to shot under the same stream, so they say nothing of later shots; go on asking",
+            soft_wrap=True,
+        )
     if one.decided_before:
         out.print(
             f"{counted(one.decided_before, 'kept shot')} not counted: somebody decided before the draw, and nobody "

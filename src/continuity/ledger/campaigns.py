@@ -13,10 +13,28 @@ from continuity.records import State, Trial
 
 LATEST = 2000  # candidates that are handed out: what asking costs does not grow for ever
 TAUGHT = tuple(map(str, (State.ACCEPTED, State.REJECTED, State.INCONCLUSIVE, State.ABORTED, State.FAILED)))
+# What differs from shot to shot where the generator is the same: digests of what it reads, and prompts among its
+# arguments, as pipelines of diffusers name them. Weights and adapters have digests of their own beside these.
+OF_THE_SHOT = (
+    "$.generator.settings.inputs",
+    *(
+        f"$.generator.settings.arguments.{what}{n}"
+        for what in ("prompt", "negative_prompt")
+        for n in ("", "_2", "_3", "_4")
+    ),
+)
 
 _LIKE = func.json_remove(shots.c.spec, "$.prompt")  # identity, metrics and limits
+_FROM = func.json_extract(func.json_remove(streams.c.description, *OF_THE_SHOT), "$.generator")
+_STREAMS = select(streams.c.digest).where(
+    _FROM.is_not_distinct_from(select(_FROM).where(streams.c.digest == bindparam("named")).scalar_subquery())
+)
+_TEACHES = (candidates.c.stream.in_(_STREAMS), candidates.c.state.in_(TAUGHT))
 _SHOTS = (
-    select(shots.c.id, shots.c.asked)
+    select(
+        shots.c.id,
+        select(func.count()).where(candidates.c.shot == shots.c.id, *_TEACHES).scalar_subquery().label("taught"),
+    )
     .where(
         shots.c.id != bindparam("of"),
         shots.c.asked > 0,
@@ -24,38 +42,24 @@ _SHOTS = (
     )
     .order_by(shots.c.id.desc())
 )
-_FROM = func.json_extract(streams.c.description, "$.generator")
-_STREAMS = select(streams.c.digest).where(
-    _FROM.is_not_distinct_from(select(_FROM).where(streams.c.digest == bindparam("named")).scalar_subquery())
-)
 _TRIALS: Select[Any] = (
     select(*(candidates.c[n] for n in ("index", "seed", "state", "worst_excess", "recipe")), LAST_WORD.label("said"))
-    .where(
-        candidates.c.shot.in_(bindparam("among", expanding=True)),
-        candidates.c.stream.in_(bindparam("from", expanding=True)),
-        candidates.c.state.in_(TAUGHT),
-    )
+    .where(candidates.c.shot.in_(bindparam("among", expanding=True)), *_TEACHES)
     .order_by(candidates.c.shot.desc(), candidates.c.index.desc())
-    .limit(LATEST)
+    .limit(bindparam("most"))
 )
 
 
 def past(connection: Connection, shot_id: int, stream: str) -> tuple[Trial, ...]:
-    """Candidates that ended in other shots with the same spec but for the prompt, under the generator of this stream,
-    the latest first. What a person said of one is its state."""
+    """The latest candidates that ended in other shots with the same spec but for the prompt, the latest first, under
+    the generator of this stream, whatever media and prompts it was given. What a person said of one is its state."""
     among: list[int] = []
     left = LATEST
-    for row in connection.execute(_SHOTS, {"of": shot_id}):
-        among.append(row.id)
-        left -= row.asked
+    for row in connection.execute(_SHOTS, {"of": shot_id, "named": stream}):  # the latest first, no more than it takes
+        if row.taught:
+            among.append(row.id)
+            left -= row.taught
         if left <= 0:
             break
-    if not among:
-        return ()
-    alike = list(connection.execute(_STREAMS, {"named": stream}).scalars())
-    found: list[Trial] = []
-    for index, seed, state, excess, recipe, said in connection.execute(_TRIALS, {"among": among, "from": alike}):
-        ended = State(state) if said is None else State.ACCEPTED if said else State.REJECTED
-        changes = rows.recipe(recipe).changes
-        found.append(Trial(index=index, seed=seed, changes=changes, state=ended, worst_excess=excess))
-    return tuple(found)
+    found = connection.execute(_TRIALS, {"among": among, "named": stream, "most": LATEST}) if among else ()
+    return tuple(rows.trial(row) for row in found)

@@ -8,14 +8,14 @@ from typing import overload
 from sqlalchemy import bindparam, select
 
 from continuity.ledger import rows
-from continuity.ledger.queries import Reading
+from continuity.ledger.queries import LAST_WORD, Reading
 from continuity.ledger.schema import candidates
-from continuity.records import State, Trial
+from continuity.records import Trial
 
 PAGE = 500
 
 _TRIALS = (
-    select(*(candidates.c[n] for n in ("index", "seed", "state", "worst_excess", "recipe")))
+    select(*(candidates.c[n] for n in ("index", "seed", "state", "worst_excess", "recipe")), LAST_WORD.label("said"))
     .where(
         candidates.c.shot == bindparam("of"),
         candidates.c.index >= bindparam("first"),
@@ -26,7 +26,8 @@ _TRIALS = (
 
 
 class History(Sequence[Trial]):
-    """All candidates of a shot up to one moment, in order of index; their states are those of the moment of reading."""
+    """All candidates of a shot up to one moment, in order of index; their states are those of the moment of reading.
+    What a person said of one is its state: a proposer shall not go where somebody said no."""
 
     def __init__(self, reading: Reading, shot_id: int, length: int) -> None:
         self._reading = reading
@@ -64,7 +65,4 @@ class History(Sequence[Trial]):
     def _read(self, first: int, end: int) -> list[Trial]:
         with self._reading() as connection:
             found = connection.execute(_TRIALS, {"of": self._shot, "first": first, "end": end}).all()
-        return [
-            Trial(index=index, seed=seed, changes=rows.recipe(recipe).changes, state=State(state), worst_excess=excess)
-            for index, seed, state, excess, recipe in found
-        ]
+        return [rows.trial(row) for row in found]

@@ -295,7 +295,8 @@ class Ledger:
     # -- questions -------------------------------------------------------------------------------------------------
 
     def history(self, shot: ShotRow) -> Sequence[Trial]:
-        """All candidates of a shot so far, in order of index, read when they are looked at."""
+        """All candidates of a shot so far, in order of index, read when they are looked at. What a person said of one
+        is its state."""
         return History(self._database.reading, shot.id, self.totals(shot).candidates)
 
     def totals(self, shot: ShotRow) -> Totals:
@@ -398,8 +399,8 @@ class Ledger:
             return previews.past(connection, pool)
 
     def past_trials(self, shot: ShotRow, stream: str) -> Sequence[Trial]:
-        """The latest candidates of other shots with this spec but for the prompt, under the generator of this stream.
-        What a person said of one is its state."""
+        """The latest candidates of other shots with this spec but for the prompt, under the generator of this stream,
+        whatever media and prompts it was given. What a person said of one is its state."""
         with self._database.reading() as connection:
             return campaigns.past(connection, shot.id, stream)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from continuity.errors import FormatError, UsageError
 from continuity.ledger.accounting import Totals
-from continuity.records import Cost, Json, Origin, Recipe, Report, State, Verdict
+from continuity.records import Cost, Json, Origin, Recipe, Report, State, Trial, Verdict
 from continuity.records.wire import plain, report_from_json
 
 
@@ -109,6 +109,13 @@ def candidate_row(row: Any) -> CandidateRow:
     values["fitted"] = tuple(json.loads(values["fitted"] or "[]"))
     values["kept"] = bool(values["kept"])
     return CandidateRow(**values)
+
+
+def trial(row: Any) -> Trial:
+    """A trial of index, seed, state, worst excess, recipe and what a person said last, which outranks the state."""
+    index, seed, state, excess, text, said = row
+    ended = State(state) if said is None else State.ACCEPTED if said else State.REJECTED
+    return Trial(index=index, seed=seed, changes=recipe(text).changes, state=ended, worst_excess=excess)
 
 
 def attempt_row(row: Any) -> AttemptRow:

@@ -30,14 +30,17 @@ class LearnedVariations:
     A candidate is accepted or not: how far off it was does not count, since at 1 good in 20 the nearest miss of a shot
     is luck, and following it costs renders (decision 0040). An aborted render and one that failed are not accepted: who
     left them out would favour what never gets as far as being judged. What nobody could judge teaches nothing, nor
-    does a value that is none of these. The shot hands over how candidates of other shots with the same generator,
-    identity, instruments and limits ended, whatever their prompts; a person's word outranks the verdict there. Where
-    shots want different values it costs a few per cent; one shot that wants another value than all others before it
-    takes about twice as many as with new seeds.
+    does a value that is none of these. A person's word outranks the verdict. The shot hands over how candidates of
+    other shots with the same generator, identity, instruments and limits ended, whatever their prompts, start pictures,
+    masks and control clips; every other argument that the generator is given makes it another one. Where shots want
+    different values it costs a few per cent; one shot that wants another value than all others before it takes about
+    twice as many as with new seeds.
 
-    A proposal follows from the history, those other candidates, the index and the settings: a run goes on where the
-    ledger says. Nothing that is proposed changes a limit or a verdict. Every proposal is of origin ``learned``, the
-    first ones too: a promise about random candidates does not cover them.
+    A proposal follows from the history, those other candidates, the shot's name, the index and the settings: a run goes
+    on where the ledger says. Nothing that is proposed changes a limit or a verdict. Every proposal is of origin
+    ``learned``, the first ones too: a promise about random candidates does not cover them. What is drawn moves from
+    shot to shot while the stream keeps its digest, and may move to where the gate is blind: what a tuning or an audit
+    shows is of the candidates that were drawn until then, and no promise for later shots. Go on with the audit.
 
     Args:
         vary: name of an argument -> a list of plain JSON values, or ``{"low": a, "high": b}``, with ``"log": True`` in
@@ -63,24 +66,26 @@ class LearnedVariations:
         self._places = {name: Places(self._vary[name], parts) for name, parts in self._parts.items()}
         self._explore, self._seed = float(explore), seed
         self._past: Sequence[Trial] = ()
+        self._shot: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Mapping[str, Json]:
         """All three arguments."""
         return {"vary": self._vary, "explore": self._explore, "seed": self._seed}
 
-    def begin(self, past: Sequence[Trial]) -> Self:
-        """The proposer for one candidate, which also knows how candidates of other shots ended, the latest first."""
+    def begin(self, past: Sequence[Trial], shot: str) -> Self:
+        """The proposer for one candidate of a shot, which also knows how candidates of other shots ended, the latest
+        first."""
         made = copy.copy(self)
-        made._past = past
+        made._past, made._shot = past, (shot,)
         return made
 
     def propose(self, history: Sequence[Trial], index: int) -> Proposal:
         """The arguments of candidate ``index`` as changes, origin ``learned``."""
         own = history[-LATEST:]
         told = [*own, *islice(self._past, LATEST - len(own))]
-        # Seeds tell shots apart: with the index alone every shot of a campaign would make the same draws.
-        which: list[Json] = [self._seed, index, *(trial.seed for trial in (*history[:1], *self._past[:1]))]
+        # Name and seeds tell shots apart: with the index alone every shot of a campaign would make the same draws.
+        which: list[Json] = [self._seed, index, *self._shot, *(trial.seed for trial in (*history[:1], *self._past[:1]))]
         even = chance_of(which, "explore") < self._explore
         changes = {
             name: drawn(values if even else self._part(name, told, which), chance_of(which, name))
@@ -105,7 +110,8 @@ class LearnedVariations:
             float(betaincinv(1 + hits, 1 / mean - 1 + misses, chance_of(which, name, k)))
             for k, (hits, misses) in enumerate(zip(accepted, failed, strict=True))
         ]
-        return parts[max(range(len(parts)), key=draws.__getitem__)]
+        # Where all were accepted all draws are 1: a tie is broken by chance, or the first part would win it always.
+        return parts[max(range(len(parts)), key=lambda k: (draws[k], chance_of(which, name, k, "tie")))]
 
     def __repr__(self) -> str:
         return f"LearnedVariations({self._vary!r}, explore={self._explore}, seed={self._seed})"

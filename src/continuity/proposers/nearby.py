@@ -27,9 +27,9 @@ class NearbySeeds:
     noise). The angle is ``angle`` at first and shrinks by ``shrink`` with each try around the same candidate; after
     ``tries`` of them the next best one has its turn. A neighbour that misses by less is the best one from then on.
 
-    What was aborted, failed, lost or could not be judged is no near miss, but counts as a try where it was one. A
-    proposal follows from the history, the index and the settings alone, so that another worker, or another day,
-    proposes the same.
+    What was aborted, failed, lost, could not be judged, or passed and was rejected by a person is no near miss, but
+    counts as a try where it was one. A proposal follows from the history, the index and the settings alone, so that
+    another worker, or another day, proposes the same.
 
     For pipelines that begin with noise (``DiffusersGenerator``). Every proposal is of origin ``learned``, the new seeds
     too: a promise about random candidates does not cover them, and a learned stream needs an audit of its own. With it
@@ -97,7 +97,8 @@ class NearbySeeds:
                 continue
             tried[noise.seeds[:-1]] += 1  # what it was turned from; seeds are unique in a shot
             excess = trial.worst_excess
-            near = excess is not None and math.isfinite(excess) and len(noise.seeds) < MOST_SEEDS
+            # One that passes and is rejected all the same is a person's no, and not near to anything.
+            near = excess is not None and math.isfinite(excess) and excess > 0 and len(noise.seeds) < MOST_SEEDS
             if trial.state is State.REJECTED and near:
                 misses.append((excess, trial.index, trial.changes, noise))  # type: ignore[arg-type]
         heapq.heapify(misses)

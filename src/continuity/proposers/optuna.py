@@ -10,7 +10,7 @@ from typing import Any
 
 from continuity.errors import UsageError
 from continuity.installs import require
-from continuity.proposers.ranges import DIGITS, WANTED, checked
+from continuity.proposers.ranges import DIGITS, WANTED, checked, text_of
 from continuity.records import Json, Origin, Proposal, State, Trial
 
 WHO = "optuna"
@@ -25,9 +25,10 @@ class OptunaProposer:
 
     What it makes small is the worst normalised excess of a candidate: at 0 or below it is accepted. Where that says
     little of the arguments it follows luck, and :class:`LearnedVariations` is the one to take. A candidate that was
-    aborted counts as pruned; one that failed, or that could not be judged, teaches nothing. All it knows is the history
-    of the shot, so that a run goes on where the ledger says, without a storage of its own; a proposal follows from that
-    history, the index and the settings alone.
+    aborted counts as pruned, and so does one that passed and a person rejected; one that failed, or that could not be
+    judged, teaches nothing. All it knows is the history of the shot, so that a run goes on where the ledger says,
+    without a storage of its own; a proposal follows from that history, the index and the settings alone. So the first
+    candidate has the same arguments in every shot; the later ones have not.
 
     Every proposal is of origin ``learned``, the first ones too: a promise about random candidates does not cover them,
     and a learned stream needs an audit of its own. With it a shot measures every candidate with every metric.
@@ -81,9 +82,15 @@ class OptunaProposer:
         """A candidate as Optuna sees it; None where it is of another search, still runs, or was lost."""
         states = self._optuna.trial.TrialState
         excess = trial.worst_excess
-        if trial.state in (State.ACCEPTED, State.REJECTED) and excess is not None and math.isfinite(excess):
+        vetoed = trial.state is State.REJECTED and excess is not None and excess <= 0  # by a person: no number says so
+        if (
+            trial.state in (State.ACCEPTED, State.REJECTED)
+            and excess is not None
+            and math.isfinite(excess)
+            and not vetoed
+        ):
             state, value = states.COMPLETE, excess
-        elif trial.state is State.ABORTED:
+        elif trial.state is State.ABORTED or vetoed:
             state, value = states.PRUNED, None
         elif trial.state in (State.INCONCLUSIVE, State.FAILED):
             state, value = states.FAIL, None
@@ -118,8 +125,8 @@ class OptunaProposer:
         """What Optuna drew for a value; None where it is none of this search."""
         values = self._vary[name]
         if isinstance(values, list):
-            texts = [json.dumps(one, sort_keys=True) for one in values]
-            text = json.dumps(value, sort_keys=True, default=dict)
+            texts = [text_of(one) for one in values]
+            text = text_of(value)
             return texts.index(text) if text in texts else None
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return value if number and values["low"] <= value <= values["high"] else None

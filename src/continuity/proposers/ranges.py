@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -69,7 +69,7 @@ def split(values: Any, parts: int) -> list[Any]:
     """The same values in parts, each a list or a range again: every value of a list, a range in so many that are drawn
     alike often. Whole numbers are not split further than one by one, and a value named twice is one part."""
     if isinstance(values, list):
-        return [[one] for one in {json.dumps(one, sort_keys=True): one for one in values}.values()]
+        return [[one] for one in {text_of(one): one for one in values}.values()]
     low, high = values["low"], values["high"]
     edges = [_at(values, k / parts) for k in range(1, parts)]
     if values["whole"]:
@@ -84,22 +84,35 @@ class Places:
 
     def __init__(self, values: Any, parts: Sequence[Any]) -> None:
         self._range = None if isinstance(values, list) else values
-        self._texts = {json.dumps(part[0], sort_keys=True): k for k, part in enumerate(parts) if self._range is None}
+        self._texts = {text_of(part[0]): k for k, part in enumerate(parts) if self._range is None}
         self._lows = [part[0] if isinstance(part, list) else part["low"] for part in parts] if self._range else []
 
     def of(self, value: Any) -> int | None:
         """None where it is none of the values."""
         if self._range is None:
-            return self._texts.get(json.dumps(value, sort_keys=True, default=dict))
+            return self._texts.get(text_of(value))
         number = isinstance(value, int | float) and not isinstance(value, bool)
         inside = number and self._range["low"] <= value <= self._range["high"]
         return bisect_right(self._lows, value) - 1 if inside else None
+
+
+def text_of(value: Any) -> str:
+    """JSON that is the same text for the same value: 4.0 is 4, as JSON knows one kind of number (RFC 8259)."""
+    return json.dumps(_one_kind(value), sort_keys=True)
 
 
 def chance_of(*what: Json) -> float:
     """A number in [0, 1) that follows from JSON values alone: BLAKE2b (RFC 7693) as a counter-based generator."""
     digest = hashlib.blake2b(json.dumps(what).encode(), digest_size=8).digest()
     return (int.from_bytes(digest) >> 11) / 2**53
+
+
+def _one_kind(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _one_kind(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_one_kind(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _at(values: dict[str, Any], chance: float) -> float:

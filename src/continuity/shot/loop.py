@@ -101,7 +101,7 @@ class Shot:
         stream = self._stream()
         proposer = self.proposer
         if isinstance(proposer, CampaignProposer):
-            proposer = proposer.begin(self.ledger.past_trials(self.row, stream))
+            proposer = proposer.begin(self.ledger.past_trials(self.row, stream), self.name)
         proposal = proposer.propose(history, index)  # before a row says it was asked
         ticket = self.ledger.ask(
             self.row,

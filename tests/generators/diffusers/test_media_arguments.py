@@ -106,6 +106,14 @@ def test_files_are_read_as_what_they_are(tmp_path: Path) -> None:
     assert decode(encode(tmp_path / "phone.jpg")).size == (2, 4)
 
 
+def test_a_control_clip_is_handed_over_whole_and_in_order(tmp_path: Path) -> None:
+    """81 frames, as many as a video pipeline takes: judging would sample them."""
+    frames = [np.full((16, 16, 3), 3 * k, dtype=np.uint8) for k in range(81)]
+    Clip.from_arrays(frames, 16).save(tmp_path / "control.mkv")
+    handed = [int(np.asarray(frame)[0, 0, 0]) for frame in decode(encode(tmp_path / "control.mkv"))]
+    assert handed == [3 * k for k in range(81)]
+
+
 def broken() -> dict[str, InputMedium]:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:

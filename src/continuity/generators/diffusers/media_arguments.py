@@ -172,7 +172,7 @@ def _decoded(suffix: str, data: bytes) -> Any:
 
 
 def _movie(medium: InputMedium) -> list[Any]:
-    """All frames of a movie as RGB pictures."""
+    """All frames of a movie as RGB pictures, in order."""
     import tempfile
 
     from PIL import Image
@@ -183,7 +183,8 @@ def _movie(medium: InputMedium) -> list[Any]:
             path = Path(folder) / f"input{medium.suffix}"
             path.write_bytes(medium.read())
         try:
-            return [Image.fromarray(frame.pixels) for frame in Clip.open(path).frames()]
+            clip = Clip.open(path)  # frames() would sample: a pipeline is given what its user would give it
+            return [Image.fromarray(frame.pixels) for frame in clip.at(range(clip.frame_count))]
         except ContinuityError as cause:
             raise UsageError(str(cause)) from cause
 
