@@ -196,9 +196,11 @@ def is_empty(connection: Connection, name: str) -> bool:
     Raises:
         FormatError: it is an SQLite file of another program.
     """
+    # in this order: another process may make the ledger in between, number and tables in one transaction
+    something = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar()
     if connection.exec_driver_sql("PRAGMA application_id").scalar() == APPLICATION_ID:
         return False
-    if connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar():
+    if something:
         raise FormatError(f"a ledger was wanted, {name} is an SQLite file of another program: name another file")
     return True
 
