@@ -29,7 +29,7 @@ from typing import IO, Any
 from continuity.errors import LedgerError, MediaError, StorageFull
 from continuity.media import Clip, Media, middle, open_media, thumbnail, write_atomic
 from continuity.media.files import PIECE, is_folder, replacing, shown, sync_folder, translated
-from continuity.media.frames import digest_of_pixels
+from continuity.media.frames import digest_of_clip, digest_of_pixels
 from continuity.records import InputMedium
 
 FLOOR = 512 * 2**20  # bytes that have to be free before the next render
@@ -251,8 +251,7 @@ def _replace(media: Media, target: Path) -> None:
 def _digest_of_pixels(media: Media) -> str:
     """The digest that the arrays had which were encoded to these media."""
     if isinstance(media, Clip):
-        frames = media.at(range(media.frame_count))
-        return digest_of_pixels((frame.pixels for frame in frames), prefix=str(media.rate))
+        return digest_of_clip((frame.pixels for frame in media.at(range(media.frame_count))), media.rate)
     return digest_of_pixels([media.pixels if media.deep is None else media.deep])
 
 

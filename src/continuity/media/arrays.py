@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from continuity.errors import MediaError
 from continuity.media.files import replacing
-from continuity.media.frames import Frame, checked, digest_of_pixels
+from continuity.media.frames import Frame, checked, digest_of_clip
 
 
 class ArrayReel:
@@ -46,7 +46,7 @@ class ArrayReel:
     def digest(self) -> str:
         """Digest of rate, shapes and pixels."""
         if self._digest is None:
-            self._digest = digest_of_pixels(self._arrays, prefix=str(self.rate))
+            self._digest = digest_of_clip(self._arrays, self.rate)
         return self._digest
 
     def decode(self, indices: Sequence[int]) -> Iterator[Frame]:

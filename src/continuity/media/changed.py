@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from continuity.errors import ContinuityError, MediaError
 from continuity.media.arrays import encode
-from continuity.media.frames import Frame, digest_of_pixels, frozen
+from continuity.media.frames import Frame, digest_of_clip, frozen
 
 if TYPE_CHECKING:
     from continuity.media.clip import Reel
@@ -71,7 +71,7 @@ class ChangedReel:
     def digest(self) -> str:
         """Digest of rate, shapes and pixels: decodes and changes every frame that is not kept."""
         if self._digest is None:
-            self._digest = digest_of_pixels(self._every(), prefix=str(self.rate))
+            self._digest = digest_of_clip(self._every(), self.rate)
         return self._digest
 
     def decode(self, indices: Sequence[int]) -> Iterator[Frame]:

@@ -151,6 +151,11 @@ def digest_of_pixels(arrays: Iterable[NDArray[Any]], prefix: str = "") -> str:
     return "px-" + sink.hexdigest()
 
 
+def digest_of_clip(arrays: Iterable[NDArray[Any]], rate: Fraction) -> str:
+    """Return the digest of the decoded frames of a clip and of its rate, as ``px-<hex>``."""
+    return digest_of_pixels(arrays, prefix=str(rate))
+
+
 def over_matte(rgba: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bool]:
     """Composite straight-alpha HxWx4 sRGB over middle grey, in sRGB code values as viewers do.
 

@@ -35,6 +35,7 @@ FINEST, COARSEST = 2e-3, 0.03  # sRGB: less grain is none, and more is texture
 OTHER = 30.0  # CIELAB units by which a part may differ otherwise than most of the mark does, for its light
 HALO_SEEN = 6.0  # times as much a guess counts under a blurred mark: what is left of its ink is a halo
 KEPT = 15.0  # of chroma that a part of a recoloured mark may be off by, to tell its light
+FAULT = 0.15  # residual of a kind from which the mark has that fault
 STRANGE = 14.0  # CIELAB units from the colour that a part of the mark has there
 
 
@@ -78,14 +79,14 @@ def setting_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> Setti
     gain, offset = np.ones(3), np.zeros(3)  # strokes so thin that the plate shines through tell nothing of the light
     art = _straight(scene.art)
     inner *= _same(art, lab, inner)
-    recoloured = drift.kinds.recoloured > 0.15
+    recoloured = drift.kinds.recoloured > FAULT
     if recoloured:  # what is wrong with its colour is no light: only parts that kept theirs tell
         inner *= np.hypot(*np.moveaxis(lab - art, -1, 0)[1:]) < KEPT
     if inner.sum() >= ENOUGH:
         gain, offset = light_of(art, lab, alpha, inner, max(drift.blur, 0.3))
     if recoloured:
         gain[1:], offset[1:] = np.clip(gain[1:], *TINTS[0]), np.clip(offset[1:], *TINTS[1])
-    blur = min(drift.blur, SHARP if drift.kinds.blurred > 0.15 else UNSURE if _reaches_out(drift) else 3.0)
+    blur = min(drift.blur, SHARP if drift.kinds.blurred > FAULT else UNSURE if _reaches_out(drift) else 3.0)
     return Setting(gain, offset, max(SHARP, blur), _grain(scene))
 
 
@@ -116,7 +117,7 @@ def guessed_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift, setting:
     covered = _over(mark, pose, drift, scene, lab)
     _, spoilt = _plate(scene, art_in(scene, mark, was), drift, setting, lab, covered)
     found = guessed(scene.seen, spoilt * (covered < 0.5), scene.art[..., 3], round(scene.long))
-    return found * HALO_SEEN if drift.kinds.blurred > 0.15 else found
+    return found * HALO_SEEN if drift.kinds.blurred > FAULT else found
 
 
 def redrawn(
@@ -147,7 +148,7 @@ def _plate(
     """The plate without the mark that is there (premultiplied), and where it is another than what is seen."""
     cover, size = there[..., 3], round(scene.long)
     seen = scene.seen
-    if drift.kinds.blurred > 0.15:  # no place shows ink alone
+    if drift.kinds.blurred > FAULT:  # no place shows ink alone
         seen = srgb_of(_straight(there) * setting.gain + setting.offset).astype(np.float32)
     sure = ndimage.grey_erosion(cover, size=3) > 0.95
     sure = sure if sure.any() else cover >= cover.max()
@@ -162,7 +163,7 @@ def _plate(
 
 def _could(cover: Floats, drift: Drift, long: float, soft: float) -> NDArray[np.bool_]:
     """Where ink of the drifted mark may lie: as far from the artwork as it was bent, and between its parts."""
-    reach = REACH * long if drift.kinds.deformed > 0.15 else 2 * RIM
+    reach = REACH * long if drift.kinds.deformed > FAULT else 2 * RIM
     ys, xs = np.nonzero(cover > 0.5)
     between = np.zeros(cover.shape, bool)
     if len(ys):
@@ -230,7 +231,7 @@ def _straight(art: Floats) -> Floats:
 def _reaches_out(drift: Drift) -> bool:
     """Whether old ink may lie where the artwork has none: only then is it looked for there."""
     kinds = drift.kinds
-    return max(kinds.deformed, kinds.altered, kinds.missing, kinds.blurred) > 0.15
+    return max(kinds.deformed, kinds.altered, kinds.missing, kinds.blurred) > FAULT
 
 
 def _over(mark: Mark, pose: Matrix, drift: Drift, scene: Scene, lab: Floats) -> Floats:
