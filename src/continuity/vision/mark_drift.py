@@ -217,9 +217,8 @@ def _recoloured(
     if float(weight[..., 0].sum()) <= 4:
         return 0.0
     inside = weight[..., 0] > 0
-    cells = (ink[inside] / 24).round().astype(np.int64)
-    _, number = np.unique(cells, axis=0, return_inverse=True)
-    number = number.ravel()
+    cell, *_ = _cells(ink[inside], 24)
+    number = (np.cumsum(np.bincount(cell) > 0) - 1)[cell]  # only those that are there have one
     left = 0.0
     for c, half in enumerate((0.25, 1.0, 1.0)):
         share = np.bincount(number, (weight[..., c] * shown[..., c])[inside])
@@ -230,14 +229,24 @@ def _recoloured(
 
 def _palette(ink: NDArray[np.float32], alpha: NDArray[np.float32]) -> NDArray[np.float32]:
     """The colours of the mark that cover 4 % of it or more, coarsely."""
-    cells = (ink[alpha > 0.9] / 12).round().astype(np.int64)
-    if not len(cells):
+    solid = alpha > 0.9
+    if not solid.any():
         return ink.reshape(-1, 3)[:1]
+    cell, low, shape = _cells(ink[solid], 12)
+    count = np.bincount(cell)
+    known = np.flatnonzero(count >= max(1, min(count.max(), 0.04 * len(cell))))
+    return np.asarray((np.column_stack(np.unravel_index(known, shape)) + low) * 12, np.float32)
+
+
+def _cells(
+    colours: NDArray[np.float32], wide: float
+) -> tuple[NDArray[np.intp], NDArray[np.int64], tuple[int, int, int]]:
+    """The cube of so many CIELAB units in which each colour (n x 3, at least one) lies, as a number; the lowest cube,
+    and how many there are along each axis."""
+    cells = (colours / wide).round().astype(np.int64)
     low = cells.min(axis=0)
-    shape = cells.max(axis=0) - low + 1
-    count = np.bincount(np.ravel_multi_index(tuple((cells - low).T), tuple(shape)))
-    known = np.flatnonzero(count >= max(1, min(count.max(), 0.04 * len(cells))))
-    return np.asarray((np.column_stack(np.unravel_index(known, tuple(shape))) + low) * 12, np.float32)
+    light, a, b = (int(n) for n in cells.max(axis=0) - low + 1)
+    return np.ravel_multi_index(tuple((cells - low).T), (light, a, b)), low, (light, a, b)
 
 
 def _gone(
