@@ -237,14 +237,6 @@ def test_a_nearly_full_disk_stops_before_the_next_render(ledger: ct.Ledger, monk
     assert (outcome.stopped_by, outcome.rendered) == (ct.StoppedBy.STORAGE, 2)
 
 
-@pytest.fixture
-def foreground() -> Iterator[None]:
-    """Ctrl-C as a terminal has it, also where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("foreground")
 def test_ctrl_c_stops_after_the_running_candidate(ledger: ct.Ledger) -> None:
     def press(told: ct.Told) -> None:
