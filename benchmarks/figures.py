@@ -17,6 +17,7 @@ Row = dict[str, str | int | float | None]
 
 DRAWS = 2000
 CONFIDENCE = 0.95
+PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def auc(own: Floats, other: Floats) -> float:
@@ -71,3 +72,20 @@ def save(path: Path | None, rows: Sequence[Row]) -> None:
     """Writes rows as a JSON list, where a file was asked for."""
     if path is not None:
         path.write_text(json.dumps(list(rows), indent=1) + "\n", encoding="utf-8")
+
+
+def pictures_of(folder: Path, least: int) -> dict[str, list[Path]]:
+    """The pictures of each folder in a folder that has two or more, by its name.
+
+    Raises:
+        ValueError: fewer than ``least`` folders have; a sentence.
+    """
+    every = {
+        f.name: [p for p in sorted(f.rglob("*")) if p.suffix.lower() in PICTURES]
+        for f in sorted(folder.iterdir() if folder.is_dir() else [])
+        if f.is_dir()
+    }
+    found = {name: paths for name, paths in every.items() if len(paths) > 1}
+    if len(found) < least:
+        raise ValueError(f"{least} folders of at least two pictures were wanted in {folder}, got {len(found)}")
+    return found

@@ -25,11 +25,9 @@ import continuity as ct
 from continuity.errors import ContinuityError
 from continuity.interfaces import LookBackend
 from continuity.tolerances import shipped_tolerance
-from figures import Row, clustered_auc, save, show
+from figures import Row, clustered_auc, pictures_of, save, show
 
 Floats = NDArray[np.float64]
-
-PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def main() -> None:
@@ -39,14 +37,10 @@ def main() -> None:
     parser.add_argument("--clip", help="checkpoint of OpenCLIP: a file on this machine, or a tag in the local cache")
     parser.add_argument("--model", default="ViT-B-32", help="name of its OpenCLIP model")
     given = parser.parse_args()
-    folders = {
-        f.name: [p for p in sorted(f.rglob("*")) if p.suffix.lower() in PICTURES]
-        for f in sorted(given.same.iterdir() if given.same.is_dir() else [])
-        if f.is_dir()
-    }
-    folders = {name: paths for name, paths in folders.items() if len(paths) > 1}
-    if len(folders) < 2:
-        parser.error(f"two folders of at least two pictures were wanted in {given.same}, got {len(folders)}")
+    try:
+        folders = pictures_of(given.same, 2)
+    except ValueError as cause:
+        parser.error(str(cause))
     tried = {"stand-in (MobileNetV2)": ct.LocalBackends()}
     if given.clip:
         tried[f"OpenCLIP {given.model}"] = ct.LocalBackends(look=ct.ClipLook(given.model, given.clip))

@@ -29,9 +29,8 @@ import continuity as ct
 from continuity.interfaces import Backends
 from continuity.observed import ObservedFrame
 from continuity.tolerances import shipped_tolerance
-from figures import Row, clustered_auc, save, show
+from figures import Row, clustered_auc, pictures_of, save, show
 
-PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 LONGEST = 1024
 FAR = 9.0
 
@@ -42,14 +41,10 @@ def main() -> None:
     parser.add_argument("--part", choices=("tune", "report", "all"), default="all")
     parser.add_argument("--json", type=Path, help="file for the rows")
     given = parser.parse_args()
-    folders = {
-        f.name: [p for p in sorted(f.rglob("*")) if p.suffix.lower() in PICTURES]
-        for f in sorted(given.same.iterdir() if given.same.is_dir() else [])
-        if f.is_dir()
-    }
-    folders = {name: paths for name, paths in folders.items() if len(paths) > 1}
-    if len(folders) < 4:
-        parser.error(f"four folders of at least two pictures were wanted in {given.same}, got {len(folders)}")
+    try:
+        folders = pictures_of(given.same, 4)
+    except ValueError as cause:
+        parser.error(str(cause))
     backends = ct.LocalBackends()
     instrument = replace(ct.ProductDrift("any").instrument(backends), sampling=ct.Sampling().name)
     shipped = shipped_tolerance("product:any", instrument)

@@ -399,7 +399,8 @@ class LearningProposer(Proposer, Protocol):
 
 @runtime_checkable
 class CampaignProposer(Proposer, Protocol):
-    """A proposer that learns from other shots too. It is given values, the ledger stays with the shot."""
+    """A proposer that learns from other shots too, or draws otherwise in each of them. It is given values, the ledger
+    stays with the shot."""
 
     def begin(self, past: Sequence[Trial], shot: str) -> Proposer:
         """The proposer for one candidate of the shot of this name. ``past`` are candidates of other shots with the same

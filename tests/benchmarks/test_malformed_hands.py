@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
+import drawn_hands as drawn
 import numpy as np
 import pytest
 
 from malformed_hands import KINDS, Layer, harmless, lay, lift, put_back
-
-_path = Path(__file__).parents[1] / "vision" / "test_hands.py"
-_spec = importlib.util.spec_from_file_location("drawn_hands", _path)
-assert _spec is not None
-assert _spec.loader is not None
-drawn = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(drawn)
 
 
 @pytest.fixture(scope="module")

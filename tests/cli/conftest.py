@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -26,3 +32,24 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
         return code, out, err
 
     return command
+
+
+@pytest.fixture
+def started() -> Callable[..., subprocess.Popen[str]]:
+    """``started(file, begun, *words)``: ``continuity run`` as a process, once ``begun`` lies beside the file."""
+
+    def start(path: Path, begun: str, *words: str) -> subprocess.Popen[str]:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "continuity", "run", str(path), *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as in a terminal
+        )
+        waited = time.monotonic()
+        while not (path.parent / begun).exists() and time.monotonic() - waited < 60:
+            time.sleep(0.02)
+        return running
+
+    return start

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -294,25 +291,11 @@ def test_a_rule_takes_the_place_of_the_common_one(campaign: Callable[..., Path],
     assert three.startswith("BestOf(k=3")
 
 
-def started(path: Path, *words: str) -> subprocess.Popen[str]:
-    """A campaign in a process of its own, once its first render is under way."""
-    running = subprocess.Popen(
-        [sys.executable, "-m", "continuity", "run", str(path), *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as in a terminal
-    )
-    waited = time.monotonic()
-    while not (path.parent / "log.txt").exists() and time.monotonic() - waited < 60:
-        time.sleep(0.02)
-    return running
-
-
-def test_ctrl_c_stops_the_campaign_and_shows_the_bill(campaign: Callable[..., Path]) -> None:
+def test_ctrl_c_stops_the_campaign_and_shows_the_bill(
+    campaign: Callable[..., Path], started: Callable[..., subprocess.Popen[str]]
+) -> None:
     path = campaign('[[shots]]\nname = "sc010"\nprompt = "slow"\n' + NONE)
-    running = started(path)
+    running = started(path, "log.txt")
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
@@ -323,9 +306,11 @@ def test_ctrl_c_stops_the_campaign_and_shows_the_bill(campaign: Callable[..., Pa
     assert "Traceback" not in err
 
 
-def test_a_second_ctrl_c_is_told_as_json_too(campaign: Callable[..., Path]) -> None:
+def test_a_second_ctrl_c_is_told_as_json_too(
+    campaign: Callable[..., Path], started: Callable[..., subprocess.Popen[str]]
+) -> None:
     path = campaign('[[shots]]\nname = "sc010"\nprompt = "asleep"\n' + NONE)
-    running = started(path, "--json")
+    running = started(path, "log.txt", "--json")
     assert running.stderr is not None
     running.send_signal(signal.SIGINT)
     while "press again" not in running.stderr.readline():

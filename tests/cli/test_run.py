@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -374,22 +371,14 @@ def test_a_wrong_shot_is_a_sentence_before_anything_is_rendered(
     assert not (file.parent / "seeds.txt").exists()
 
 
-def test_ctrl_c_stops_after_the_running_candidate(shot: Callable[..., Path]) -> None:
+def test_ctrl_c_stops_after_the_running_candidate(
+    shot: Callable[..., Path], started: Callable[..., subprocess.Popen[str]]
+) -> None:
     file = shot("slow", "[budget]\ncandidates = 50\n")
-    started = subprocess.Popen(
-        [sys.executable, "-m", "continuity", "run", str(file)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as in a terminal
-    )
-    waited = time.monotonic()
-    while not (file.parent / "rendering").exists() and time.monotonic() - waited < 60:
-        time.sleep(0.02)
-    started.send_signal(signal.SIGINT)
-    out, err = started.communicate(timeout=60)
-    assert started.returncode == 130
+    running = started(file, "rendering")
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130
     assert "1 candidate in all, 1 rendered now" in out
     assert "stopping after the running candidate" in err
     assert "Traceback" not in err

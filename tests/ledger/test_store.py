@@ -199,3 +199,64 @@ def test_what_only_the_caller_said_is_stored_beside(ledger: Ledger, tmp_path: Pa
         beside.write_bytes(damaged)
         with pytest.raises(LedgerError, match="told' cannot be read"):
             ledger.media.open(stored.full)
+
+
+def clip(level: int, count: int = 5, rate: Fraction | float = 24) -> Clip:
+    frames = np.random.default_rng(level).integers(0, 256, (count, 16, 24, 3), dtype=np.uint8)
+    return Clip.from_arrays(frames, rate)
+
+
+def deep(low: int = 0) -> Image:
+    """A still of 16 bits; ``low`` changes the bits that its 8 do not show."""
+    return Image.from_deep(np.full((6, 8, 3), 100 * 257, np.uint16) + np.uint16(low))
+
+
+@pytest.mark.parametrize("media", [picture(), deep(), clip(1), clip(2, 1), clip(3, 2, 30), clip(4, 3, 59.94)])
+def test_what_is_stored_is_opened_as_what_it_was(ledger: Ledger, media: Image | Clip) -> None:
+    stored = ledger.media.put(media, full=True)
+    assert stored.full is not None and ledger.media.holds(stored.full, media.digest)
+    assert ledger.media.open_as(stored.full, media.digest).frame_count == media.frame_count
+
+
+@pytest.mark.parametrize(
+    ("media", "other"),
+    [(picture(), picture(91)), (deep(), deep(1)), (clip(1), clip(2)), (clip(1), clip(1, 4)), (clip(1), clip(1, 5, 25))],
+    ids=["still", "low bits", "clip", "a frame less", "rate"],
+)
+def test_other_media_at_the_place_are_not_opened(ledger: Ledger, media: Image | Clip, other: Image | Clip) -> None:
+    mine, others = (ledger.media.put(one, full=True).full for one in (media, other))
+    assert mine is not None and others is not None
+    whole = ledger.media.path(mine).read_bytes()
+    for there in (ledger.media.path(others).read_bytes(), whole[: len(whole) // 2], b""):
+        ledger.media.path(mine).write_bytes(there)
+        assert not ledger.media.holds(mine, media.digest)
+        with pytest.raises(MediaError):
+            ledger.media.open_as(mine, media.digest)
+    if isinstance(media, Image) and media.deep is not None:
+        assert np.array_equal(media.pixels, other.pixels if isinstance(other, Image) else None), "told by 16 bits alone"
+
+
+def test_a_file_with_other_bytes_or_a_replaced_frame_is_not_opened(ledger: Ledger, tmp_path: Path) -> None:
+    (frames := tmp_path / "frames").mkdir()
+    for number in range(3):
+        picture(number).save(frames / f"f.{number:04}.png")
+    clip(1).save(tmp_path / "clip.mkv")
+    for media in (open_media(frames, fps=12), open_media(frames / "f.0000.png"), open_media(tmp_path / "clip.mkv")):
+        stored = ledger.media.put(media, full=True).full
+        assert stored is not None and ledger.media.holds(stored, media.digest)
+        there = ledger.media.path(stored)
+        if there.is_dir():
+            picture(9).save(there / "f.0001.png")
+        else:
+            there.write_bytes(there.read_bytes() + b"0")
+        assert not ledger.media.holds(stored, media.digest)
+        with pytest.raises(MediaError, match="is not what was stored"):
+            ledger.media.open_as(stored, media.digest)
+    assert not ledger.media.holds("full/0/b2-0.png", "b2-0"), "nothing lies there"
+    with pytest.raises(LedgerError, match="a path inside"):
+        ledger.media.holds("../show.db", "b2-0")
+
+
+def test_a_clip_whose_rate_its_file_does_not_hold_is_not_taken_for_itself(ledger: Ledger) -> None:
+    stored = ledger.media.put(media := clip(1, 5, 3.14159), full=True).full
+    assert stored is not None and not ledger.media.holds(stored, media.digest)

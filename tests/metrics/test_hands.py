@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import drawn_hands as drawn
 import numpy as np
 import pytest
 from PIL import Image as Pil
@@ -21,13 +21,6 @@ from continuity.observed import ObservedFrame
 from continuity.records import Box, Expect, Face, FrameMeasurement, Hand, Skeleton, Status
 from continuity.testing import FakeBackends, FakeObserved, MetricContract
 from continuity.vision.hands import CLEAR
-
-_path = Path(__file__).parents[1] / "vision" / "test_hands.py"
-_spec = importlib.util.spec_from_file_location("drawn_hands", _path)
-assert _spec is not None
-assert _spec.loader is not None
-drawn = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(drawn)
 
 
 @dataclass

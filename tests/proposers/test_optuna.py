@@ -140,6 +140,10 @@ def test_shots_draw_apart() -> None:
     """Ten dials drawn alike in every shot are the same bad ones for a whole show."""
     made = ct.OptunaProposer(VARY)
     assert len({str(made.propose([trial(seed, {}, 1.0)], 1).changes) for seed in range(6)}) == 6
+    begun = [made.begin((), f"sc{number:03}") for number in range(6)]
+    assert len({str(one.propose((), 0).changes) for one in begun}) == 6, "the first candidates too"
+    other = [trial(3, dict(made.propose((), 3).changes), 0.1)]
+    assert ct.OptunaProposer(VARY).begin(other, "sc004").propose((), 0) == begun[4].propose((), 0)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +172,7 @@ def test_optuna_is_not_imported_before_it_is_asked_for() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
-def shot_on(ledger: ct.Ledger) -> ct.Shot:
+def shot_on(ledger: ct.Ledger, name: str = "sc010") -> ct.Shot:
     gate = ct.Gate(
         [FakeMetric("dark", cost=1), FakeMetric("bright", cost=2)],
         identity=ct.Identity(name="nobody", enrolled=()),
@@ -176,7 +180,7 @@ def shot_on(ledger: ct.Ledger) -> ct.Shot:
         backends=FakeBackends(),
     )
     proposer = ct.OptunaProposer({"level": {"low": 1, "high": 255, "whole": True}}, startup=5)
-    return ct.Shot("sc010", gate=gate, ledger=ledger, proposer=proposer, stop=ct.BestOf(99, futility=None))
+    return ct.Shot(name, gate=gate, ledger=ledger, proposer=proposer, stop=ct.BestOf(99, futility=None))
 
 
 def test_in_a_shot_every_row_is_learned_and_measured_fully_and_a_new_run_goes_on(tmp_path: Path) -> None:
@@ -200,3 +204,12 @@ def test_in_a_shot_every_row_is_learned_and_measured_fully_and_a_new_run_goes_on
             report = whole.report(row.id)
             assert report is not None
             assert [f.status for f in report.findings] == ["measured", "measured"]
+
+
+def test_the_first_candidate_of_every_shot_is_another_one_and_the_same_when_it_is_run_again(tmp_path: Path) -> None:
+    def firsts(file: str) -> list[Json]:
+        with ct.Ledger.open(tmp_path / file) as ledger:
+            return [shot_on(ledger, f"sc{n:03}").ask().recipe.changes["level"] for n in range(8)]
+
+    assert len(set(found := firsts("one.db"))) >= 6  # of 255 levels
+    assert firsts("two.db") == found

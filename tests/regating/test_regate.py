@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -99,6 +100,35 @@ def test_media_that_were_changed_or_lost_cannot_be_judged(
     assert [one.now for one in found.items] == [None, None]
     assert "changed" in found.items[0].reason
     assert found.sources[Source.NONE] == 2
+
+
+def test_a_changed_clip_folder_or_low_bit_cannot_be_judged(
+    ledger: ct.Ledger, make_gate: Callable[..., ct.Gate], tmp_path: Path
+) -> None:
+    def still(level: int) -> ct.Image:
+        return ct.Image.from_deep(np.full((8, 8, 3), 60 * 257, np.uint16) + np.uint16(level))
+
+    def moving(level: int) -> ct.Clip:
+        return ct.Clip.from_arrays(np.full((4, 8, 8, 3), level, np.uint8), 24)
+
+    (frames := tmp_path / "frames").mkdir()
+    for number in range(3):
+        ct.Image.from_array(np.full((8, 8, 3), 60 + number, np.uint8)).save(frames / f"f.{number:04}.png")
+    shot = ct.Shot("sc010", gate=make_gate(), ledger=ledger, measure_fully=1.0, stop=ct.BestOf(99))
+    for media in (still(0), moving(60), moving(61), ct.open_media(frames, fps=12)):
+        shot.tell(shot.ask(), media)
+    new = make_gate(version=2)
+    assert [one.now for one in ct.regate(ledger, new).items] == [PASS] * 4
+    deep, clip, cut, folder = (ledger.media.path(row.media) for row in ledger.candidates())
+    deep.write_bytes(still(1).source_bytes())
+    clip.unlink()
+    moving(200).save(clip)
+    cut.write_bytes(cut.read_bytes()[:-50])
+    ct.Image.from_array(np.full((8, 8, 3), 200, np.uint8)).save(folder / "f.0001.png")
+    found = ct.regate(ledger, new).items
+    assert [(one.now, one.source) for one in found] == [(None, Source.NONE)] * 4
+    assert ["the file was changed" in one.reason for one in found] == [True, True, False, True]
+    assert "cut short" in found[2].reason
 
 
 def test_a_person_outranks_the_verdict(shoot: Shoot, ledger: ct.Ledger) -> None:

@@ -214,6 +214,20 @@ def test_sixteen_bits_stay_sixteen_bits(gate: ct.Gate) -> None:
     assert made.media.deep is not None and made.media.deep[5, 5].tolist() == deep.deep[5, 5].tolist()  # type: ignore[index]
 
 
+@pytest.mark.parametrize("side", [(120.0, 120.0), (150.0, 120.0)], ids=["even", "stretched"])
+def test_a_mark_looked_at_once_is_drawn_as_one_that_is_looked_at_again(
+    gate: ct.Gate, side: tuple[float, float]
+) -> None:
+    """Sixteen bits are looked at anew, of eight what was seen when it was judged fit is drawn with."""
+    size = (round(4 * side[0]), round(4 * side[1]))
+    seen = laid(np.asarray(Pillow.fromarray(mark(ring="#1ea03c")).resize(size)), side=side[1])
+    eight = pixels_of(repaired(gate, ct.Image.from_array(seen)))
+    deep = repaired(gate, ct.Image.from_deep(seen.astype(np.uint16) * 257))
+    assert isinstance(deep, Repaired) and isinstance(deep.media, ct.Image) and deep.media.deep is not None
+    assert not np.array_equal(eight, seen)
+    assert np.abs(deep.media.deep / 257 - eight).max() <= 0.51  # sixteen bits, rounded to eight
+
+
 def test_what_is_too_small_is_declined(gate: ct.Gate) -> None:
     found = repaired(gate, ct.Image.from_array(laid(mark(ring="#1ea03c"), side=33)))
     assert isinstance(found, Declined)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -61,3 +62,11 @@ def begin(ledger: ct.Ledger) -> Callable[..., ct.Shot]:
         return ct.Shot(name, gate=gate, ledger=ledger, **settings)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def foreground() -> Iterator[None]:
+    """Ctrl-C as a terminal has it, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

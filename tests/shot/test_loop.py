@@ -16,7 +16,6 @@ import continuity as ct
 from continuity.errors import BudgetSpent, MissingWeights, StorageFull, UsageError
 from continuity.interfaces import Watch
 from continuity.records import FrameMeasurement, Json, Proposal, Recipe, Rendered, State, Status, Trial
-from continuity.shot import worth_keeping
 from continuity.testing import FakeBackends, FakeMetric, PatternGenerator
 
 Flat = Callable[[int], ct.Image]
@@ -238,14 +237,6 @@ def test_a_nearly_full_disk_stops_before_the_next_render(ledger: ct.Ledger, monk
     assert (outcome.stopped_by, outcome.rendered) == (ct.StoppedBy.STORAGE, 2)
 
 
-@pytest.fixture
-def foreground() -> Iterator[None]:
-    """Ctrl-C as a terminal has it, also where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("foreground")
 def test_ctrl_c_stops_after_the_running_candidate(ledger: ct.Ledger) -> None:
     def press(told: ct.Told) -> None:
@@ -277,22 +268,6 @@ def test_a_picture_that_cannot_be_inspected_is_a_failed_candidate(ledger: ct.Led
     outcome = shot(ledger, ALWAYS).run(Gone(), budget=BUDGET)
     assert outcome.stopped_by is ct.StoppedBy.FAILURES
     assert outcome.kept is None
-
-
-def test_what_is_worth_keeping(flat: Flat) -> None:
-    def report(*values: float | FrameMeasurement, early: bool = False) -> ct.Report:
-        metrics = [FakeMetric(f"m{i}", v, cost=i + 1) for i, v in enumerate(values)]
-        one = ct.Gate(metrics, identity=NOBODY, tolerances={m.key: 1.0 for m in metrics}, backends=FakeBackends())
-        return one.inspect(flat(0), stop_early=early)
-
-    assert worth_keeping(report(0.5, 0.5))
-    assert worth_keeping(report(1.2, 1.2))  # a near miss on both
-    assert worth_keeping(report(9.0, 0.5))  # a single failing metric, all measured
-    assert not worth_keeping(report(9.0, 9.0))
-    assert not worth_keeping(report(9.0, 0.5, early=True))
-    assert worth_keeping(report(BLIND, 0.5))  # somebody has to look
-    absent = FrameMeasurement(status=Status.ABSENT, note="nobody is there")
-    assert not worth_keeping(report(absent, 0.5, early=True))  # however good the rest, nobody knows how far off it is
 
 
 def test_senseless_settings(ledger: ct.Ledger) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -187,14 +187,6 @@ def test_a_proposer_that_fails_within_a_batch_leaves_nothing_open(
     with pytest.raises(IndexError):
         begin(proposer=Broken()).run(Press(painter(200)), budget=ct.Budget(candidates=20), batch=4)
     assert states(ledger) == ["failed", "failed"]
-
-
-@pytest.fixture
-def foreground() -> Iterator[None]:
-    """Ctrl-C as a terminal has it, also where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("foreground")

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
+import drawn_hands as drawn
 import numpy as np
 import pytest
 from PIL import Image as Pil
 
 from continuity.vision import hand_crop
 from continuity.vision.hand_crop import SIZE, aligned, turned, window
-
-_spec = importlib.util.spec_from_file_location("drawn_hands", Path(__file__).with_name("test_hands.py"))
-assert _spec is not None
-assert _spec.loader is not None
-drawn = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(drawn)
 
 
 def test_colours_and_bones_of_a_hand() -> None:

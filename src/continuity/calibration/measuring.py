@@ -263,7 +263,7 @@ def _stored(labels: Labels, label: Label) -> Media:
             f"candidate {label.candidate}: its measurements are not complete for this gate, and its full media were "
             "not stored: it cannot be measured again"
         )
-    return labels.ledger.media.open(row.media)
+    return labels.ledger.media.open_as(row.media, label.digest)
 
 
 def _ledger_digest(labels: Labels, candidate: int) -> str:

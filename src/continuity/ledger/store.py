@@ -97,19 +97,17 @@ class MediaStore:
         return self.put(media, full=True)
 
     def holds(self, relative: str, digest: str) -> bool:
-        """Whether media of this digest lie there: by the bytes of the file, for ``px-`` by its decoded pixels.
-
-        False where nothing lies there, or nothing that can be read.
+        """Whether :meth:`open_as` opens them; False where nothing lies there, or nothing that can be read.
 
         Raises:
             LedgerError: the path leads out of the store.
         """
         self.path(relative)
         try:
-            there = self.open(relative)
-            return there.digest == digest or (digest.startswith("px-") and _digest_of_pixels(there) == digest)
+            self.open_as(relative, digest)
         except (LedgerError, MediaError):
             return False
+        return True
 
     def place(self, media: Media) -> str:
         """Where the full media lie, or would lie."""
@@ -167,6 +165,25 @@ class MediaStore:
                 f"{shown(beside)} cannot be read ({cause}): bring it back, or update continuity"
             ) from None
         return open_media(path, fps=fps, colorspace=said.get("colorspace"))
+
+    def open_as(self, relative: str, digest: str) -> Media:
+        """Opens what ``put`` stored of media of this digest, all of it read and compared with it first.
+
+        A file by its bytes, a folder by those of its frames; of ``px-`` the decoded pixels, in all their bits, and of a
+        clip each frame and the rate. Matroska keeps a rate to the nanosecond of its frames: a clip made in memory whose
+        rate that does not hold (3.14159 a second) cannot be told from another one, and is not taken for this one.
+
+        Raises:
+            LedgerError: as ``open``.
+            MediaError: as ``open``; or they are damaged, or others.
+        """
+        there = self.open(relative)
+        if there.digest != digest and not (digest.startswith("px-") and _digest_of_pixels(there) == digest):
+            raise MediaError(
+                f"{shown(self.path(relative))} is not what was stored (its digest was to be {digest}): the file was "
+                "changed; bring it back"
+            )
+        return there
 
     def path(self, relative: str) -> Path:
         """Where a stored file lies.

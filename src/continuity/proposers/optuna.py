@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from continuity.errors import UsageError
 from continuity.installs import require
@@ -26,9 +27,9 @@ class OptunaProposer:
     What it makes small is the worst normalised excess of a candidate: at 0 or below it is accepted. Where that says
     little of the arguments it follows luck, and :class:`LearnedVariations` is the one to take. A candidate that was
     aborted counts as pruned, and so does one that passed and a person rejected; one that failed, or that could not be
-    judged, teaches nothing. All it knows is the history of the shot, so that a run goes on where the ledger says,
-    without a storage of its own; a proposal follows from that history, the index and the settings alone. So the first
-    candidate has the same arguments in every shot; the later ones have not.
+    judged, teaches nothing. All it learns from is the history of the shot, so that a run goes on where the ledger says,
+    without a storage of its own; a proposal follows from that history, the shot's name, the index and the settings
+    alone. So every shot draws its own arguments, and the same ones when it is run again.
 
     Every proposal is of origin ``learned``, the first ones too: a promise about random candidates does not cover them,
     and a learned stream needs an audit of its own. With it a shot measures every candidate with every metric.
@@ -58,6 +59,7 @@ class OptunaProposer:
         self._startup, self._seed = startup, seed
         self._optuna = _optuna()
         self._space = {name: self._distribution(values) for name, values in self._vary.items()}
+        self._shot: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Mapping[str, Json]:
@@ -65,10 +67,17 @@ class OptunaProposer:
         version = str(self._optuna.__version__)
         return {"vary": self._vary, "startup": self._startup, "seed": self._seed, "optuna": version}
 
+    def begin(self, past: Sequence[Trial], shot: str) -> Self:
+        """The proposer for one candidate of a shot: its name is drawn from too; ``past`` teaches nothing here."""
+        made = copy.copy(self)
+        made._shot = (shot,)
+        return made
+
     def propose(self, history: Sequence[Trial], index: int) -> Proposal:
         """The arguments of candidate ``index`` as changes, origin ``learned``."""
         optuna = self._optuna
-        shot = [trial.seed for trial in history[:1]]  # with the index alone all shots of a show made the same draws
+        # With the index alone all shots of a show made the same draws; of a revision the name is that of the last one.
+        shot = [*self._shot, *(trial.seed for trial in history[:1])]
         text = json.dumps([self._seed, index, *shot])
         seed = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest())
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=self._startup, multivariate=True)

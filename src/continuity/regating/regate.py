@@ -13,8 +13,6 @@ from typing import Any, TypeAlias
 from continuity.errors import LedgerError, MediaError, MissingPiece, ModelError
 from continuity.gate import Gate
 from continuity.ledger import Ledger, ShotRow
-from continuity.media import Image, Media
-from continuity.media.frames import digest_of_pixels
 from continuity.records import Report, State, Verdict
 from continuity.regating.judging import JUDGED, UNKNOWN, VERDICTS, Group, judge_all
 from continuity.tolerances import Given
@@ -223,10 +221,7 @@ def _again(ledger: Ledger, gate: Gate, one: Rejudged, digest: str) -> Rejudged:
     if not one.media:
         return one
     try:
-        media = ledger.media.open(one.media)
-        if not _same(media, digest):
-            raise MediaError("its stored media are not those that were judged: the file was changed")
-        report = gate.inspect(media, stop_early=True)
+        report = gate.inspect(ledger.media.open_as(one.media, digest), stop_early=True)
     except MissingPiece:
         raise  # nothing is wrong with the candidate: the machine must be mended
     except (MediaError, LedgerError, ModelError) as cause:
@@ -239,10 +234,3 @@ def _judged(one: Rejudged, report: Report, source: Source) -> Rejudged:
     excess = report.worst_excess
     key = next((f.key for f in report if excess is not None and f.normalised_excess == excess), "")
     return replace(one, now=report.verdict, source=source, worst_excess=excess, worst_key=key, reason="")
-
-
-def _same(media: Media, digest: str) -> bool:
-    """Whether stored media are those of the digest; of a clip that was made in memory nothing tells."""
-    if digest.startswith("px-"):
-        return not isinstance(media, Image) or digest_of_pixels([media.pixels]) == digest
-    return media.digest == digest

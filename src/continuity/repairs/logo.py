@@ -21,7 +21,17 @@ from continuity.vision.homography import Matrix, axes_of, of_points, unstretched
 from continuity.vision.mark_drift import compare
 from continuity.vision.mark_outline import outlined
 from continuity.vision.mark_pose import Found, refined
-from continuity.vision.mark_redraw import Setting, cover_of, guessed_of, hanging, placed, redrawn, setting_of
+from continuity.vision.mark_redraw import (
+    Setting,
+    Standing,
+    cover_of,
+    guessed_of,
+    hanging,
+    placed,
+    redrawn,
+    setting_of,
+    standing,
+)
 from continuity.vision.mark_smear import unsmeared
 from continuity.vision.marks import Mark, Pyramid, corners, extent
 
@@ -199,6 +209,7 @@ class _Redraw:
     tilt: float  # the largest ratio of the axes
     cover: float  # the largest share of it that something lies over
     guessed: float  # how much of the plate around it has to be guessed, at most
+    still: Standing | None  # as it stands in a still, in 8 bits
 
     @classmethod
     def over(cls, media: Media, mark: Mark, known: Mapping[int, Doubles]) -> _Redraw:
@@ -209,7 +220,7 @@ class _Redraw:
         flat = np.stack([known[index].ravel() for index in measured])
         count = media.frame_count
         way = np.stack([np.interp(np.arange(count), measured, column) for column in flat.T], axis=1).reshape(-1, 4, 2)
-        looks, tilt, cover, guessed = {}, 1.0, 0.0, 0.0
+        looks, tilt, cover, guessed, there = {}, 1.0, 0.0, 0.0, None
         for frame in media.frames(Sampling(at_least=count)):
             pose, pyramid = _pose(mark, way[frame.index]), Pyramid(frame.pixels)
             if count > 1:
@@ -220,19 +231,24 @@ class _Redraw:
                 tilt = max(tilt, long / short)
                 drift = compare(pyramid, mark, Found(pose, 1.0))
                 picture = _floats(frame.pixels)
-                looks[frame.index] = setting_of(picture, mark, pose, drift)
-                cover = max(cover, cover_of(picture, mark, pose, drift))
-                guessed = max(guessed, guessed_of(picture, mark, _even(pose), drift, looks[frame.index], was=pose))
+                there = standing(picture, mark, pose, drift)
+                looks[frame.index] = setting_of(there)
+                cover = max(cover, cover_of(there))
+                if (even := _even(pose)) is not pose:
+                    there = standing(picture, mark, even, drift, was=pose)
+                guessed = max(guessed, guessed_of(there, looks[frame.index]))
         if count > 1:
             way = gaussian_filter1d(way, SMOOTH, axis=0, mode="nearest")
-        return cls(mark, way, looks, tilt, cover, guessed)
+        return cls(mark, way, looks, tilt, cover, guessed, there if count == 1 else None)
 
     def pixels(self, frame: Frame, source: NDArray[Any]) -> NDArray[Any]:
         """The frame drawn anew, in the type of ``source``: what is not near the mark is untouched."""
-        pose = _pose(self.mark, self.corners[frame.index])
-        drift = compare(Pyramid(frame.pixels), self.mark, Found(pose, 1.0))
-        before = _floats(source)
-        after = redrawn(before, self.mark, _even(pose), drift, self._look(frame.index), was=pose, seed=frame.index)
+        before, there = _floats(source), self.still
+        if there is None or source is not frame.pixels:
+            pose = _pose(self.mark, self.corners[frame.index])
+            drift = compare(Pyramid(frame.pixels), self.mark, Found(pose, 1.0))
+            there = standing(before, self.mark, _even(pose), drift, was=pose)
+        after = redrawn(before, there, self._look(frame.index), seed=frame.index)
         changed = (after != before).any(axis=-1, keepdims=True)
         return np.where(changed, np.rint(after * np.float32(np.iinfo(source.dtype).max)).astype(source.dtype), source)
 

@@ -22,7 +22,7 @@ from continuity.replaying.comparing import (
     thumbnail_difference,
 )
 from continuity.replaying.records import Difference, MeasuredAgain, Replay, ReplayOutcome
-from continuity.shot.loop import part_of
+from continuity.shot.describing import part_of
 from continuity.shot.rendering import render
 
 TOLERANCE = 2  # 8-bit steps: what another thread count or batch does to a render, twice over

@@ -3,7 +3,8 @@
 A Shot is single-threaded. Several processes may work on one shot through one ledger.
 """
 
-from continuity.shot.loop import Shot, worth_keeping
+from continuity.shot.keeping import worth_keeping
+from continuity.shot.loop import Shot
 from continuity.shot.outcome import Outcome, StoppedBy, Told
 from continuity.shot.stopping import BestOf, FirstAccepted, Futility, StopRule
 

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from continuity.errors import Aborted, ContinuityError, MissingPiece, RenderError, StorageFull, UsageError
 from continuity.gate import Gate
 from continuity.interfaces import CampaignProposer, Generator, LearningProposer, Proposer, Repair, Watch
-from continuity.ledger import Attempt, CandidateRow, Features, Ledger, StoredMedia
-from continuity.media import Clip, Media
+from continuity.ledger import Attempt, CandidateRow, Ledger
+from continuity.media import Media
 from continuity.observed import FrameFeatures
 from continuity.proposers import Seeds
-from continuity.records import Budget, Cost, Json, Previews, Recipe, Report, State, Status, Ticket, Verdict
+from continuity.records import Budget, Cost, Json, Previews, Recipe, Report, State, Ticket, Verdict
 from continuity.shot import mending
 from continuity.shot.alive import LEASE_SECONDS, Heartbeat
+from continuity.shot.describing import part_of, pool_of, spec_of, stream_of
+from continuity.shot.keeping import put_features, put_media
 from continuity.shot.outcome import Outcome, Told, recalled
 from continuity.shot.running import Run
 from continuity.shot.stopping import FirstAccepted, StopRule
 
-log = logging.getLogger(__name__)
-
-NEAR_MISS = 0.25  # worst normalised excess up to which full media are kept
 STATES = {Verdict.PASS: State.ACCEPTED, Verdict.FAIL: State.REJECTED, Verdict.INCONCLUSIVE: State.INCONCLUSIVE}
 
 
@@ -77,7 +74,7 @@ class Shot:
             raise UsageError(f"a ledger was wanted, got {ledger!r}: open it with ct.Ledger.open(path)")
         gate.check()
         self.repairs = mending.checked(repairs, list(gate.instruments))
-        self.row = ledger.shot(name, self._spec())
+        self.row = ledger.shot(name, spec_of(self.gate, prompt))
         self._beats = Heartbeat(ledger)
         self._generator: Mapping[str, Json] = {"class": "external"}  # until run() is given one
         self._open: dict[int, str] = {}  # candidates asked for here and not told here -> stream
@@ -167,7 +164,7 @@ class Shot:
             return self._end(ticket, State.FAILED, recipe=recipe, cost=cost, error=said, previews=previews)
         cost = replace(cost, score=cost.score + report.measurements.seconds)
         if frames:
-            self._store(ticket, media, report, frames)
+            put_features(self.ledger, ticket, media, self.gate, report, frames)
         repaired = self._repaired(media, report)
         for one in repaired:
             cost = cost + one.attempt.cost
@@ -248,11 +245,11 @@ class Shot:
         A repair that passes makes it accepted, whatever ``state`` the render is in; not one whose media could not be
         stored: nobody would ever see what was accepted.
         """
-        kept, cause = self._put(ticket, media, report)
+        kept, cause = put_media(self.ledger, ticket, media, report)
         causes = [cause]
         attempts: list[Attempt] = []
         for one in repaired:
-            made, cause = self._put(ticket, one.media, one.attempt.report)
+            made, cause = put_media(self.ledger, ticket, one.media, one.attempt.report)
             attempt = replace(one.attempt, media=made)
             if attempt.passed and cause is not None:
                 attempt = replace(attempt, declined=f"what it made could not be stored: {cause}")
@@ -286,18 +283,6 @@ class Shot:
             report, media = repaired[row.attempt - 1].attempt.report, repaired[row.attempt - 1].media
         return Told(row=row, report=report, media=media)
 
-    def _put(
-        self, ticket: Ticket, media: Media | None, report: Report | None
-    ) -> tuple[StoredMedia | None, ContinuityError | None]:
-        """Media as they are stored, and why they could not be; whole where it may have to be looked at."""
-        if media is None:
-            return None, None
-        try:
-            return self.ledger.media.put(media, full=report is not None and worth_keeping(report)), None
-        except ContinuityError as cause:
-            log.warning("the media of candidate %d could not be stored", ticket.index, exc_info=True)
-            return None, cause
-
     def _repaired(self, media: Media, report: Report) -> list[mending.Tried]:
         return mending.tried(
             media,
@@ -308,72 +293,14 @@ class Shot:
             stream=self._stream,
         )
 
-    def _store(self, ticket: Ticket, media: Media, report: Report, frames: Sequence[FrameFeatures]) -> None:
-        """Stores features before the row; where they cannot be, the candidate is told without them."""
-        seen = report.measurements
-        features = Features(
-            media=seen.media,
-            instruments=frozenset(one.digest for one in self.gate.instruments.values()),
-            frame_count=seen.frame_count,
-            missing=media.missing if isinstance(media, Clip) else 0,
-            notes=seen.warnings,
-            frames=tuple(frames),
-            cuts=seen.cuts,
-        )
-        try:
-            self.ledger.features.put(ticket.candidate, seen.identity, features)
-        except ContinuityError as cause:
-            log.warning("the features of candidate %d could not be stored: %s", ticket.index, cause)
-
     def pool(self, generator: Generator) -> dict[str, Json]:
         """What acceptable candidates are drawn from, whichever shot asks: all but name and prompt."""
-        spec = self._spec()
-        del spec["prompt"]
-        pool = {**spec, "generator": part_of(generator), "proposer": part_of(self.proposer)}
-        return {**pool, "repairs": [part_of(one) for one in self.repairs]} if self.repairs else pool
-
-    def _spec(self) -> dict[str, Json]:
-        """What makes this shot another one: prompt, identity, metrics, limits. Not the generator: it may be mended."""
-        return {
-            "prompt": self.prompt,
-            "identity": self.gate.identity.digest,
-            "metrics": [[m.key, str(m.expect), self.gate.instruments[m.key].digest] for m in self.gate.metrics],
-            "limits": sorted([t.key, t.limit, t.scale] for t in self.gate.tolerances),
-        }
+        return pool_of(self.gate, generator, self.proposer, self.repairs)
 
     def _stream(self, repairs: Sequence[Repair] = ()) -> str:
         """The stream of what is rendered, or of what these repairs make of it."""
-        description: dict[str, Json] = {
-            **self._generator,
-            "proposer": part_of(self.proposer),
-            "instruments": sorted(i.digest for i in self.gate.instruments.values()),
-            "identity": self.gate.identity.digest,
-        }
-        if repairs:
-            description["repairs"] = [part_of(one) for one in repairs]
+        description = stream_of(self.gate, self._generator, self.proposer, repairs)
         text = repr(description)
         if text not in self._streams:
             self._streams[text] = self.ledger.stream(description)
         return self._streams[text]
-
-
-def worth_keeping(report: Report) -> bool:
-    """Whether the full media are stored: nothing fails (somebody may have to look at what is inconclusive), a near miss
-    on all that fails, or a single failing metric with none skipped."""
-    if not report.failing:
-        return True
-    misses = [f.normalised_excess for f in report.failing]
-    if all(miss is not None and miss <= NEAR_MISS for miss in misses):
-        return True
-    skipped = any(f.status is Status.SKIPPED for f in report.findings)
-    return len(report.failing) == 1 and not skipped
-
-
-def part_of(part: Any) -> dict[str, Json]:
-    """What a stream says of a generator, proposer, watch or repair: class, version, settings."""
-    kind = type(part)
-    return {
-        "class": f"{kind.__module__}.{kind.__qualname__}",
-        "version": getattr(part, "version", 1),
-        "settings": dict(part.settings),
-    }

@@ -69,15 +69,33 @@ class Scene:
     long: float  # px
 
 
-def setting_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> Setting:
-    """How the mark looks at its place in a picture (H x W x 3, sRGB in [0, 1]), whatever is wrong with it."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A mark that drifted, as it stands in a picture: what all that is asked of it before it is drawn anew rests on."""
+
+    scene: Scene  # with the artwork where it is to be drawn
+    there: Floats  # h x w x 4, premultiplied: the artwork at the pose that the mark has
+    drift: Drift
+    lab: Floats  # h x w x 3, CIELAB of what is seen
+    art: Floats  # h x w x 3, CIELAB of the artwork's own colours, carried on beyond its edge
+    covered: Floats  # h x w, what lies over it, in [0, 1]
+
+
+def standing(picture: Floats, mark: Mark, pose: Matrix, drift: Drift, was: Matrix | None = None) -> Standing:
+    """A mark in a picture (H x W x 3, sRGB in [0, 1]) that is to be drawn at a pose, and has ``was`` if given."""
     scene = scene_of(picture, mark, pose)
+    there = scene.art if was is None or was is pose else art_in(scene, mark, was)
+    lab, art = lab_of(np.clip(scene.seen, 0, 1)), _straight(scene.art)
+    return Standing(scene, there, drift, lab, art, _over(mark, pose, drift, scene, lab, art))
+
+
+def setting_of(mark: Standing) -> Setting:
+    """How the mark looks at its place, whatever is wrong with it."""
+    scene, drift, lab, art = mark.scene, mark.drift, mark.lab, mark.art
     alpha = scene.art[..., 3]
-    lab = lab_of(np.clip(scene.seen, 0, 1))
     inner = (smooth(alpha, max(drift.blur, 0.3)) > 0.97).astype(np.float32)
-    inner *= 1 - _over(mark, pose, drift, scene, lab)
+    inner *= 1 - mark.covered
     gain, offset = np.ones(3), np.zeros(3)  # strokes so thin that the plate shines through tell nothing of the light
-    art = _straight(scene.art)
     inner *= _same(art, lab, inner)
     recoloured = drift.kinds.recoloured > FAULT
     if recoloured:  # what is wrong with its colour is no light: only parts that kept theirs tell
@@ -102,35 +120,26 @@ def _same(art: Floats, lab: Floats, inner: Floats) -> Floats:
     return (apart(by, np.broadcast_to(usual, by.shape)) < OTHER).astype(np.float32)
 
 
-def cover_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift) -> float:
-    """Share of the mark at its place in a picture (H x W x 3, sRGB in [0, 1]) that something lies over."""
-    scene = scene_of(picture, mark, pose)
-    alpha = scene.art[..., 3]
-    over = _over(mark, pose, drift, scene, lab_of(np.clip(scene.seen, 0, 1)))
-    return float((over * alpha).sum()) / max(float(alpha.sum()), 1e-6)
+def cover_of(mark: Standing) -> float:
+    """Share of the mark that something lies over."""
+    alpha = mark.scene.art[..., 3]
+    return float((mark.covered * alpha).sum()) / max(float(alpha.sum()), 1e-6)
 
 
-def guessed_of(picture: Floats, mark: Mark, pose: Matrix, drift: Drift, setting: Setting, was: Matrix) -> float:
+def guessed_of(mark: Standing, setting: Setting) -> float:
     """How much of the plate around the artwork :func:`redrawn` would have to guess (mark_plate.guessed)."""
-    scene = scene_of(picture, mark, pose)
-    lab = lab_of(np.clip(scene.seen, 0, 1))
-    covered = _over(mark, pose, drift, scene, lab)
-    _, spoilt = _plate(scene, art_in(scene, mark, was), drift, setting, lab, covered)
-    found = guessed(scene.seen, spoilt * (covered < 0.5), scene.art[..., 3], round(scene.long))
-    return found * HALO_SEEN if drift.kinds.blurred > FAULT else found
+    scene = mark.scene
+    _, spoilt = _plate(mark, setting)
+    found = guessed(scene.seen, spoilt * (mark.covered < 0.5), scene.art[..., 3], round(scene.long))
+    return found * HALO_SEEN if mark.drift.kinds.blurred > FAULT else found
 
 
-def redrawn(
-    picture: Floats, mark: Mark, pose: Matrix, drift: Drift, setting: Setting, was: Matrix, seed: int
-) -> Floats:
-    """A copy of the picture (H x W x 3, sRGB in [0, 1]) with the artwork in place of the mark that is there, which has
-    the pose ``was``."""
-    scene = scene_of(picture, mark, pose)
+def redrawn(picture: Floats, mark: Standing, setting: Setting, seed: int) -> Floats:
+    """A copy of the picture (H x W x 3, sRGB in [0, 1]) with the artwork in place of the mark that stands there."""
+    scene, covered = mark.scene, mark.covered
     alpha = scene.art[..., 3]
-    lab = lab_of(np.clip(scene.seen, 0, 1))
-    covered = _over(mark, pose, drift, scene, lab)
-    plate, spoilt = _plate(scene, art_in(scene, mark, was), drift, setting, lab, covered)
-    ink = srgb_of(_straight(scene.art) * setting.gain + setting.offset).astype(np.float32)
+    plate, spoilt = _plate(mark, setting)
+    ink = srgb_of(mark.art * setting.gain + setting.offset).astype(np.float32)
     grain = np.random.default_rng(seed).normal(0, setting.grain, ink.shape[:2]).astype(np.float32)[..., None]
     drawn = blurred(np.concatenate([ink * alpha[..., None], alpha[..., None]], axis=-1), setting.blur)
     own = drawn[..., 3:] * (1 - covered)[..., None]
@@ -142,10 +151,9 @@ def redrawn(
     return out
 
 
-def _plate(
-    scene: Scene, there: Floats, drift: Drift, setting: Setting, lab: Floats, covered: Floats
-) -> tuple[Floats, Floats]:
-    """The plate without the mark that is there (premultiplied), and where it is another than what is seen."""
+def _plate(mark: Standing, setting: Setting) -> tuple[Floats, Floats]:
+    """The plate without the mark that is there, and where it is another than what is seen."""
+    scene, there, drift = mark.scene, mark.there, mark.drift
     cover, size = there[..., 3], round(scene.long)
     seen = scene.seen
     if drift.kinds.blurred > FAULT:  # no place shows ink alone
@@ -157,7 +165,7 @@ def _plate(
     shown, soft = spread(scene.seen, ink, cover, size, max(UNSURE, 1.5 * drift.blur))
     old = np.zeros_like(cover)
     if _reaches_out(drift):
-        old = old_ink(lab, scene.art[..., 3], _could(cover, drift, scene.long, soft), covered, scene.long)
+        old = old_ink(mark.lab, scene.art[..., 3], _could(cover, drift, scene.long, soft), mark.covered, scene.long)
     return cleared(scene.seen, ink, shown, old, scene.art[..., 3], soft, size)
 
 
@@ -234,10 +242,10 @@ def _reaches_out(drift: Drift) -> bool:
     return max(kinds.deformed, kinds.altered, kinds.missing, kinds.blurred) > FAULT
 
 
-def _over(mark: Mark, pose: Matrix, drift: Drift, scene: Scene, lab: Floats) -> Floats:
+def _over(mark: Mark, pose: Matrix, drift: Drift, scene: Scene, lab: Floats, art: Floats) -> Floats:
     """What lies over the mark, in [0, 1], whichever way it shows."""
-    beyond = lying_over(lab, _straight(scene.art), scene.art[..., 3], scene.long).astype(np.float32)
-    return np.maximum(beyond, np.maximum(_covered(mark, pose, drift, scene), _crossing(scene, lab)))
+    beyond = lying_over(lab, art, scene.art[..., 3], scene.long).astype(np.float32)
+    return np.maximum(beyond, np.maximum(_covered(mark, pose, drift, scene), _crossing(scene, lab, art)))
 
 
 def _covered(mark: Mark, pose: Matrix, drift: Drift, scene: Scene) -> Floats:
@@ -259,7 +267,7 @@ def _covered(mark: Mark, pose: Matrix, drift: Drift, scene: Scene) -> Floats:
     return np.asarray(np.clip(found, 0, 1), np.float32)
 
 
-def _crossing(scene: Scene, lab: Floats) -> Floats:
+def _crossing(scene: Scene, lab: Floats, art: Floats) -> Floats:
     """What reaches from outside over the mark, in [0, 1], whatever colours the mark itself has come to have.
 
     Within one colour of the artwork the picture has one colour as well, right or wrong. Connected places of another
@@ -267,7 +275,6 @@ def _crossing(scene: Scene, lab: Floats) -> Floats:
     """
     alpha = scene.art[..., 3]
     inner, outer = alpha > 0.9, alpha < 0.05
-    art = _straight(scene.art)
     cells, count = np.unique((art[inner] / CELL).round().astype(np.int64), axis=0, return_counts=True)
     palette = (cells[count >= 0.03 * count.sum()] * CELL).astype(np.float32)
     if not len(palette) or not outer.any():
