@@ -125,7 +125,8 @@ def logits(shapes: list[Any], rows: Rows) -> Floats:
     import torch
 
     with torch.no_grad():
-        parts = np.array_split(np.flatnonzero(kept_back(rows)), 20)
+        places = np.flatnonzero(kept_back(rows))
+        parts = np.array_split(places, len(places) // 64 + 1)
         found = [[shape.eval()(*given(rows, p, 0)) for p in parts] for shape in shapes]
     return np.asarray(np.mean([torch.cat(f).numpy() for f in found], axis=0))
 

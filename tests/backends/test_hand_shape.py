@@ -27,10 +27,14 @@ def test_the_card_names_what_ships() -> None:
 
 def test_what_the_net_is_given() -> None:
     crop = np.random.default_rng(0).uniform(0, 255, (96, 96, 4)).astype(np.float32)
-    seen = hand_shape.features(crop)
+    early, late = hand_shape.layers(crop)
+    assert early.shape == (32, 28, 28)
+    seen = hand_shape.features(early, late)
     assert seen.shape == (128, 14, 14)
+    assert seen[:32, 3, 5] == pytest.approx(early[:, 6:8, 10:12].mean(axis=(1, 2)), abs=1e-5)
+    assert np.array_equal(seen[32:], late)
     dark = crop * np.array([0.5, 0.5, 0.5, 1], np.float32)  # exposure says nothing
-    assert np.abs(hand_shape.features(dark) - seen).mean() < 0.2 * np.abs(seen).mean()
+    assert np.abs(hand_shape.features(*hand_shape.layers(dark)) - seen).mean() < 0.2 * np.abs(seen).mean()
     assert hand_shape.bones(np.ones_like(crop)) == pytest.approx(1.0)
 
 
