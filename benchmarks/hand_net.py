@@ -73,7 +73,7 @@ def net() -> Any:
             found = self.last(torch.cat([wide.mean(dim=(2, 3)), wide.amax(dim=(2, 3)), mean, most], dim=1))
             return found.float()[:, 0]
 
-    return Shape().to(memory_format=torch.channels_last)
+    return Shape().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def inner(maps: Any) -> Any:
@@ -119,7 +119,7 @@ def _layer(node: Any, values: dict[str, Any]) -> Any:
     """One node as a layer: a convolution, a batch norm or a ReLU."""
     from torch import nn
 
-    given = {a.name: list(a.ints) or a.i or a.f for a in node.attribute}
+    given: dict[str, Any] = {a.name: list(a.ints) or a.i or a.f for a in node.attribute}
     if node.op_type == "Conv":
         weight, groups = values[node.input[1]], given.get("group", 1)
         size, inputs = weight.shape[2], weight.shape[1] * groups
