@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
 from continuity.backends import hands as model
-from continuity.backends.hand_shape import bones, features
+from continuity.backends.hand_shape import bones, layers
 from continuity.records import Hand
 from continuity.vision.hand_crop import SIZE, aligned, turned
 from continuity.vision.hands import palm
@@ -31,7 +31,7 @@ BACK_SIDE = 0.2  # share of those that are made plain as from their back
 RARE = ("missing", "two_thumbs", "four", "short")
 PASS = 13  # rounds that draw every photograph once
 VIEWS = 3  # of each crop that the net is shown
-SEEN = {"seen": features, "bones": bones}  # what the net is given
+SEEN = {"early": lambda crop: layers(crop)[0], "bones": bones}  # what the net is given
 Rows = dict[str, Any]
 
 

@@ -1,15 +1,16 @@
-"""Trains a classifier of aligned hand crops of the form that ships in src/continuity/models, in one run.
+"""Trains the classifier of aligned hand crops that ships as src/continuity/models/hand_shape_tuned.onnx, in one run.
 
     python benchmarks/train_hands.py --digits DIR --crops DIR --work DIR [--out FILE] [--without KIND ...]
 
 ``--digits`` has photographs of hands in folders by digit, numbered in the order in which people were photographed
 (Sign Language Digits Dataset), ``--crops`` small pictures of hands (Hand-Dataset); both Apache-2.0, see NOTICE. Every
 fifth person or run of crops is kept back for the limits; how the nets do on those is printed at the end. Rounds of
-crops (hand_crops.py) and nets lie in ``--work``: a run that was stopped goes on after the last round or net that it
-finished, and gives the file that it would have given. About half an hour on one core. ``--without`` leaves kinds of
-defects out, to see how the nets do on kinds they never saw.
+crops (hand_crops.py) and nets (hand_net.py) lie in ``--work``: a run that was stopped goes on after the last round or
+cycle of training that it finished, and gives the file that it would have given. Half an hour on one core that
+multiplies in bfloat16. ``--without`` leaves kinds of defects out, to see how the nets do on kinds they never saw.
 
-The two files that ship are of this script before: more crops of fewer kinds, made in pieces (docs/decisions/0037).
+The two other files that ship are of this script before: smaller nets on what MobileNetV2 sees as it is, shown more
+crops of fewer kinds, made in pieces (docs/decisions/0037).
 """
 
 from __future__ import annotations
@@ -18,57 +19,38 @@ import argparse
 import math
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from continuity.backends.hand_shape import BONES
 from continuity.metrics.hands import MALFORMED
 from continuity.vision.hands import CLEAR
 from figures import exact
 from hand_crops import NORMAL, PASS, SEEN, VIEWS, Rows, round_of
+from hand_net import export, inner, net
 from malformed_hands import KINDS, Floats, Random
 
-BATCH, RATE, WIDTH, ALONG = 64, 2e-3, 48, 16
-ROUNDS, NETS, EPOCHS = PASS, 2, 16
+BATCH = 32
+ROUNDS, NETS = 8, 1
 
 
-def net() -> Any:
-    """A net of 0.07 million weights on two layers of MobileNetV2 and the skeleton; gives n logits.
+class Cycle(NamedTuple):
+    """Epochs in which the rate of learning rises for a share of them (``warm``), and falls."""
 
-    It pools over the crop, and along the hand's own skeleton: there each place should be a finger.
+    epochs: int
+    rate: float  # of what is new
+    tuned: float  # of the blocks of MobileNetV2
+    warm: float
+
+
+CYCLES = Cycle(5, 2e-3, 3e-4, 0.3), Cycle(8, 1.5e-3, 5e-4, 0.1)
+
+
+def trained(rows: Rows, without: list[str], seed: int, cycle: Cycle, start: Any = None) -> Any:
+    """The net (or ``start``, which was saved after a cycle), trained for one cycle on all groups but every fifth.
+
+    One view of each crop in an epoch; the blocks of MobileNetV2 learn more slowly than what is new.
     """
-    import torch
-    from torch import nn
-    from torch.nn import functional
-
-    def conv(a: int, b: int, size: int, stride: int = 1) -> nn.Sequential:
-        layer = nn.Conv2d(a, b, size, stride, size // 2, bias=False)
-        return nn.Sequential(layer, nn.BatchNorm2d(b), nn.ReLU())
-
-    class Shape(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.scale = nn.BatchNorm2d(128)
-            self.near = nn.Sequential(nn.Dropout2d(0.15), conv(132, WIDTH, 1), conv(WIDTH, WIDTH, 3))
-            self.along = nn.Conv2d(WIDTH, ALONG, 1)
-            self.wide = nn.Sequential(conv(WIDTH, WIDTH, 3, 2), nn.Dropout2d(0.3), conv(WIDTH, WIDTH, 3))
-            self.last = nn.Sequential(nn.Dropout(0.3), nn.Linear(2 * WIDTH + 2 * ALONG, 1))
-
-        def forward(self, seen: Any, bones: Any) -> Any:
-            lines = functional.pixel_unshuffle(bones[:, None], 2)
-            near = self.near(torch.cat([self.scale(seen), 2 * lines], dim=1))
-            along, own = self.along(near), lines.clamp(min=0).mean(dim=1, keepdim=True)
-            mean = (along * own).sum(dim=(2, 3)) / own.sum(dim=(2, 3)).clamp(min=1e-3)
-            most = along.masked_fill(own <= 0.1, -20.0).amax(dim=(2, 3))
-            wide = self.wide(near)
-            return self.last(torch.cat([wide.mean(dim=(2, 3)), wide.amax(dim=(2, 3)), mean, most], dim=1))[:, 0]
-
-    return Shape()
-
-
-def trained(rows: Rows, without: list[str], seed: int, epochs: int) -> Any:
-    """The net, trained on all groups but every fifth, one view of each crop in an epoch."""
     import torch
     from torch.nn import functional
 
@@ -78,20 +60,31 @@ def trained(rows: Rows, without: list[str], seed: int, epochs: int) -> Any:
     places = np.flatnonzero(~kept_back(rows) & ~np.isin(rows["kinds"], without))
     weight = torch.tensor(float((~bad[places]).sum() / bad[places].sum()))
     shape = net()
-    print(
-        f"{sum(p.numel() for p in shape.parameters())} weights, {len(places)} crops, {bad[places].mean():.0%} malformed"
+    if start is not None:
+        shape.load_state_dict(start)
+    tuned = set(map(id, shape.tuned()))
+    new = [weights for weights in shape.parameters() if id(weights) not in tuned]
+    parts = [
+        {"params": new, "lr": cycle.rate, "weight_decay": 0.05},
+        {"params": shape.tuned(), "lr": cycle.tuned, "weight_decay": 0.01},
+    ]
+    optimiser = torch.optim.AdamW(parts)
+    steps = cycle.epochs * (len(places) // BATCH)
+    plan = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, [part["lr"] for part in parts], total_steps=steps, pct_start=cycle.warm
     )
-    optimiser = torch.optim.AdamW(shape.parameters(), lr=RATE, weight_decay=0.05)
-    plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=epochs * (len(places) // BATCH))
-    for epoch in range(epochs):
+    size = sum(weights.numel() for weights in shape.parameters())
+    print(f"{size} weights, {len(places)} crops, {bad[places].mean():.0%} malformed")
+    for epoch in range(cycle.epochs):
         shape.train()
         losses = []
         order = random.permutation(places)
-        for start in range(0, len(order) - BATCH + 1, BATCH):
-            some = order[start : start + BATCH]
+        for start_at in range(0, len(order) - BATCH + 1, BATCH):
+            some = order[start_at : start_at + BATCH]
             wanted = torch.from_numpy(bad[some].astype(np.float32)) * 0.96 + 0.02
-            seen, lines = given(rows, some, random.integers(VIEWS, size=len(some)))
-            found = shape(mixed(seen, random), lines)
+            early, lines = given(rows, some, random.integers(VIEWS, size=len(some)))
+            with torch.autocast("cpu", torch.bfloat16):
+                found = shape(mixed(early, random).contiguous(memory_format=torch.channels_last), lines)
             loss = functional.binary_cross_entropy_with_logits(found, wanted, pos_weight=weight)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -111,7 +104,7 @@ def given(rows: Rows, some: Any, view: Any) -> list[Any]:
     """What the net is given of some rows, of each in one of its views."""
     import torch
 
-    return [torch.from_numpy(rows[name][some, view].astype(np.float32)) for name in SEEN]
+    return [torch.from_numpy(inner(rows[name][some, view]).astype(np.float32)) for name in SEEN]
 
 
 def mixed(seen: Any, random: Random) -> Any:
@@ -132,7 +125,8 @@ def logits(shapes: list[Any], rows: Rows) -> Floats:
     import torch
 
     with torch.no_grad():
-        parts = np.array_split(np.flatnonzero(kept_back(rows)), 20)
+        places = np.flatnonzero(kept_back(rows))
+        parts = np.array_split(places, len(places) // 64 + 1)
         found = [[shape.eval()(*given(rows, p, 0)) for p in parts] for shape in shapes]
     return np.asarray(np.mean([torch.cat(f).numpy() for f in found], axis=0))
 
@@ -163,40 +157,6 @@ def counted(found: Floats, low: float, high: float) -> str:
     return f"{suspect}/{judged}/{len(found)} ({least:.1%} to {most:.1%})"
 
 
-def export(shapes: list[Any], path: Path) -> None:
-    """Writes the nets as one ONNX file that gives the probability of their mean logit; weights have 16 bits."""
-    import onnx
-    import torch
-    from onnx import TensorProto, helper, numpy_helper
-    from torch import nn
-
-    class Probability(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.shapes = nn.ModuleList(shape.eval() for shape in shapes)
-
-        def forward(self, seen: Any, bones: Any) -> Any:
-            return torch.sigmoid(torch.stack([shape(seen, bones) for shape in self.shapes]).mean(dim=0))
-
-    example = (torch.zeros(1, 128, 14, 14), torch.zeros(1, BONES, BONES))
-    torch.onnx.export(
-        Probability(), example, str(path), input_names=list(SEEN), output_names=["malformed"],
-        opset_version=17, dynamo=False,
-    )  # fmt: skip
-    model = onnx.load(str(path))
-    casts = []
-    for weights in model.graph.initializer:
-        if weights.data_type == TensorProto.FLOAT and (values := numpy_helper.to_array(weights)).size > 1000:
-            name = weights.name
-            weights.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + ".half"))
-            casts.append(helper.make_node("Cast", [name + ".half"], [name], to=TensorProto.FLOAT))
-    for node in reversed(casts):
-        model.graph.node.insert(0, node)
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
-    print(f"{path}: {path.stat().st_size} bytes")
-
-
 def joined(paths: list[Path]) -> Rows:
     """All rounds as one."""
     parts = [np.load(path) for path in paths]
@@ -216,7 +176,6 @@ def main() -> None:
         "--rounds", type=int, default=ROUNDS, help=f"rounds of crops; {PASS} draw every photograph once"
     )
     parser.add_argument("--nets", type=int, default=NETS, help="nets to train, whose mean is written")
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -227,14 +186,15 @@ def main() -> None:
     rows = joined(rounds)
     shapes = []
     for seed in range(1, args.nets + 1):
-        path = args.work / f"net-{'-'.join(map(str, (seed, args.rounds, args.epochs, *args.without)))}.pt"
-        if path.is_file():
-            shape = net()
-            shape.load_state_dict(torch.load(path, weights_only=True))
-        else:
-            shape = trained(rows, args.without, seed, args.epochs)
-            torch.save(shape.state_dict(), part := path.with_suffix(".part"))
-            part.replace(path)
+        shape, state = net(), None
+        for number, cycle in enumerate(CYCLES, 1):
+            path = args.work / f"net-{'-'.join(map(str, (seed, args.rounds, number, *args.without)))}.pt"
+            if not path.is_file():
+                learned = trained(rows, args.without, seed, cycle, state).state_dict()
+                torch.save(learned, part := path.with_suffix(".part"))
+                part.replace(path)
+            state = torch.load(path, weights_only=True)
+        shape.load_state_dict(state)
         shapes.append(shape)
         print(f"{len(shapes)} nets: AUC {area(logits(shapes, rows), rows):.4f}", flush=True)
     print(summary(logits(shapes, rows), rows))

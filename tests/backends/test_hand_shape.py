@@ -18,7 +18,7 @@ from continuity.records import Hand
 
 def test_the_card_names_what_ships() -> None:
     contents = [files("continuity").joinpath("models", file).read_bytes() for file in hand_shape.FILES]
-    assert sum(map(len, contents)) <= 1_000_000
+    assert sum(map(len, contents)) <= 2_100_000
     *nets, features = hand_shape.cards()
     assert [net.digest for net in nets] == [hashlib.sha256(content).hexdigest() for content in contents]
     assert {card.licence for card in (*nets, features)} == {"Apache-2.0"}
@@ -27,10 +27,14 @@ def test_the_card_names_what_ships() -> None:
 
 def test_what_the_net_is_given() -> None:
     crop = np.random.default_rng(0).uniform(0, 255, (96, 96, 4)).astype(np.float32)
-    seen = hand_shape.features(crop)
+    early, late = hand_shape.layers(crop)
+    assert early.shape == (32, 28, 28)
+    seen = hand_shape.features(early, late)
     assert seen.shape == (128, 14, 14)
+    assert seen[:32, 3, 5] == pytest.approx(early[:, 6:8, 10:12].mean(axis=(1, 2)), abs=1e-5)
+    assert np.array_equal(seen[32:], late)
     dark = crop * np.array([0.5, 0.5, 0.5, 1], np.float32)  # exposure says nothing
-    assert np.abs(hand_shape.features(dark) - seen).mean() < 0.2 * np.abs(seen).mean()
+    assert np.abs(hand_shape.features(*hand_shape.layers(dark)) - seen).mean() < 0.2 * np.abs(seen).mean()
     assert hand_shape.bones(np.ones_like(crop)) == pytest.approx(1.0)
 
 

@@ -1,9 +1,10 @@
 """Is a hand shaped as hands are? Small nets on what MobileNetV2 sees in the aligned crop of a hand.
 
 The hand model always gives five fingers, so what is wrong must be seen in the pixels: the nets get what two
-inner layers of MobileNetV2 make of them (Sandler et al., 2018), and the skeleton that the hand model found. They were
-shown normal hands, and hands whose fingers were copied, cut, merged, bent and stretched
-(``benchmarks/train_hands.py``). They ship with the package.
+inner layers of MobileNetV2 make of them (Sandler et al., 2018), and the skeleton that the hand model found. One of them
+goes on from the earlier layer with blocks of MobileNetV2 that were tuned to hands. They were shown normal hands, and
+hands whose fingers were copied, cut, merged, bent and stretched (``benchmarks/train_hands.py``). They ship with the
+package.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from continuity.records import Hand, ModelCard
 from continuity.vision.hand_crop import aligned, turned
 from continuity.vision.hands import CLEAR
 
-FILES = ("hand_shape.onnx", "hand_shape_varied.onnx")  # what they say is averaged
+FILES = ("hand_shape.onnx", "hand_shape_varied.onnx", "hand_shape_tuned.onnx")  # what they say is averaged
 EARLY = "mobilenetv20_features_linearbottleneck5_elemwise_add0"  # 32 x 28 x 28
 LATE = "mobilenetv20_features_linearbottleneck12_elemwise_add0"  # 96 x 14 x 14
 
@@ -62,14 +63,15 @@ def malformed(pixels: NDArray[np.uint8], hand: Hand, others: Sequence[Hand] = ()
 
 def _probability(crop: Floats) -> float:
     """What the nets say of one view: the probability of their mean logit."""
-    given = {"seen": features(crop)[None], "bones": bones(crop)[None]}
+    early, late = layers(crop)
+    given = {"early": early[None], "seen": features(early, late)[None], "bones": bones(crop)[None]}
     return _mean([_asked(file, given) for file in FILES])
 
 
 def _asked(file: str, given: dict[str, Floats]) -> float:
     net = _net(file, sessions.threads(), os.getpid())
     try:
-        (found,) = net.run(None, given)
+        (found,) = net.run(None, {entry.name: given[entry.name] for entry in net.get_inputs()})
     except Exception as cause:  # native code raises anything
         raise ModelError(f"the model {file} failed: {type(cause).__name__}: {cause}") from cause
     probability = float(found[0])
@@ -88,8 +90,8 @@ def _logit(probability: float) -> float:
     return math.log(inside / (1 - inside))
 
 
-def features(crop: Floats) -> Floats:
-    """What two layers of MobileNetV2 make of an aligned crop (96 x 96 x 4): 128 x 14 x 14.
+def layers(crop: Floats) -> tuple[Floats, Floats]:
+    """What two layers of MobileNetV2 make of an aligned crop (96 x 96 x 4): 32 x 28 x 28 and 96 x 14 x 14.
 
     The light of the crop is made the same for all: what is wrong with a hand is none of its exposure.
     """
@@ -102,8 +104,13 @@ def features(crop: Floats) -> Floats:
     large = np.stack([np.asarray(p.resize((SIDE, SIDE), Image.Resampling.BILINEAR)) for p in planes])
     with sessions.session(ROLE, _features, "onnx-hands") as model:
         early, late = model.run([EARLY, LATE], {"data": large[None]})
-    halved = early[0].reshape(32, 14, 2, 14, 2).mean(axis=(2, 4))
-    return np.asarray(np.concatenate([halved, late[0]]), np.float32)
+    return early[0], late[0]
+
+
+def features(early: Floats, late: Floats) -> Floats:
+    """Both layers as one map at the size of the coarser: 128 x 14 x 14."""
+    halved = early.reshape(32, 14, 2, 14, 2).mean(axis=(2, 4))
+    return np.asarray(np.concatenate([halved, late]), np.float32)
 
 
 def bones(crop: Floats) -> Floats:

@@ -23,7 +23,7 @@ from continuity.records import (
 )
 from continuity.vision import hands
 
-VERSION = 4  # raised when golden values move
+VERSION = 5  # raised when golden values move
 SUSPECT = 0.4  # suspicion from which a hand is suspect
 SMALLEST = 48.0  # px of the longer side of a hand that can be measured
 IN_FRAME = 0.7  # share of the 21 points that must lie in the frame
