@@ -20,11 +20,11 @@ EDGES = 0.85  # of the mean is what edges say, the rest what contrast says
 def torn(seen: Drawn, patch: NDArray[np.float32], alpha: NDArray[np.float32], size: int, root: float) -> float:
     """How far the worst-fitting hundredth of the mark is torn out of it: 0 as the rest, about 1 where it is not there.
 
-    The weighted geometric mean of two witnesses in windows of a letter's stroke: by how much edges fit worse than in most of
-    the mark (difference of correlations), and how much of the contrast of ink and plate is not as the model has it.
-    Edges have most of the say: another glyph covers half of the ink of the one whose place it takes.
-    Only edges that the model has and the plate alone has not count, so that ink on a plate of its own colour is not
-    torn; what a restless plate leaves where ink covers it in part is taken off.
+    The weighted geometric mean of two witnesses in windows of a letter's stroke: by how much edges fit worse than in
+    most of the mark (difference of correlations), and how much of the contrast of ink and plate is not as the model has
+    it. Edges have most of the say: another glyph covers half of the ink of the one whose place it takes. Only edges
+    that the model has and the plate alone has not count, so that ink on a plate of its own colour is not torn; what a
+    restless plate leaves where ink covers it in part is taken off.
 
     Args:
         seen: how the mark should look (h x w x 3 CIELAB).
