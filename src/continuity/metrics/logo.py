@@ -29,7 +29,7 @@ from continuity.records import (
 from continuity.records.shapes import Point
 from continuity.vision import mark_drift, mark_pose, mark_register, mark_traces, marks
 
-VERSION = 4  # raised when golden values move
+VERSION = 5  # raised when golden values move
 SMALLEST = 24.0  # px of the mark's longer side that can be measured
 # What shows that the mark is there: its model explains the picture, or part of it where its edges fit, or its edges fit
 # whatever the colours are.

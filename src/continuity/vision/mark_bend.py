@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from continuity.vision.edges import Field, field_of, planes_of, smooth
+from continuity.vision.homography import Matrix, warp
 from continuity.vision.mark_pose import Aligner
 from continuity.vision.marks import Mark
 
 T = TypeVar("T", np.float32, np.complex64)
+TIED = 0.01  # how strongly a warp is tied to none, of what each parameter tells
 
 
 def displacement(mark: Mark, seen: NDArray[np.float32], size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -34,6 +36,26 @@ def displacement(mark: Mark, seen: NDArray[np.float32], size: int) -> tuple[NDAr
         step = np.stack([own.yy * bx - own.xy * by, own.xx * by - own.xy * bx]) / own.determinant
         shift = np.clip(shift + np.clip(step, -0.03 * size, 0.03 * size), -0.08 * size, 0.08 * size)
     return shift.astype(np.float32), own.trust
+
+
+def posed(shift: NDArray[np.float32], trust: NDArray[np.float32], size: int) -> tuple[Matrix, NDArray[np.float32]]:
+    """The warp of the mark's plane that comes nearest to a displacement, and what it leaves of it.
+
+    A pose that is off by two pixels displaces every place: that is no bending. To first order, least squares.
+    """
+    height, width = trust.shape
+    half = np.float32(size / 2)
+    y, x = (np.mgrid[:height, :width].astype(np.float32) + 0.5 - np.array([height, width]).reshape(2, 1, 1) / 2) / half
+    one, none = np.ones_like(x), np.zeros_like(x)
+    right = [one, none, x, -y, x, y, -x * x, -x * y]
+    down = [none, one, y, x, -y, x, -x * y, -y * y]
+    moves = np.stack([right, down], axis=1, dtype=np.float32).reshape(8, -1)
+    weighted = moves * np.tile(trust.ravel(), 2)
+    normal = np.einsum("ik,jk->ij", weighted, moves).astype(np.float64)  # no BLAS: no threads
+    wanted = np.einsum("ik,k->i", weighted, shift.ravel()).astype(np.float64)
+    move = np.linalg.solve(normal + np.diag(np.diag(normal)) * TIED + np.eye(8) * 1e-9, wanted)
+    moved = np.einsum("i,ik->k", move.astype(np.float32), moves).reshape(shift.shape)
+    return warp(move / half), np.asarray(shift - moved, np.float32)
 
 
 @dataclass(frozen=True, slots=True)

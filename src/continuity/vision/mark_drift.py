@@ -17,7 +17,8 @@ from scipy import ndimage
 from continuity.vision import mark_tear, marks
 from continuity.vision.colour import lab_of
 from continuity.vision.edges import field_of, planes_of, smooth
-from continuity.vision.mark_bend import displacement, sampled
+from continuity.vision.homography import axes_of
+from continuity.vision.mark_bend import displacement, posed, sampled
 from continuity.vision.mark_light import CODED, Drawn, apart, drawn, own_colours
 from continuity.vision.mark_pose import Aligner, Found
 from continuity.vision.marks import Mark, Pyramid
@@ -34,7 +35,7 @@ THIN = 12.0  # CIELAB units more that are forgiven where strokes are so thin tha
 HIDDEN = 0.25  # share of the mark
 MISSING, ALTERED = 0.06, 0.08  # shares of the mark
 OFF = 14.0  # CIELAB units by which a place shows something else
-TORN, FRAYED, OTHER = 0.33, 0.07, 0.25  # of mark_tear: what 1 is, what is forgiven, what other parts leave
+TORN, FRAYED, OTHER = 0.33, 0.11, 0.33  # of mark_tear: what 1 is, what is forgiven, what other parts leave
 # Torn edges are its doing where it is as large as this.
 SPOKEN = {"deformed": 0.4, "missing": 0.1, "altered": 0.2, "hidden": 0.1, "blurred": 0.5, "recoloured": 0.7}
 COVERED = 0.6  # correlation of edges below which that is no recoloured part of the mark
@@ -71,7 +72,7 @@ class Drift:
     missing: float  # share that shows the plate
     altered: float  # share that shows other parts of the mark
     hidden: float  # share that shows something else
-    torn: float  # how far the worst fiftieth of it is not there (mark_tear)
+    torn: float  # how far the worst hundredth of it is not there (mark_tear)
     explained: float  # share that the model explains of what the plate alone leaves there, at most 1
     visible: float  # the same without what is missing, altered and hidden
     covered: NDArray[np.bool_]  # where in the patch something else lies over the mark
@@ -112,10 +113,12 @@ def compare(pyramid: Pyramid, mark: Mark, found: Found) -> Drift:
 
     solid = min(1.0, 1.5 * float(weight.sum()) / max(float((alpha * ~gone).sum()), 1e-6))
     trust = trust * ~ndimage.binary_dilation(gone | wrong, iterations=max(1, size // 14))
-    bent = quantile(np.hypot(*shift), trust) / root
+    mended, left = posed(shift, trust, size)
+    bent = quantile(np.hypot(*left), trust) / root
     bent = float(np.sqrt(max(0.0, bent**2 - (UNSURE / (long * root / size)) ** 2)))
-    axes = np.linalg.svd(found.pose[:2, :2] - np.outer(found.pose[:2, 2], found.pose[2, :2]), compute_uv=False)
-    stretch = float(axes[0] / max(axes[1], 1e-6))
+    pose = found.pose @ mended
+    axes = axes_of(pose / pose[2, 2])
+    stretch = axes[0] / axes[1]
     pixels = _softness(seen_as, alpha, size / long) * long / size
     soft = float(np.sqrt(max(0.0, pixels**2 - max(SOFT, long / size) ** 2))) / (long * root / size)
     bare, shown = apart(plate, patch), seen_as.shown[..., 0]

@@ -64,7 +64,7 @@ def drawn(
         shown = _shown(alpha, blur, smear)
         told = np.clip((shown[..., 0] - 0.4) / 0.6, 0, 1) ** 2 * fitting
         unmixed = _lab(np.asarray(ground + (coded - ground) / np.maximum(shown, 0.4), np.float32))
-        ink = lit(colours, unmixed, alpha, told, blur)
+        ink = lit(colours, unmixed, alpha, told, blur, dims=last)  # before the blur is known it looks like dimming
         own = _coded(ink)
         if last:
             break
@@ -142,12 +142,13 @@ def lit(
     alpha: NDArray[np.float32],
     inner: NDArray[np.floating],
     blur: float,
+    dims: bool = False,
 ) -> NDArray[np.float32]:
     """The artwork's CIELAB in the light of the place: a gain and an offset within what light does, found robustly.
 
     A mark that is mostly hidden or of another colour keeps the rest as residual.
     """
-    gain, offset = light_of(colours, patch, alpha, inner, blur)
+    gain, offset = light_of(colours, patch, alpha, inner, blur, dims)
     return np.asarray(colours * gain.astype(np.float32) + offset.astype(np.float32), np.float32)
 
 
@@ -157,11 +158,14 @@ def light_of(
     alpha: NDArray[np.float32],
     inner: NDArray[np.floating],
     blur: float,
+    dims: bool = False,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Gain and offset of CIELAB (3 each) that take the artwork to what is seen.
 
     Lightness: gain .5 to 1.4, offset -15 to 8: light lifts what is bright, a veil over the dark is a mark washed out.
-    Colour: one gain .6 to 1.25, offsets up to 7: a mild tint.
+    Colour: gains .6 to 1.25, offsets up to 7: a mild tint. Where the mark itself tells no gain of colour, having one
+    colour, it is that of the light (where ``dims``): dimming takes L* + 16, a* and b* down alike, each being linear in
+    the cube roots of XYZ (CIE 15). What is lighter and yet no stronger in colour is left as it is: that is a veil.
     """
     weight = inner.astype(np.float32)
     if weight.sum() < 12:
@@ -173,6 +177,7 @@ def light_of(
     most_told = w > 0.3
     gain, offset = np.ones(3), np.zeros(3)
     robust = w
+    dimmed = 1.0
     for _ in range(3):
         for c, (least, most, low, high, tie) in enumerate(
             ((0.5, 1.4, -15.0, 8.0, 60.0), (0.6, 1.25, -7.0, 7.0, 300.0), (0.6, 1.25, -7.0, 7.0, 300.0))
@@ -182,8 +187,11 @@ def light_of(
             mean_a, mean_b = float((share * a).sum()), float((share * b).sum())
             spread = float((share * (a - mean_a) ** 2).sum())
             both = float((share * (a - mean_a) * (b - mean_b)).sum())
-            gain[c] = np.clip((both + tie) / (spread + tie), least, most)
+            likely = 1.0 if c == 0 else dimmed
+            gain[c] = np.clip((both + tie * likely) / (spread + tie), least, most)
             offset[c] = np.clip(mean_b - gain[c] * mean_a, low, high)
+            if c == 0 and dims:
+                dimmed = float(np.clip((gain[0] * mean_a + offset[0] + 16) / (mean_a + 16), least, 1.0))
         off = [
             np.square(a * np.float32(g) + np.float32(o) - b)
             for a, b, g, o in zip(art, there, gain, offset, strict=True)
