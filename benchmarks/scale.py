@@ -173,7 +173,7 @@ def by_clip(folder: Path, lengths: Sequence[int]) -> list[Row]:
                 limits = {metric.key: 1e9 for metric in one.metrics}  # none ships for this sampling
                 whole = ct.Gate(one.metrics, identity=one.identity, tolerances=limits, sampling=every)
                 one.inspect(image), whole.inspect(image)
-                half = length // 2  # of the stills before the clip, the others after: a machine that slows down does for both
+                half = length // 2  # stills before the clip and after it: a machine that slows down does for both
                 single = milliseconds(partial(separately, one, apart[:half]))
                 spent = milliseconds(partial(whole.inspect, clip)) / length
                 single = (single + milliseconds(partial(separately, one, apart[half:]))) / length
@@ -183,8 +183,10 @@ def by_clip(folder: Path, lengths: Sequence[int]) -> list[Row]:
 
 
 def taken(folder: Path, length: int, speed: float) -> list[Pixels]:
-    """Frames half a second apart of a slow pan and zoom, a mark that wanders through them, and grain; at speed 0 nothing
-    but the grain moves."""
+    """Frames half a second apart of a slow pan and zoom, a mark that wanders through them, and grain.
+
+    At speed 0 nothing but the grain moves.
+    """
     random = np.random.default_rng(0)
     plate = Pil.open(folder / "plate.png")
     mark = Pil.open(folder / "mark.png")
