@@ -54,15 +54,23 @@ def test_four_processes_on_one_shot_keep_one_budget(start: Start, tmp_path: Path
         assert (shot.totals.candidates, shot.totals.total_seconds) == (200, 200)
 
 
-def killed(start: Start, path: Path, after: float) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """What one worker printed as asked and as told before SIGKILL, ``after`` seconds from opening the ledger."""
+def killed(
+    start: Start, path: Path, after: float, at_work: bool
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """What one worker printed as asked and as told before SIGKILL, ``after`` seconds from opening the ledger.
+
+    From its first result where it has to be ``at_work`` by then: a busy machine may not let it begin sooner.
+    """
     worker = start("work", path, 10**6)
     assert worker.stdout is not None
     ready(worker)
     go(worker)
+    output = ""
+    while at_work and not words(output, "told"):
+        output += worker.stdout.readline()
     timer = threading.Timer(after, worker.send_signal, (signal.SIGKILL,))
     timer.start()
-    output = worker.stdout.read()
+    output += worker.stdout.read()
     timer.join()
     assert worker.wait(timeout=60) == -signal.SIGKILL
     return words(output, "asked"), words(output, "told")
@@ -74,8 +82,8 @@ def test_kill_9_loses_nothing_that_was_told(start: Start, tmp_path: Path, moment
     chance = random.Random(moments)
     asked: list[tuple[int, int]] = []
     told: list[tuple[int, int]] = []
-    for _ in range(moments):
-        new = killed(start, path, chance.uniform(0, 0.4))
+    for moment in range(moments):
+        new = killed(start, path, chance.uniform(0, 0.4), at_work=moment % 2 == 0)
         asked += new[0]
         told += new[1]
         with Ledger.open(path) as ledger:
@@ -88,7 +96,7 @@ def test_kill_9_loses_nothing_that_was_told(start: Start, tmp_path: Path, moment
         assert len({row.seed for row in rows.values()}) == len(rows) == spent.candidates
         assert spent.total_seconds == sum(row.state is State.FAILED for row in rows.values())
         assert sum(row.state is State.ASKED for row in rows.values()) <= 1  # earlier ones were found to be lost
-    assert len(told) > moments // 2  # they did get to work before they were killed
+    assert len(told) >= moments // 2  # they did get to work before they were killed
     states = [row.state for row in rows.values()]
     assert states.count(State.LOST) + states.count(State.ASKED) <= moments
 
