@@ -67,7 +67,8 @@ def killed(
     go(worker)
     output = ""
     while at_work and not words(output, "told"):
-        output += worker.stdout.readline()
+        assert (line := worker.stdout.readline()), "the worker ended by itself"
+        output += line
     timer = threading.Timer(after, worker.send_signal, (signal.SIGKILL,))
     timer.start()
     output += worker.stdout.read()
