@@ -67,7 +67,8 @@ def killed(
     go(worker)
     output = ""
     while at_work and not words(output, "told"):
-        assert (line := worker.stdout.readline()), "the worker ended by itself"
+        line = worker.stdout.readline()
+        assert line, "the worker ended by itself"
         output += line
     timer = threading.Timer(after, worker.send_signal, (signal.SIGKILL,))
     timer.start()
