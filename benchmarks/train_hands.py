@@ -6,8 +6,8 @@
 (Sign Language Digits Dataset), ``--crops`` small pictures of hands (Hand-Dataset); both Apache-2.0, see NOTICE. Every
 fifth person or run of crops is kept back for the limits; how the nets do on those is printed at the end. Rounds of
 crops (hand_crops.py) and nets (hand_net.py) lie in ``--work``: a run that was stopped goes on after the last round or
-cycle of training that it finished, and gives the file that it would have given. Half an hour on one core that
-multiplies in bfloat16. ``--without`` leaves kinds of defects out, to see how the nets do on kinds they never saw.
+cycle of training that it finished, and gives the file that it would have given. Three quarters of an hour on one core
+that multiplies in bfloat16. ``--without`` leaves kinds of defects out, to see how the nets do on kinds they never saw.
 
 The two other files that ship are of this script before: smaller nets on what MobileNetV2 sees as it is, shown more
 crops of fewer kinds, made in pieces (docs/decisions/0037).
@@ -31,7 +31,7 @@ from hand_net import export, inner, net
 from malformed_hands import KINDS, Floats, Random
 
 BATCH = 32
-ROUNDS, NETS = 8, 1
+ROUNDS, NETS = PASS, 1
 
 
 class Cycle(NamedTuple):
