@@ -257,6 +257,12 @@ def test_a_file_with_other_bytes_or_a_replaced_frame_is_not_opened(ledger: Ledge
         ledger.media.holds("../show.db", "b2-0")
 
 
+@pytest.mark.parametrize("rate", [*(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120)), 12.5, 24, 60])
+def test_a_clip_at_a_rate_of_broadcast_is_taken_for_itself(ledger: Ledger, rate: Fraction | float) -> None:
+    stored = ledger.media.put(media := clip(1, 5, rate), full=True).full
+    assert stored is not None and ledger.media.holds(stored, media.digest)
+
+
 def test_a_clip_whose_rate_its_file_does_not_hold_is_not_taken_for_itself(ledger: Ledger) -> None:
     stored = ledger.media.put(media := clip(1, 5, 3.14159), full=True).full
     assert stored is not None and not ledger.media.holds(stored, media.digest)

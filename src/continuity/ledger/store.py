@@ -170,8 +170,8 @@ class MediaStore:
         """Opens what ``put`` stored of media of this digest, all of it read and compared with it first.
 
         A file by its bytes, a folder by those of its frames; of ``px-`` the decoded pixels, in all their bits, and of a
-        clip each frame and the rate. Matroska keeps a rate to the nanosecond of its frames: a clip made in memory whose
-        rate that does not hold (3.14159 a second) cannot be told from another one, and is not taken for this one.
+        clip each frame and the rate. A rate that Matroska does not bring back (3.14159 a second; whole ones and those
+        of broadcast it does) makes another digest: a clip made in memory at such a rate is not taken for itself.
 
         Raises:
             LedgerError: as ``open``.
@@ -181,7 +181,7 @@ class MediaStore:
         if there.digest != digest and not (digest.startswith("px-") and _digest_of_pixels(there) == digest):
             raise MediaError(
                 f"{shown(self.path(relative))} is not what was stored (its digest was to be {digest}): the file was "
-                "changed; bring it back"
+                "changed, or it is a clip at a rate that its container does not hold; bring it back, or render it again"
             )
         return there
 

@@ -67,7 +67,7 @@ class Movie:
                 require_clip_size(source.path, stream.codec_context.width, stream.codec_context.height)
                 self._time_base = stream.time_base or Fraction(1, 1000)
                 self._segments, self._end = _segments(container, stream, source.path)
-                declared, average = stream.frames, stream.average_rate
+                declared, average = stream.frames, stream.average_rate and _broadcast(stream.average_rate)
                 self._notes = _stream_notes(container, stream)
             self._look_at_first()
             self._times = [time for segment in self._segments for time in segment.times]
@@ -228,6 +228,16 @@ class Movie:
         if average and abs(average / measured - 1) < max(Fraction(1, 100), min(tick, Fraction(1, 10))):
             return average
         return measured
+
+
+def _broadcast(rate: Fraction) -> Fraction:
+    """A rate that is one of n * 1000 / 1001 a second to a millionth as just that one.
+
+    Matroska holds the nanoseconds of a frame, and libav makes of them a fraction of small numbers: 60000/1001 came back
+    as 19001/317.
+    """
+    exact = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
+    return exact if abs(rate - exact) < rate / 10**6 else rate
 
 
 def _pictures(container: InputContainer) -> Iterator[VideoStream]:
