@@ -616,11 +616,12 @@ def test_three_minutes_of_1080p_are_sampled_in_under_a_gigabyte(tmp_path: Path, 
 
     path = make.encode(tmp_path / "a.mp4", frames(), options={"preset": "ultrafast", "crf": "28"})
     code = (
-        "import resource, sys\nfrom continuity.media import open_media\nclip = open_media(sys.argv[1])\n"
-        "seen = sum(1 for _ in clip.frames())\npeak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "import sys\nfrom continuity.media import open_media\nclip = open_media(sys.argv[1])\n"
+        "seen = sum(1 for _ in clip.frames())\n"
+        "peak = next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM'))\n"
         "print(clip.frame_count, seen, peak)\n"
-    )
+    )  # not ru_maxrss: a new program is charged with what the one that started it had held
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     count, seen, kilobytes = map(int, done.stdout.split())
     assert (count, seen) == (4320, 361)
-    assert kilobytes < 1_000_000
+    assert kilobytes < 1_000_000, kilobytes
