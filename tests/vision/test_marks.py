@@ -121,14 +121,6 @@ def test_edges_in_bands_are_those_of_the_whole_picture(shape: tuple[int, int]) -
     assert not edges[:, :, width:].any()
 
 
-def test_a_colour_lies_in_one_cube_whatever_else_is_there() -> None:
-    colours = np.array([[50, -30, 7], [51, -29, 6], [50, 90, 7], [0, -30, 7]], np.float32)
-    cell, low, shape = mark_drift._cells(colours, 24)
-    assert cell[0] == cell[1]
-    assert len(set(cell.tolist())) == 3
-    assert np.array_equal(np.column_stack(np.unravel_index(cell, shape)) + low, np.round(colours / 24))
-
-
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (31, 40)])
 def test_a_picture_is_sampled_bilinearly(shape: tuple[int, int]) -> None:
     random = np.random.default_rng(2)

@@ -22,6 +22,7 @@ from continuity.vision.mark_bend import displacement, posed, sampled
 from continuity.vision.mark_light import CODED, Drawn, apart, drawn, own_colours
 from continuity.vision.mark_pose import Aligner, Found
 from continuity.vision.marks import Mark, Pyramid
+from continuity.vision.palette import cubes_of
 from continuity.vision.weighted import quantile
 
 LARGEST, SMALLEST = 112, 28  # px of the longer side of the patch that is compared
@@ -220,8 +221,7 @@ def _recoloured(
     if float(weight[..., 0].sum()) <= 4:
         return 0.0
     inside = weight[..., 0] > 0
-    cell, *_ = _cells(ink[inside], 24)
-    number = (np.cumsum(np.bincount(cell) > 0) - 1)[cell]  # only those that are there have one
+    number, _ = cubes_of(ink[inside], 24)
     left = 0.0
     for c, half in enumerate((0.25, 1.0, 1.0)):
         share = np.bincount(number, (weight[..., c] * shown[..., c])[inside])
@@ -235,21 +235,10 @@ def _palette(ink: NDArray[np.float32], alpha: NDArray[np.float32]) -> NDArray[np
     solid = alpha > 0.9
     if not solid.any():
         return ink.reshape(-1, 3)[:1]
-    cell, low, shape = _cells(ink[solid], 12)
-    count = np.bincount(cell)
-    known = np.flatnonzero(count >= max(1, min(count.max(), 0.04 * len(cell))))
-    return np.asarray((np.column_stack(np.unravel_index(known, shape)) + low) * 12, np.float32)
-
-
-def _cells(
-    colours: NDArray[np.float32], wide: float
-) -> tuple[NDArray[np.intp], NDArray[np.int64], tuple[int, int, int]]:
-    """The cube of so many CIELAB units in which each colour (n x 3, at least one) lies, as a number; the lowest cube,
-    and how many there are along each axis."""
-    cells = (colours / wide).round().astype(np.int64)
-    low = cells.min(axis=0)
-    light, a, b = (int(n) for n in cells.max(axis=0) - low + 1)
-    return np.ravel_multi_index(tuple((cells - low).T), (light, a, b)), low, (light, a, b)
+    number, cubes = cubes_of(ink[solid], 12)
+    count = np.bincount(number)
+    known = cubes[count >= max(1, min(count.max(), 0.04 * len(number)))]
+    return np.asarray(known * 12, np.float32)
 
 
 def _gone(

@@ -12,6 +12,7 @@ from scipy import ndimage
 from continuity.vision.colour import lab_of, srgb_of
 from continuity.vision.edges import smooth
 from continuity.vision.mark_light import apart, blurred, plate_of
+from continuity.vision.palette import frequent
 
 Floats = NDArray[np.float32]
 Bits = NDArray[np.bool_]
@@ -164,10 +165,8 @@ def old_ink(lab: Floats, alpha: Floats, could: Bits, covered: Floats, long: floa
     inside = lab[(alpha > 0.9) & unlike]
     if len(inside) < ENOUGH:
         return np.zeros_like(alpha)
-    cells, count = np.unique((inside / CELL).round().astype(np.int64), axis=0, return_counts=True)
-    palette = (cells[count >= 0.05 * len(inside)] * CELL).astype(np.float32)
     alike = np.zeros(alpha.shape, bool)
-    for colour in palette:
+    for colour in frequent(inside, CELL, 0.05):
         alike |= apart(np.broadcast_to(colour, lab.shape).astype(np.float32), lab) < CELL
     ink = unlike & alike & could
     hanging = ndimage.binary_propagation((alpha > 0.5) & (ink | (alpha > 0.9)), mask=ink | (alpha > 0.5)) & ink

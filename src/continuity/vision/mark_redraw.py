@@ -20,6 +20,7 @@ from continuity.vision.mark_drift import Drift
 from continuity.vision.mark_light import apart, blurred, light_of
 from continuity.vision.mark_plate import CELL, ENOUGH, cleared, filled, guessed, old_ink, spread
 from continuity.vision.marks import Mark, corners, extent, plane_to_patch, shape_of
+from continuity.vision.palette import frequent
 from continuity.vision.weighted import quantile
 
 Floats = NDArray[np.float32]
@@ -275,8 +276,7 @@ def _crossing(scene: Scene, lab: Floats, art: Floats) -> Floats:
     """
     alpha = scene.art[..., 3]
     inner, outer = alpha > 0.9, alpha < 0.05
-    cells, count = np.unique((art[inner] / CELL).round().astype(np.int64), axis=0, return_counts=True)
-    palette = (cells[count >= 0.03 * count.sum()] * CELL).astype(np.float32)
+    palette = frequent(art[inner], CELL, 0.03)
     if not len(palette) or not outer.any():
         return np.zeros_like(alpha)
     near = np.stack([apart(np.broadcast_to(one, art.shape).astype(np.float32), art) for one in palette]).argmin(axis=0)
