@@ -85,7 +85,7 @@ def test_kill_9_loses_nothing_that_was_told(start: Start, tmp_path: Path, moment
     asked: list[tuple[int, int]] = []
     told: list[tuple[int, int]] = []
     for moment in range(moments):
-        new = killed(start, path, chance.uniform(0, 0.4), at_work=moment % 2 == 0)
+        new = killed(start, path, chance.uniform(0, 0.4), at_work=moment % 4 != 3)
         asked += new[0]
         told += new[1]
         with Ledger.open(path) as ledger:
@@ -98,7 +98,7 @@ def test_kill_9_loses_nothing_that_was_told(start: Start, tmp_path: Path, moment
         assert len({row.seed for row in rows.values()}) == len(rows) == spent.candidates
         assert spent.total_seconds == sum(row.state is State.FAILED for row in rows.values())
         assert sum(row.state is State.ASKED for row in rows.values()) <= 1  # earlier ones were found to be lost
-    assert len(told) >= moments // 2  # they did get to work before they were killed
+    assert len(told) > moments // 2  # they did get to work before they were killed
     states = [row.state for row in rows.values()]
     assert states.count(State.LOST) + states.count(State.ASKED) <= moments
 
