@@ -25,8 +25,8 @@ from PIL import Image
 import continuity as ct
 from continuity.media import Frame
 from continuity.vision import cuts
-from figures import Row, exact, save, show
-from grade import CLIPS, files
+from figures import CLIPS, Row, exact, save, show
+from grade import files
 
 Pixels = NDArray[np.uint8]
 Take = list[Pixels]

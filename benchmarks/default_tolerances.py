@@ -27,8 +27,9 @@ from continuity.interfaces import Backends, Metric
 from continuity.observed import ObservedFrame
 from continuity.records import Status
 from continuity.tolerances import shipped_tolerance
-from figures import auc
-from grade import CLIPS, STRENGTHS, cube, files, graded
+from cubes import cubes
+from figures import CLIPS, auc
+from grade import STRENGTHS, files, graded
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -56,7 +57,7 @@ def grade(data: Path, work: Path, backends: Backends, count: int) -> None:
     """The drift of every candidate; ``benchmarks/grade.py`` measures clips without actors, and tells the areas."""
     metric = ct.GradeDrift()
     limit = header(metric, backends)
-    looks = [cube(p) for p in files([data / "grades" / "luts"], {".cube"})]
+    looks = list(cubes(files([data / "grades" / "luts"], {".cube"})).values())
     paths = files([data / "clips"], CLIPS)
     rows: dict[str, list[float]] = {}
     over = unmeasured = 0

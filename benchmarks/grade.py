@@ -2,12 +2,13 @@
 
     python benchmarks/grade.py --clips DIR --luts DIR [--json FILE] [--frames 4]
 
-DIR of clips holds mp4 and gif files at any depth, DIR of looks ``.cube`` files; single files may be given too. The
-first frame of a clip is enrolled as the grade. Others, evenly spread, are measured as they are (the same grade) and
-under each look at full, half and a quarter of its strength. One row a strength: how often a frame under a look lies
-further away than a frame as it is (auc, 95 % interval by drawing whole clips), the shares over the limit that ships,
-and Spearman's rank correlation of the drift with the strength within the four pictures of one frame under one look.
-Frames of one colour, such as a fade to black, are not measurable and counted apart.
+DIR of clips holds clips (mp4, mov, webm, mkv, gif) and folders of numbered frames at any depth, DIR of looks ``.cube``
+files, 1D or 3D; single ones may be given too. What cannot be read is left out with a sentence. The first frame of a
+clip is enrolled as the grade. Others, evenly spread, are measured as they are (the same grade) and under each look at
+full, half and a quarter of its strength. One row a strength: how often a frame under a look lies further away than a
+frame as it is (auc, 95 % interval by drawing whole clips), the shares over the limit that ships, and Spearman's rank
+correlation of the drift with the strength within the four pictures of one frame under one look. Frames of one colour,
+such as a fade to black, are not measurable and counted apart.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ from continuity.errors import ContinuityError
 from continuity.interfaces import Backends
 from continuity.observed import ObservedFrame
 from continuity.tolerances import shipped_tolerance
-from figures import Row, clustered_auc, save, show
+from cubes import cubes
+from figures import CLIPS, PICTURES, Row, clustered_auc, save, show, visible
 
 Pixels = NDArray[np.uint8]
 
 STRENGTHS = (1.0, 0.5, 0.25)
 LONGEST = 768  # looks are applied to frames of at most this side
-CLIPS = {".mp4", ".gif", ".mov", ".webm", ".mkv"}
 
 
 def main() -> None:
@@ -46,8 +47,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=4, help="frames of a clip that go under the looks")
     parser.add_argument("--json", type=Path, help="file for the rows")
     given = parser.parse_args()
-    looks = {p.stem: cube(p) for p in files(given.luts, {".cube"})}
-    paths = files(given.clips, CLIPS)
+    looks = cubes(files(given.luts, {".cube"}))
+    paths = [*files(given.clips, CLIPS), *numbered(given.clips)]
     if not looks or not paths or given.frames < 1:
         parser.error(f"clips, looks and frames were wanted, got {len(paths)}, {len(looks)} and {given.frames}")
     backends = ct.LocalBackends()
@@ -85,13 +86,18 @@ def table(measured: dict[str, NDArray[np.float64]], most: float | None) -> list[
                 "auc": area,
                 "auc_low": low,
                 "auc_high": high,
-                "same_over_limit": None if most is None else float((own > most).mean()),
-                "look_over_limit": None if most is None else float((other > most).mean()),
+                "same_over_limit": over(own, most),
+                "look_over_limit": over(other, most),
                 "look_not_measurable": unmeasured,
                 "spearman": float(np.mean(follows)) if follows else None,
             }
         )
     return rows
+
+
+def over(values: NDArray[np.float64], most: float | None) -> float | None:
+    """The share over a limit; None where there is nothing to compare."""
+    return None if most is None or not len(values) else float((values > most).mean())
 
 
 def known(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -143,22 +149,16 @@ def spread(path: Path, count: int) -> list[Pixels]:
 
 def files(given: Sequence[Path], suffixes: set[str]) -> list[Path]:
     """The files given, and those in the folders given, with one of some suffixes."""
-    found = [p for g in given for p in (sorted(g.rglob("*")) if g.is_dir() else [g])]
-    return [p for p in found if p.suffix.lower() in suffixes]
+    return [
+        p for g in given for p in (visible(g, suffixes) if g.is_dir() else [g] if g.suffix.lower() in suffixes else [])
+    ]
 
 
-def cube(path: Path) -> ImageFilter.Color3DLUT:
-    """A 3D look-up table (.cube), interpolated trilinearly."""
-    size, rows = 0, []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        words = line.split()
-        if words and words[0] == "LUT_3D_SIZE":
-            size = int(words[1])
-        elif len(words) == 3 and words[0][0] in "+-.0123456789":
-            rows.append([float(w) for w in words])
-    if len(rows) != size**3 or size < 2:
-        sys.exit(f"{path}: a 3D look-up table was wanted, got {len(rows)} colours for LUT_3D_SIZE {size}")
-    return ImageFilter.Color3DLUT(size, np.ravel(rows))
+def numbered(given: Sequence[Path]) -> list[Path]:
+    """The folders given, and those within them, that hold pictures and no clips: frames of one clip each."""
+    folders = [f for g in given if g.is_dir() for f in (g, *sorted(p for p in g.rglob("*") if p.is_dir()))]
+    stills = PICTURES - CLIPS
+    return [f for f in folders if sum(p.parent == f for p in visible(f, stills)) > 1 and not visible(f, CLIPS)]
 
 
 def limit(backends: Backends) -> float | None:

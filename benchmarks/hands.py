@@ -12,7 +12,7 @@ one folder a kind, made from the normal hands in ``--from`` (benchmarks/malforme
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,16 +20,17 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from rich.progress import track
 
 import continuity as ct
 from continuity.backends import hands
 from continuity.observed import ObservedFrame
 from continuity.tolerances import shipped_tolerance
-from figures import exact
+from figures import PICTURES, exact, readable, save, visible
 from malformed_hands import KINDS, lift, put_back
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 NO_HAND = "no hand found"
+CALLED = {"normal": "false_alarms", "malformed": "catches"}  # what a hand over the limit is
 Row = dict[str, str | float | int | list[float] | None]
 
 
@@ -55,13 +56,12 @@ def main() -> None:
         parser.error("nothing to do: give --normal and --malformed, or --make-malformed and --from")
     for row in rows:
         print(told(row))
-    if given.json:
-        given.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    save(given.json, rows)
 
 
 def pictures(folder: Path, most: int) -> list[Path]:
     """All pictures below a folder, in order; at most so many, spread evenly (0 for all)."""
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    found = visible(folder, PICTURES)
     if not found:
         raise SystemExit(f"pictures were wanted in {folder}, there are none")
     return found if not most or len(found) <= most else [found[i * len(found) // most] for i in range(most)]
@@ -71,7 +71,9 @@ def make(source: Path, target: Path, most: int, seed: int) -> int:
     """One picture for each kind that each hand allows; the number written."""
     written = 0
     for number, path in enumerate(pictures(source, most)):
-        pixels = np.asarray(Image.open(path).convert("RGB"))
+        pixels = next((read for _, read in readable([path])), None)
+        if pixels is None:
+            continue
         found = hands.find(pixels)
         layer = lift(pixels, found[0]) if found else None
         if layer is None:
@@ -95,22 +97,25 @@ def measured(name: str, folder: Path, most: int) -> Iterator[Row]:
     nobody = ct.Identity(name="nobody", enrolled=())
     values: dict[str, list[float | None]] = {}
     reasons: Counter[str] = Counter()
-    for path in pictures(folder, most):
-        pixels = np.asarray(Image.open(path).convert("RGB"))
+    for path, pixels in readable(track(pictures(folder, most), name, disable=not sys.stderr.isatty())):
         seen = ObservedFrame(pixels, index=0, seconds=None, identity=nobody, backends=backends)
         frame = metric.frame(seen, nobody)
         values.setdefault(path.parent.name, []).append(frame.value)
         if frame.value is None:
             reasons[frame.note if seen.hands else NO_HAND] += 1
+    for why, count in reasons.most_common():
+        print(f"{name}: {count} not measurable: {why}")
+    if not values:
+        raise SystemExit(f"pictures that can be read were wanted in {folder}, there are none")
     yield row(name, "all", [v for group in values.values() for v in group], shipped.limit)
     if name == "malformed" and len(values) > 1:
         yield from (row(name, kind, group, shipped.limit) for kind, group in sorted(values.items()))
 
 
 def row(name: str, kind: str, values: list[float | None], limit: float) -> Row:
-    """Counts, shares and intervals; ``suspect`` are false alarms of normal hands and catches of malformed ones."""
+    """Counts, shares of the judged ones and intervals; null where none was judged."""
     judged = [v for v in values if v is not None]
-    suspect = sum(v > limit for v in judged)
+    suspect, called = sum(v > limit for v in judged), CALLED[name]
     return {
         "set": name,
         "kind": kind,
@@ -118,9 +123,9 @@ def row(name: str, kind: str, values: list[float | None], limit: float) -> Row:
         "judged": len(judged),
         "judged_share": len(judged) / len(values),
         "judged_interval": list(exact(len(judged), len(values))),
-        "suspect": suspect,
-        "suspect_share": suspect / len(judged) if judged else None,
-        "suspect_interval": list(exact(suspect, len(judged))),
+        called: suspect,
+        f"{called}_share": suspect / len(judged) if judged else None,
+        f"{called}_interval": list(exact(suspect, len(judged))),
         "not_measurable": len(values) - len(judged),
     }
 
@@ -136,10 +141,10 @@ def told(row: Row) -> str:
             else "-"
         )
 
-    word = "false alarms" if row["set"] == "normal" else "caught"
+    called = CALLED[str(row["set"])]
     return (
         f"{row['set']:10s} {row['kind']:12s} n {row['n']:5d}   judged {row['judged']:5d} = {share('judged')}   "
-        f"{word} {row['suspect']:4d} = {share('suspect')}   not measurable {row['not_measurable']:4d}"
+        f"{called.replace('_', ' ')} {row[called]:4d} = {share(called)}   not measurable {row['not_measurable']:4d}"
     )
 
 

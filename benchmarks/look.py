@@ -25,7 +25,7 @@ import continuity as ct
 from continuity.errors import ContinuityError
 from continuity.interfaces import LookBackend
 from continuity.tolerances import shipped_tolerance
-from figures import Row, clustered_auc, pictures_of, save, show
+from figures import Row, clustered_auc, pictures_of, readable, save, show
 
 Floats = NDArray[np.float64]
 
@@ -53,21 +53,22 @@ def main() -> None:
             sys.exit(f"{name}: {cause}")
         shipped = shipped_tolerance("look", instrument)
         rows += [row(name, found, several, shipped.limit if shipped else None) for several in (False, True)]
-    show(f"look: {len(folders)} folders, {sum(map(len, folders.values()))} pictures", rows)
+    show(f"look: {len(found)} folders, {sum(map(len, found.values()))} pictures", rows)
     save(given.json, rows)
 
 
 def embedded(folders: Mapping[str, list[Path]], look: LookBackend) -> dict[str, Floats]:
-    """The embeddings of the pictures of each folder: n x d, of unit length."""
+    """The embeddings of the pictures of each folder: n x d, of unit length; of folders with two that can be read.
+
+    Raises:
+        MediaError: fewer than two folders have; a sentence.
+    """
     steps = track(folders.items(), "pictures", disable=not sys.stderr.isatty())
-    return {name: np.concatenate([look.embed([picture(p)]) for p in paths]).astype(np.float64) for name, paths in steps}
-
-
-def picture(path: Path) -> NDArray[np.uint8]:
-    media = ct.open_media(path)
-    if not isinstance(media, ct.Image):
-        raise ct.MediaError(f"{path}: a picture was wanted, it is a clip: leave it out")
-    return media.pixels
+    every = {name: [look.embed([pixels]) for _, pixels in readable(paths)] for name, paths in steps}
+    found = {name: np.concatenate(one).astype(np.float64) for name, one in every.items() if len(one) > 1}
+    if len(found) < 2:
+        raise ct.MediaError(f"two folders of two pictures that can be read were wanted, got {len(found)}")
+    return found
 
 
 def row(backend: str, found: Mapping[str, Floats], several: bool, limit: float | None) -> Row:

@@ -12,7 +12,8 @@ from PIL import Image as Pil
 from PIL import ImageDraw
 
 import continuity as ct
-from faces import CLIPS, PICTURES, Pair
+from faces import Pair
+from figures import CLIPS, PICTURES
 
 SIDE = 1024
 

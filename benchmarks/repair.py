@@ -55,8 +55,9 @@ from continuity.vision.colour import lab_of
 from continuity.vision.edges import premultiplied
 from continuity.vision.homography import of_points
 from continuity.vision.marks import Mark, corners
-from figures import Row, save, show
-from grade import CLIPS, cube, files
+from cubes import cubes
+from figures import CLIPS, Row, save, show
+from grade import files
 from logo import artwork, enrolled, photographs
 from logo_composites import composited, finished
 from logo_drifts import DRIFTS
@@ -86,7 +87,7 @@ def main() -> None:
     logging.getLogger("continuity").setLevel(logging.ERROR)
     backends, rows = ct.LocalBackends(), list[Row]()
     if given.clips and given.luts:
-        looks = {p.stem: cube(p) for p in part(files(given.luts, {".cube"}), given.part)}
+        looks = cubes(part(files(given.luts, {".cube"}), given.part))
         clips = part(files(given.clips, CLIPS), given.part)
         rows += grades(clips, looks, given.frames, backends, most=given.per_clip, seed=given.seed, kept=given.kept)
         rows += timed()

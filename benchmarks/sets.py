@@ -27,8 +27,8 @@ from continuity.enrolment.scenery import LITTLE, background
 from continuity.interfaces import Backends
 from continuity.observed import ObservedFrame
 from continuity.tolerances import shipped_tolerance
-from figures import Row, clustered_auc, save, show
-from grade import CLIPS, files
+from figures import CLIPS, Row, clustered_auc, save, show
+from grade import files
 
 LONGEST = 1024
 KINDS = {"frames": 1.0, "closer": 0.7}

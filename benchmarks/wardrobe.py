@@ -40,8 +40,9 @@ from continuity.records import Face
 from continuity.tolerances import shipped_tolerance
 from continuity.vision.colour import lab_of, srgb_of
 from continuity.vision.geometry import Window, cut
-from figures import Row, clustered_auc, save, show
-from grade import CLIPS, cube, files, graded
+from cubes import cubes
+from figures import CLIPS, Row, clustered_auc, save, show
+from grade import files, graded
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -67,7 +68,7 @@ def main() -> None:
     given = parser.parse_args()
     backends = ct.LocalBackends()
     ties: Ties = json.loads(given.ties.read_text()) if given.ties else {}
-    looks = [cube(p) for p in files([given.luts], {".cube"})[::8]] if given.luts else []
+    looks = list(cubes(files([given.luts], {".cube"})[::8]).values()) if given.luts else []
     found: dict[str, dict[str, dict[str, list[float]]]] = {"tune": {}, "report": {}}
     blind: dict[tuple[str, str], int] = {}
     spent: list[float] = []
