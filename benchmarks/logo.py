@@ -10,15 +10,15 @@ grade, JPEG of quality 60 to 95) and drifted (``logo_drifts.py``), in the same m
 lights and drifts.
 
 A row a kind of drift: ``auc`` of its values against the intact ones among those measured, with a 95 % interval
-(DeLong 1988); ``found``, the share measured; ``named``, the share of those whose kind is called right. The row
-``intact`` has the share found and, as ``named``, the share called intact; ``foreign`` marks that are not in the frame:
-``found`` should be 0.
+(DeLong 1988); ``found``, the share measured; ``named``, the share of those whose kind is called right; both with exact
+intervals (Clopper-Pearson). The row ``intact`` has the share found and, as ``named``, the share called intact; ``all``
+is all kinds of drift together; ``foreign`` marks that are not in the frame: ``found`` should be 0.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,11 @@ from continuity.identity import Enrolled
 from continuity.observed import ObservedFrame
 from continuity.records import FrameMeasurement, Status
 from continuity.tolerances import shipped_tolerance
+from figures import CLIPS, PICTURES, exact, picture, save, visible
 from logo_composites import NARROWEST, composited, finished
 from logo_drifts import DRIFTS
 from logo_marks import Pixels, drawn
 
-PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".mp4", ".mov"}
 LONGEST = 1024  # px of a plate
 
 
@@ -51,15 +51,18 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=40, help="composites of each drift; four times as many intact ones")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    if given.n < 1:
+        parser.error(f"--n from 1 was wanted, got {given.n}")
     if given.photos:
+        if not (given.photos / "boxes.txt").is_file():
+            parser.error(f"boxes.txt and images/ were wanted in {given.photos}, there is no boxes.txt")
         rows = prints(given.photos, given.n, given.seed)
     else:
         marks = artwork(given.marks, given.seed)
         plates = photographs(given.plates, given.seed)
         print(f"{len(marks)} marks, {len(plates)} plates, seed {given.seed}")
         rows = composites(marks, plates, given.n, given.seed)
-    if given.json:
-        given.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    save(given.json, rows)
 
 
 def artwork(folder: Path | None, seed: int) -> list[tuple[str, Pixels]]:
@@ -67,11 +70,14 @@ def artwork(folder: Path | None, seed: int) -> list[tuple[str, Pixels]]:
     if folder is None:
         return drawn(24, seed)
     marks = []
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+    paths = [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith(".")]
+    names = [path.name for path in paths]
+    for path in paths:
+        name = path.name if names.count(path.name) == 1 else path.relative_to(folder).as_posix()
         try:
-            marks.append((path.name, Artwork.open(path).rgba))
+            marks.append((name, Artwork.open(path).rgba))
         except ContinuityError as cause:
-            print(f"left out: {cause}")
+            print(f"left out: {cause}", file=sys.stderr)
     if not marks:
         raise SystemExit(f"no artwork that can be read in {folder}")
     return marks
@@ -84,14 +90,15 @@ def photographs(folders: list[Path] | None, seed: int, most: int = 60) -> list[P
 
         names = ("astronaut", "chelsea", "coffee", "rocket", "retina", "immunohistochemistry")
         return [np.asarray(getattr(data, name)()) for name in names]
-    paths = sorted(p for folder in folders for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
+    paths = sorted(p for folder in folders for p in visible(folder, PICTURES | CLIPS))
     picked = np.random.default_rng(seed).permutation(len(paths))[:most]
     plates = []
     for path in (paths[i] for i in picked):
         try:
-            frames = [frame.pixels for frame in ct.open_media(path).frames(ct.Sampling())]
+            clip = path.suffix.lower() in CLIPS
+            frames = [f.pixels for f in ct.open_media(path).frames(ct.Sampling())] if clip else [picture(path)]
         except ContinuityError as cause:
-            print(f"left out: {cause}")
+            print(f"left out: {cause}", file=sys.stderr)
             continue
         image = Image.fromarray(frames[len(frames) // 2])
         image.thumbnail((LONGEST, LONGEST))
@@ -129,6 +136,7 @@ def composites(marks: list[tuple[str, Pixels]], plates: list[Pixels], n: int, se
             found = measured(name, frame, identity)
             values[kind].append((found.value, str(found.evidence.get("kind", found.note)), wide))
     rows = [row(kind, values) for kind in values if values[kind]]
+    rows.insert(-1, together(values))
     for one in rows:
         shown(one)
     print(by_width(values["intact"]))
@@ -168,8 +176,39 @@ def row(kind: str, values: dict[str, list[tuple[float | None, str, int]]]) -> di
         "auc": area,
         "auc_low": low,
         "auc_high": high,
-        "found": round(len(there) / len(values[kind]), 4),
-        "named": round(sum(name in right for _, name in there) / max(1, len(there)), 4),
+        **share("found", len(there), len(values[kind])),
+        **share("named", sum(name in right for _, name in there), len(there)),
+    }
+
+
+def together(values: dict[str, list[tuple[float | None, str, int]]]) -> dict[str, Any]:
+    """The row of all kinds of drift."""
+    own = np.array([v for v, _, _ in values["intact"] if v is not None])
+    drifted = {kind: [(v, name) for v, name, _ in values[kind] if v is not None] for kind in DRIFTS}
+    measured_ = np.array([v for found in drifted.values() for v, _ in found])
+    area, low, high = auc(own, measured_)
+    n = sum(len(values[kind]) for kind in DRIFTS)
+    right = sum(name in DRIFTS[kind][1] for kind, found in drifted.items() for _, name in found)
+    return {
+        "kind": "all",
+        "n_intact": len(own),
+        "n_drifted": len(measured_),
+        "n": n,
+        "auc": area,
+        "auc_low": low,
+        "auc_high": high,
+        **share("found", len(measured_), n),
+        **share("named", right, len(measured_)),
+    }
+
+
+def share(name: str, count: int, of: int) -> dict[str, float | None]:
+    """A share and its exact interval; null where there is nothing to share."""
+    low, high = exact(count, of)
+    return {
+        name: round(count / of, 4) if of else None,
+        f"{name}_low": round(low, 4),
+        f"{name}_high": round(high, 4),
     }
 
 
@@ -182,7 +221,8 @@ def auc(own: np.ndarray, other: np.ndarray) -> tuple[float | None, float | None,
     spread = np.sqrt(above.mean(axis=1).var(ddof=1) / len(other) + above.mean(axis=0).var(ddof=1) / len(own))
     if spread == 0 or not 0 < area < 1:  # all apart: the exact bound of n comparisons
         n = min(len(own), len(other))
-        return round(area, 4), round(area - (1 - 0.025 ** (1 / n)) if area == 1 else 0.0, 4), round(area, 4)
+        bound = round(0.025 ** (1 / n), 4)
+        return (1.0, bound, 1.0) if area == 1 else (0.0, 0.0, 1 - bound) if area == 0 else (round(area, 4), 0.0, 1.0)
     logit, width = np.log(area / (1 - area)), norm.ppf(0.975) * spread / (area * (1 - area))
     low, high = (1 / (1 + np.exp(-(logit + side * width))) for side in (-1, 1))
     return round(area, 4), round(float(low), 4), round(float(high), 4)
@@ -190,7 +230,11 @@ def auc(own: np.ndarray, other: np.ndarray) -> tuple[float | None, float | None,
 
 def shown(one: dict[str, Any]) -> None:
     area = "" if one["auc"] is None else f"  AUC {one['auc']:.3f} [{one['auc_low']:.3f}, {one['auc_high']:.3f}]"
-    print(f"{one['kind']:12s} n {one['n']:4d}  found {one['found']:6.1%}  named {one['named']:6.1%}{area}")
+    found, named = (
+        "-" if one[name] is None else f"{one[name]:.1%} [{one[f'{name}_low']:.1%}, {one[f'{name}_high']:.1%}]"
+        for name in ("found", "named")
+    )
+    print(f"{one['kind']:12s} n {one['n']:4d}  found {found:22s}  named {named:22s}{area}")
 
 
 def by_width(values: list[tuple[float | None, str, int]]) -> str:
