@@ -88,6 +88,7 @@ def test_a_recalled_frame_answers_as_its_pixels_did_and_asks_no_model(
     face = seen.face_of("collins")
     assert face is not None
     assert len(seen.faces) == 2
+    presences = [seen.presence(one) for one in seen.faces]
     skins, wrists = [seen.skin(one) for one in seen.faces], seen.wrists
     lab, people, look, hands = seen.lab, seen.people, seen.look, seen.hands
     counting: Any = Counting(backends)
@@ -100,6 +101,7 @@ def test_a_recalled_frame_answers_as_its_pixels_did_and_asks_no_model(
         found = again.skin(one)
         assert (found is None) == (skin is None)
         assert found is None or np.array_equal(found, skin)
+    assert presences == [again.presence(one) for one in again.faces] and min(presences) > 10
     assert np.array_equal(again.lab, lab)
     assert np.array_equal(again.look, look)
     assert (again.people, again.wrists, again.hands) == (people, wrists, hands)

@@ -153,6 +153,9 @@ class Backends(Protocol):
     def mesh(self, pixels: Pixels, face: Face) -> Floats | None:
         """468 face mesh points (x, y) in pixels, or None where the mesh model sees no face there."""
 
+    def presence(self, pixels: Pixels, face: Face) -> float:
+        """How surely the mesh model sees a whole face there, as a logit: covered and averted faces have little."""
+
     def people(self, pixels: Pixels) -> float:
         """Evidence in [0, 1] that at least one person is in the picture (detector confirmed by the landmark model)."""
 
@@ -171,7 +174,7 @@ class Backends(Protocol):
 
     @property
     def mesh_models(self) -> tuple[ModelCard, ...]:
-        """The model files behind :meth:`mesh`."""
+        """The model files behind :meth:`mesh` and :meth:`presence`."""
 
     @property
     def people_models(self) -> tuple[ModelCard, ...]:
@@ -252,6 +255,9 @@ class Observed(Protocol):
 
     def skin(self, face: Face) -> Floats | None:
         """Median CIELAB (3 numbers) of cheeks and forehead, or None where the mesh does not fit."""
+
+    def presence(self, face: Face) -> float:
+        """How surely one of :attr:`faces` is seen whole, as a logit: covered and averted ones have little."""
 
     def body(self, face: Face) -> Body | None:
         """The body below one of :attr:`faces`, or None where the pose model sees none there."""

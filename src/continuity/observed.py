@@ -34,6 +34,7 @@ class FrameFeatures:
         faces: all faces, the largest first.
         embeddings: d float32, by the number of the face.
         skins: median CIELAB (3 float32) of cheeks and forehead by the number of the face, None where no mesh fits.
+        presences: how surely a face is seen whole, a logit, by its number.
         people, wrists: evidence in [0, 1].
         look: look embedding, d float32.
         hands: all hands, the highest score first.
@@ -47,6 +48,7 @@ class FrameFeatures:
     faces: tuple[Face, ...] | None = None
     embeddings: Mapping[int, Floats] = field(default_factory=dict)
     skins: Mapping[int, Floats | None] = field(default_factory=dict)
+    presences: Mapping[int, float] = field(default_factory=dict)
     people: float | None = None
     wrists: float | None = None
     look: Floats | None = None
@@ -87,6 +89,7 @@ class ObservedFrame:
         self._backends = backends
         self._embeddings: dict[Face, Floats] = {}
         self._skins: dict[Face, Floats | None] = {}
+        self._presences: dict[Face, float] = {}
         self._bodies: dict[Face, Body | None] = {}
         self._malformed: dict[Hand, float] = {}
 
@@ -101,6 +104,7 @@ class ObservedFrame:
         faces, hands = features.faces or (), features.hands or ()
         seen._embeddings = {faces[number]: row for number, row in features.embeddings.items()}
         seen._skins = {faces[number]: skin for number, skin in features.skins.items()}
+        seen._presences = {faces[number]: value for number, value in features.presences.items()}
         seen._malformed = {hands[number]: value for number, value in features.malformed.items()}
         return seen
 
@@ -113,6 +117,7 @@ class ObservedFrame:
         self.people  # noqa: B018 - a person without the face of an actor
         for face in self.faces:
             self.embedding(face)
+            self.presence(face)
             if "reduced" in known:
                 self.skin(face)
 
@@ -130,6 +135,7 @@ class ObservedFrame:
             faces=known.get("faces"),
             embeddings={n: self._embeddings[face] for n, face in enumerate(faces) if face in self._embeddings},
             skins={n: self._skins[face] for n, face in enumerate(faces) if face in self._skins},
+            presences={n: self._presences[face] for n, face in enumerate(faces) if face in self._presences},
             people=known.get("people"),
             wrists=known.get("wrists"),
             look=known.get("look"),
@@ -240,6 +246,12 @@ class ObservedFrame:
         if face not in self._skins:
             self._skins[face] = self._skin(face)
         return self._skins[face]
+
+    def presence(self, face: Face) -> float:
+        """How surely one of :attr:`faces` is seen whole, as a logit: covered and averted ones have little."""
+        if face not in self._presences:
+            self._presences[face] = self._backends.presence(self.pixels, face)
+        return self._presences[face]
 
     def body(self, face: Face) -> Body | None:
         """The body below one of :attr:`faces`, or None where the pose model sees none there."""

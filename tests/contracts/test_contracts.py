@@ -85,7 +85,7 @@ class TestFaceDistance(RealMetric):
 
     @pytest.fixture
     def degraded(self, see: Callable[[np.ndarray], Observed], astronaut: np.ndarray) -> Sequence[Observed]:
-        soft = [Pil.fromarray(astronaut).filter(ImageFilter.GaussianBlur(r)) for r in (1, 2, 4)]
+        soft = [Pil.fromarray(astronaut).filter(ImageFilter.GaussianBlur(r)) for r in (0.7, 1.4, 2.5)]
         return [see(np.ascontiguousarray(s)) for s in soft]
 
 

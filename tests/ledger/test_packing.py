@@ -37,6 +37,7 @@ def full() -> Features:
         wrists=1 / 3,
         look=RNG.normal(size=576).astype(np.float32),
         hands=(HAND,),
+        presences={0: 17.25, 1: -3.5},
         malformed={0: 0.123456789},
         reduced=RNG.integers(0, 256, (144, 256, 3), dtype=np.uint8),
     )
@@ -70,7 +71,7 @@ def test_what_was_put_in_comes_out_to_the_last_bit() -> None:
     assert (after.media, after.instruments, after.notes) == (before.media, before.instruments, before.notes)
     assert (after.frame_count, after.missing, len(after.frames), after.cuts) == (40, 2, 3, (5, 11))
     for one, other in zip(before.frames, after.frames, strict=True):
-        for name in ("index", "seconds", "held", "size", "faces", "people", "wrists", "hands", "malformed"):
+        for name in ("index", "seconds", "held", "size", "faces", "people", "wrists", "hands", "malformed", "presences"):
             assert getattr(one, name) == getattr(other, name), name
         for mine, its in ((one.embeddings, other.embeddings), (one.skins, other.skins)):
             assert list(mine) == list(its)
@@ -144,6 +145,8 @@ def change_array(name: str, array: object) -> Callable[[dict[str, Any], dict[str
         change_frame(embedded=[0, 1]),  # two, but one row
         change_frame(skins=[[0, [1.0, 2.0]]]),
         change_frame(malformed=[[1, 0.5]]),
+        change_frame(presences=[[7, 0.5]]),
+        change_frame(presences=[[0, "much"]]),
         change_array("embeddings_0", np.zeros((1, 128), np.float64)),
         change_array("embeddings_0", np.full((1, 128), np.nan, np.float32)),
         change_array("embeddings_0", np.zeros((1, 0), np.float32)),

@@ -80,6 +80,28 @@ def test_a_face_under_fifty_pixels_is_not_measurable(measure: Measure, astronaut
     assert found.shapes
 
 
+@pytest.mark.parametrize("kind", ["eyes", "half", "smeared"])
+def test_a_face_that_is_not_seen_whole_is_not_measurable(measure: Measure, astronaut: np.ndarray, kind: str) -> None:
+    assert measure(astronaut).evidence["presence"] > 15  # type: ignore[operator]
+    pixels = astronaut.copy()
+    if kind == "eyes":
+        pixels[85:125, 170:280] = 0
+    elif kind == "half":
+        pixels[50:215, 150:228] = (60, 70, 90)
+    else:
+        pixels = np.asarray(Pil.fromarray(astronaut).filter(ImageFilter.GaussianBlur(4)))
+    found = measure(pixels)
+    assert found.status is Status.NOT_MEASURABLE
+    assert "covered, turned away or unclear" in found.note and found.shapes
+
+
+def test_light_and_glasses_hide_no_face(footage: Path, see: Callable[[np.ndarray], Observed]) -> None:
+    for light in ("leftlight", "rightlight", "glasses", "surprised"):
+        pixels = np.asarray(Pil.open(footage / f"faces/yale/subject03_{light}.png").convert("RGB"))
+        seen = see(pixels)
+        assert seen.presence(seen.faces[0]) > 8
+
+
 def test_a_small_face_in_a_large_frame_is_found(measure: Measure, astronaut: np.ndarray) -> None:
     frame = np.full((1080, 1920, 3), 110, dtype=np.uint8)
     inset = np.asarray(Pil.fromarray(astronaut).resize((360, 360), Pil.Resampling.LANCZOS))

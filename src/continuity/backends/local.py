@@ -73,6 +73,10 @@ class LocalBackends:
         """468 face mesh points (x, y) in pixels, or None where the model sees no face in the box."""
         return mesh.points(pixels, face)
 
+    def presence(self, pixels: NDArray[np.uint8], face: Face) -> float:
+        """How surely the mesh model sees a whole face in the box, as a logit."""
+        return mesh.presence(pixels, face)
+
     def people(self, pixels: NDArray[np.uint8]) -> float:
         """Evidence in [0, 1] that a person is in the picture."""
         return people.evidence(pixels)

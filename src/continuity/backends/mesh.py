@@ -14,6 +14,7 @@ ROLE = "face-mesh"
 SIZE = 192
 MARGIN = 1.5  # side of the window over the longer side of the face box, as in MediaPipe's graph
 LEAST = 0.5  # presence
+NOTHING = -20.0  # its logit where there is nothing to look at
 
 
 def points(pixels: NDArray[np.uint8], face: Face) -> NDArray[np.float32] | None:
@@ -22,6 +23,25 @@ def points(pixels: NDArray[np.uint8], face: Face) -> NDArray[np.float32] | None:
     Raises:
         MissingWeights, ModelError: the model is not there, or fails.
     """
+    found = _seen(pixels, face)
+    if found is None or sigmoid(found[2]) < LEAST:
+        return None
+    window, places, _ = found
+    return window.to_picture(places)
+
+
+def presence(pixels: NDArray[np.uint8], face: Face) -> float:
+    """How surely the model sees a whole face in the box: the logit of its presence; 0 is even, clear faces have 10.
+
+    Raises:
+        MissingWeights, ModelError: the model is not there, or fails.
+    """
+    found = _seen(pixels, face)
+    return NOTHING if found is None else float(found[2])
+
+
+def _seen(pixels: NDArray[np.uint8], face: Face) -> tuple[Window, NDArray[np.float32], np.float32] | None:
+    """Where was looked, the points there from 0 to 1, and the logit of presence; None for a box of no size."""
     x, y = face.box.centre
     side = MARGIN * max(face.box.width, face.box.height)
     if side <= 0:
@@ -29,7 +49,5 @@ def points(pixels: NDArray[np.uint8], face: Face) -> NDArray[np.float32] | None:
     angle = angle_of(face.points[0], face.points[1]) if len(face.points) >= 2 else 0.0
     window = Window(x, y, side, angle)
     outputs = run(ROLE, cut(pixels, window, SIZE), signed=False)
-    if float(sigmoid(outputs["conv2d_31"].reshape(-1))[0]) < LEAST:
-        return None
     places = outputs["conv2d_21"].reshape(468, 3)[:, :2] / SIZE
-    return window.to_picture(places)
+    return window, places, outputs["conv2d_31"].reshape(-1)[0]

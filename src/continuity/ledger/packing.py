@@ -129,6 +129,7 @@ def _frame_to_json(one: FrameFeatures) -> dict[str, Any]:
         "faces": None if faces is None else [_face_to_json(face) for face in faces],
         "embedded": list(one.embeddings),
         "skins": [[n, None if skin is None else [float(v) for v in skin]] for n, skin in one.skins.items()],
+        "presences": [[n, float(value)] for n, value in one.presences.items()],
         "people": None if one.people is None else float(one.people),
         "wrists": None if one.wrists is None else float(one.wrists),
         "hands": None if hands is None else [_hand_to_json(hand) for hand in hands],
@@ -171,6 +172,8 @@ def _frame(row: Mapping[str, Any], arrays: Mapping[str, Any], number: int) -> Fr
         faces=faces,
         embeddings=dict(zip(embedded, rows, strict=True)),
         skins=skins,
+        # Instruments of version 2, which knew of none, are no instruments of version 3: nothing asks for what is missing.
+        presences={_number_of(n, faces): _real(value) for n, value in row.get("presences", ())},
         people=None if row["people"] is None else _real(row["people"]),
         wrists=None if row["wrists"] is None else _real(row["wrists"]),
         look=_array(arrays[f"look_{number}"], np.float32, 1) if row["look"] else None,

@@ -13,7 +13,8 @@ from continuity.interfaces import Backends, Observed
 from continuity.records import Expect, FrameMeasurement, Instrument, Json, Measurement, Rectangle, Status, expectation
 from continuity.vision import matching, tracks
 
-VERSION = 2  # raised when golden values move
+VERSION = 3  # raised when golden values move
+CLEAR = 7.0  # logit of presence below which a face is covered, averted or smeared; docs/decisions/0017
 NOBODY = 0.3  # evidence of a person below which nobody is there; 219 frames of people have .52 and more
 
 
@@ -25,9 +26,10 @@ class FaceDistance:
     same pixels give the same numbers). With the dlib backend (Euclidean, unit vectors) two photographs of one person
     lie at .2 to .35, two people rarely under .36; 2 is the end of the scale.
 
-    Enrolled actors and the faces in the frame are matched jointly. A face under about 50 px is not measurable. Without
-    a face, the actor is absent only where a person detector shows nobody; else it is not measurable. In a clip, two
-    people who swap faces where they stand are found: the face in the actor's place counts from there on.
+    Enrolled actors and the faces in the frame are matched jointly. A face under about 50 px is not measurable, nor
+    one that the face mesh does not see whole: covered, turned to its profile, smeared or no human one. Without a face,
+    the actor is absent only where a person detector shows nobody; else it is not measurable. In a clip, two people who
+    swap faces where they stand are found: the face in the actor's place counts from there on.
 
     Args:
         actor: name of an enrolled actor.
@@ -58,7 +60,7 @@ class FaceDistance:
         return Instrument(
             metric=type(self).__name__,
             version=VERSION,
-            models=(*backends.faces.models, *backends.people_models),
+            models=(*backends.faces.models, *backends.mesh_models, *backends.people_models),
             detector=backends.faces.detector,
             join=f"{joining.RULE},swaps",
         )
@@ -90,6 +92,15 @@ class FaceDistance:
             return FrameMeasurement(
                 status=Status.NOT_MEASURABLE,
                 note=f"the face is {face.size:.0f} px, at least {seen.smallest_face:.0f} px can be measured",
+                evidence=facts,
+                shapes=shapes,
+            )
+        presence = seen.presence(face)
+        facts["presence"] = round(presence, 2)
+        if presence < CLEAR:
+            return FrameMeasurement(
+                status=Status.NOT_MEASURABLE,
+                note=f"the face is covered, turned away or unclear (presence {presence:.1f}, {CLEAR:g} is wanted)",
                 evidence=facts,
                 shapes=shapes,
             )

@@ -159,6 +159,10 @@ class FakeBackends:
         """No mesh."""
         return None
 
+    def presence(self, pixels: Pixels, face: Face) -> float:
+        """Every face is whole."""
+        return 20.0
+
     def people(self, pixels: Pixels) -> float:
         """1 for any picture that is not black."""
         return float(bool(pixels.any()))
@@ -231,6 +235,10 @@ class FakeObserved:
     def distances(self, face: Face, actor: str) -> Floats:
         """Zero."""
         return np.zeros(1, dtype=np.float32)
+
+    def presence(self, face: Face) -> float:
+        """Every face is whole."""
+        return 20.0
 
     def face_of(self, actor: str) -> Face | None:
         """The largest face."""
