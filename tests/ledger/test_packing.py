@@ -71,7 +71,8 @@ def test_what_was_put_in_comes_out_to_the_last_bit() -> None:
     assert (after.media, after.instruments, after.notes) == (before.media, before.instruments, before.notes)
     assert (after.frame_count, after.missing, len(after.frames), after.cuts) == (40, 2, 3, (5, 11))
     for one, other in zip(before.frames, after.frames, strict=True):
-        for name in ("index", "seconds", "held", "size", "faces", "people", "wrists", "hands", "malformed", "presences"):
+        plain = ("index", "seconds", "held", "size", "faces", "presences", "people", "wrists", "hands", "malformed")
+        for name in plain:
             assert getattr(one, name) == getattr(other, name), name
         for mine, its in ((one.embeddings, other.embeddings), (one.skins, other.skins)):
             assert list(mine) == list(its)

@@ -37,10 +37,10 @@ def presence(pixels: NDArray[np.uint8], face: Face) -> float:
         MissingWeights, ModelError: the model is not there, or fails.
     """
     found = _seen(pixels, face)
-    return NOTHING if found is None else float(found[2])
+    return NOTHING if found is None else found[2]
 
 
-def _seen(pixels: NDArray[np.uint8], face: Face) -> tuple[Window, NDArray[np.float32], np.float32] | None:
+def _seen(pixels: NDArray[np.uint8], face: Face) -> tuple[Window, NDArray[np.float64], float] | None:
     """Where was looked, the points there from 0 to 1, and the logit of presence; None for a box of no size."""
     x, y = face.box.centre
     side = MARGIN * max(face.box.width, face.box.height)
@@ -50,4 +50,4 @@ def _seen(pixels: NDArray[np.uint8], face: Face) -> tuple[Window, NDArray[np.flo
     window = Window(x, y, side, angle)
     outputs = run(ROLE, cut(pixels, window, SIZE), signed=False)
     places = outputs["conv2d_21"].reshape(468, 3)[:, :2] / SIZE
-    return window, places, outputs["conv2d_31"].reshape(-1)[0]
+    return window, places, float(outputs["conv2d_31"].reshape(-1)[0])

@@ -172,7 +172,7 @@ def _frame(row: Mapping[str, Any], arrays: Mapping[str, Any], number: int) -> Fr
         faces=faces,
         embeddings=dict(zip(embedded, rows, strict=True)),
         skins=skins,
-        # Instruments of version 2, which knew of none, are no instruments of version 3: nothing asks for what is missing.
+        # What was stored without them was measured by other instruments of the face, which no gate reads now.
         presences={_number_of(n, faces): _real(value) for n, value in row.get("presences", ())},
         people=None if row["people"] is None else _real(row["people"]),
         wrists=None if row["wrists"] is None else _real(row["wrists"]),
