@@ -100,6 +100,24 @@ def test_what_was_done_is_said_in_units(histogram_only: Measure, astronaut: np.n
     assert warmer["warmth"] > 25
 
 
+def test_a_muted_picture_in_black_and_white_is_no_small_drift(
+    tmp_path: Path, backends: ct.LocalBackends, astronaut: np.ndarray
+) -> None:
+    """Grey but for a quarter of it: what lost its colours there is no new content."""
+    grey = astronaut @ np.array([0.2126, 0.7152, 0.0722])
+    muted = np.repeat(grey[..., None], 3, axis=2)
+    muted[256:, :256] += 0.35 * (astronaut - muted)[256:, :256]
+    muted = muted.round().clip(0, 255).astype(np.uint8)
+    Pil.fromarray(muted).save(tmp_path / "muted.png")
+    measure = measure_with(ct.enrol(tmp_path / "muted", grade=[tmp_path / "muted.png"], backends=backends), backends)
+    found = measure(
+        np.repeat((muted @ np.array([0.2126, 0.7152, 0.0722])).round().astype(np.uint8)[..., None], 3, axis=2)
+    )
+    assert found.value is not None and found.value > 2.5
+    assert found.note.startswith("black and white, or toned in one colour; paler by")
+    assert measure(muted).value == 0
+
+
 def test_other_content_under_the_same_grade_is_told_by_the_skin(with_skin: Measure, astronaut: np.ndarray) -> None:
     close_up = np.ascontiguousarray(astronaut[20:240, 120:330])
     plain, graded = with_skin(close_up), with_skin(WAYS["warmer"](close_up, 1.0))
@@ -214,9 +232,9 @@ def test_the_nearest_of_several_references_counts(tmp_path: Path, backends: ct.L
     assert measure(between).value == min(singles)
 
 
-def test_golden_values_of_version_2(with_skin: Measure, astronaut: np.ndarray) -> None:
+def test_golden_values_of_version_3(with_skin: Measure, astronaut: np.ndarray) -> None:
     """Where these move, VERSION in metrics/grade.py (and enrolment/grade.py for the histogram) is raised."""
-    assert ct.GradeDrift().instrument(ct.LocalBackends()).version == 2
+    assert ct.GradeDrift().instrument(ct.LocalBackends()).version == 3
     found = with_skin(WAYS["cooler"](astronaut, 0.4))
     assert found.value == pytest.approx(8.732, abs=0.03)
     parts = [found.evidence[k] for k in ("exposure", "warmth", "tint", "contrast", "saturation")]

@@ -53,6 +53,24 @@ def test_a_change_of_few_colours_that_explains_them_is_no_outlier() -> None:
     assert found.drift > 3
 
 
+def test_colours_that_went_are_no_content() -> None:
+    """A muted picture pressed into grey, or into one tone; the fit alone takes its few colours for outliers."""
+    before = colours()
+    before[60:, 1:] *= 0.02
+    grey, toned, half, other = (before.copy() for _ in range(4))
+    grey[:, 1:] = 0
+    toned[:, 1:] = (3, 8)
+    half[:, 1:] *= 0.5
+    other[:60, 1:] = other[:60, :0:-1]
+    rms = float(np.sqrt(np.square(before[:, 1:]).sum(axis=1).mean()))
+    assert regrade.drained(pairs(before, grey)) == pytest.approx(rms, rel=1e-3)
+    assert regrade.drained(pairs(before, toned)) > 0.9 * np.hypot(3, 8)
+    assert regrade.drained(pairs(before, half)) == regrade.drained(pairs(before, other)) == 0
+    grades = [regrade.drained(pairs(before, before * [1, keep, keep])) for keep in (0.3, 0.2, 0.1, 0)]
+    assert grades == sorted(grades) and grades[0] < 0.01 < grades[1]
+    assert regrade.drained(pairs(grey, grey)) == regrade.drained(pairs(before, grey, np.zeros(len(before)))) == 0
+
+
 def test_what_nothing_explains_is_no_drift() -> None:
     before = colours()
     shuffled = before[np.random.default_rng(4).permutation(len(before))]

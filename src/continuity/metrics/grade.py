@@ -34,13 +34,14 @@ from continuity.records import (
 from continuity.vision.colour import quantiles, skin_distance, srgb_of, wasserstein
 from continuity.vision.grade_change import GradeChange
 from continuity.vision.regions import SIDE, Pairs, Patches, frame_patches, paired, reference_patches
-from continuity.vision.regrade import Fit, Regrade, fitted
+from continuity.vision.regrade import Fit, Regrade, drained, fitted
 
-VERSION = 2  # raised when golden values move
+VERSION = 3  # raised when golden values move
 SKIN_WEIGHT = 1.5  # units of histogram drift that one unit of skin drift is worth: both then spread alike over footage
 STRANGE, SEEN_AGAIN, SURE = 0.12, 0.27, 0.4  # trust in pairs: other scenes .18 on the median, the least of one shot .30
 ALIKE = 0.8  # share of the best trust from which a reference shows as much of the frame as the best one does
 FLAT = 6.0  # Lab: 96 % of the pixels lie within it in each channel where a frame shows nothing, such as a fade to black
+GONE = "colours gone"  # the rule where next to nothing is left of them
 SHOWN = 40  # regions on the wheel, those that count most
 DIGITS = 4  # of the evidence; the value is not rounded
 
@@ -53,6 +54,7 @@ class _View:
     fit: Fit
     histogram: float
     channels: Floats
+    drained: float
 
     @property
     def share(self) -> float:
@@ -66,7 +68,8 @@ class _View:
 
     @property
     def apart(self) -> float:
-        return self.share * self.fit.drift + (1 - self.share) * self.histogram
+        """What the whole picture says. Colours that went are no content: regions that hold still without them say so."""
+        return self.share * max(self.fit.drift, self.drained) + (1 - self.share) * self.histogram
 
     def drift(self, skin: float) -> float:
         return min(self.apart, skin / self.doubt) if self.doubt else self.apart
@@ -159,18 +162,23 @@ class GradeDrift:
         view, reference = views[nearest], known[QUANTILES][nearest]
         if view.drift(skin) < view.apart:
             rule, regrade = f"skin:{actor}", Regrade.of_colours(skins[actor].reference, skins[actor].found)
+        elif view.share >= 0.5 and view.drained > view.fit.drift / 2:
+            rule, regrade = GONE, Regrade.between(view.pairs.before.T, view.pairs.after.T)
         elif view.share >= 0.5:
             rule, regrade = "regions", view.fit.regrade
         else:
             rule, regrade = "histogram", Regrade.between(reference, here)
         change = GradeChange.of(regrade, float(reference[0].mean()))
         value, words = view.drift(skin), change.words()
+        if rule == GONE:
+            words = f"black and white, or toned in one colour; {words}"
         evidence: dict[str, Json] = {
             "rule": rule,
             "reference": identity.source("grade", nearest),
             **_rounded(asdict(change)),
             "change": words,
             "regions": _rounded({"drift": view.fit.drift, "scatter": view.fit.scatter, "trust": view.pairs.trust}),
+            "drained": round(view.drained, DIGITS),
             "histogram": round(view.histogram, DIGITS),
             "histogram_channels": _rounded(dict(zip("Lab", view.channels, strict=True))),
             "skin": _rounded({name: one.drift for name, one in skins.items()}),
@@ -204,7 +212,8 @@ def _flat(shares: Floats) -> bool:
 def _view(reference: Floats, patches: Floats, here: Floats, frame: Patches) -> _View:
     pairs = paired(patches, frame)
     channels = wasserstein(reference, here)
-    return _View(pairs, fitted(pairs), float(np.sqrt(np.square(channels).sum())), channels.astype(np.float32))
+    whole = float(np.sqrt(np.square(channels).sum()))
+    return _View(pairs, fitted(pairs), whole, channels.astype(np.float32), drained(pairs))
 
 
 def _wheel(label: str, view: _View, regrade: Regrade) -> Wheel:

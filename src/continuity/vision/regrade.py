@@ -20,6 +20,8 @@ NARROW = (1.0,) * 6  # times the scatter: what agrees with no change at first, a
 WIDE = (32.0, 16.0, 8.0, 4.0, 2.0, 1.0, 1.0)  # first all pairs count, in the end those that agree
 CLEARLY = 0.75  # share of the cost of the one from which the other explains more
 CALM = 1.5  # CIELAB units that pairs scatter by where nothing is wrong
+COLOURED = 1.5  # CIELAB units by which a* and b* spread in a picture that has colours to lose
+LEFT, GONE = 0.3, 0.1  # share of that spread: 322 frames of one grade keep .7 and more, four looks .6
 NEAREST = 0.4  # share of the weight whose distance from the fit is taken as the scatter: fewer than half may have moved
 
 
@@ -86,6 +88,25 @@ def fitted(pairs: Pairs) -> Fit:
     counted = _counted(apart, weights, 1.0)
     size = np.sqrt(np.square(design @ solution).sum(axis=1) @ counted / counted.sum())
     return Fit(Regrade(solution[0], solution[1:] / RADIUS[:, None]), float(size), quantile(apart, weights, 0.5))
+
+
+def drained(pairs: Pairs) -> float:
+    """How far the colours went where next to all of them went, in CIELAB units; 0 where they are still apart.
+
+    Pressed into black and white, or into one tone, a muted picture moves little on the whole, and its few colours would
+    pass for content that changed. What spreads less than 30 % as far in a* and b* as it did counts in part, from 10 %
+    down in full: root mean square of the change of a* and b* over all pairs, by their weights.
+    """
+    weights = pairs.weights.astype(np.float64)
+    if weights.sum() <= 0:
+        return 0.0
+    share = weights / weights.sum()
+    before, after = (np.asarray(side, np.float64)[:, 1:] for side in (pairs.before, pairs.after))
+    was, left = (float(np.sqrt(np.square(side - share @ side).sum(axis=1) @ share)) for side in (before, after))
+    if was < COLOURED:
+        return 0.0
+    gone = float(np.clip((LEFT - left / was) / (LEFT - GONE), 0, 1))
+    return gone * float(np.sqrt(np.square(after - before).sum(axis=1) @ share))
 
 
 def _agreed(design: Doubles, moved: Doubles, weights: Doubles, scales: Sequence[float]) -> Doubles:
