@@ -68,7 +68,7 @@ class _View:
 
     @property
     def apart(self) -> float:
-        """What the whole picture says. Colours that went are no content: regions that hold still without them say so."""
+        """What the whole picture says; colours that went from regions seen again are no content."""
         return self.share * max(self.fit.drift, self.drained) + (1 - self.share) * self.histogram
 
     def drift(self, skin: float) -> float:
