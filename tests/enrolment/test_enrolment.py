@@ -68,6 +68,15 @@ def test_a_stranger_among_the_references_is_said(
     assert sum("same person" in w for w in identity.warnings) == 2
 
 
+def test_a_covered_face_among_the_references_is_said(tmp_path: Path, picture: Path, backends: ct.LocalBackends) -> None:
+    pixels = np.array(Pil.open(picture).convert("RGB"))
+    pixels[85:125, 170:280] = 0  # the eyes
+    Pil.fromarray(pixels).save(tmp_path / "covered.png")
+    identity = enrol(tmp_path / "two", actors={"collins": [picture, tmp_path / "covered.png"]}, backends=backends)
+    (said,) = [w for w in identity.warnings if "covered" in w]
+    assert "covered.png is covered, turned away or unclear" in said and "cannot be measured" in said
+
+
 def test_what_cannot_be_enrolled(tmp_path: Path, picture: Path, backends: ct.LocalBackends) -> None:
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(EnrolmentError, match="nothing to enrol"):

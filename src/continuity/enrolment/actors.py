@@ -12,6 +12,7 @@ from continuity.interfaces import Backends
 from continuity.media import Image
 from continuity.records import Face
 
+CLEAR = 7.0  # logit of presence below which a face is covered, averted or smeared; docs/decisions/0017
 RIVAL = 0.5  # a second face of at least this share of the largest one's size leaves open who is meant
 
 
@@ -50,6 +51,12 @@ def _the_face(actor: str, image: Image, backends: Backends, warnings: list[str])
         raise EnrolmentError(
             f"actor {actor}: one clear face was wanted in {_name(image)}, "
             f"{1 + len(rivals)} of like size were found: crop it to the actor"
+        )
+    presence = backends.presence(image.pixels, largest)
+    if presence < CLEAR:
+        warnings.append(
+            f"actor {actor}: the face in {_name(image)} is covered, turned away or unclear (presence {presence:.1f}, "
+            f"{CLEAR:g} is wanted): faces in frames that look so cannot be measured"
         )
     if len(faces) > 1:
         warnings.append(f"actor {actor}: {_name(image)} shows {len(faces)} faces, the largest was taken")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, cast
 
 from continuity import joining
+from continuity.enrolment.actors import CLEAR
 from continuity.errors import EnrolmentError
 from continuity.identity import Identity
 from continuity.interfaces import Backends, Observed
@@ -14,7 +15,6 @@ from continuity.records import Expect, FrameMeasurement, Instrument, Json, Measu
 from continuity.vision import matching, tracks
 
 VERSION = 3  # raised when golden values move
-CLEAR = 7.0  # logit of presence below which a face is covered, averted or smeared; docs/decisions/0017
 NOBODY = 0.3  # evidence of a person below which nobody is there; 219 frames of people have .52 and more
 
 
