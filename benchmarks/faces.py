@@ -107,8 +107,9 @@ def drawn(people: Path, count: int, seed: int, to: Path | None) -> list[Pair]:
         raise MediaError(f"folders of at least two people were wanted in {people}, one with two photographs or more")
     chosen: dict[tuple[Path, Path], bool] = {}
     for same in (True, False):
+        found = len(chosen)
         for _ in range(count * 20):
-            if sum(s is same for s in chosen.values()) == count:
+            if len(chosen) == found + count:
                 break
             names = [str(random.choice(several))] * 2 if same else random.choice(list(photographs), 2, replace=False)
             if same:
