@@ -27,7 +27,7 @@ from continuity.records import (
     expectation,
 )
 from continuity.records.shapes import Point
-from continuity.vision import mark_drift, mark_pose, mark_register, mark_traces, marks
+from continuity.vision import mark_drift, mark_pose, mark_register, mark_search, mark_traces, marks
 
 VERSION = 5  # raised when golden values move
 SMALLEST = 24.0  # px of the mark's longer side that can be measured
@@ -35,7 +35,9 @@ SMALLEST = 24.0  # px of the mark's longer side that can be measured
 # whatever the colours are.
 EXPLAINED, SHAPE, BOTH = 0.4, 0.5, 1.0  # share, a correlation of coarse edges, and their sum
 WITNESS, SOUND = 0.7, 0.5  # correlation of edges without which a residual as small as that says nothing
+WEAKER, CLEAR = 0.6, 0.9  # or so much, where so much is explained: of places without the mark 2 % reach .75
 SURE = 0.65  # share that has to be explained where the likeliest place is not the mark and the next ones are looked at
+FIRM = 0.7  # share explained with which edges beyond doubt settle where the mark is
 BEYOND_DOUBT = 0.8  # or the correlation of fine edges; what was not the mark had .66 at most
 VISIBLE, PARTLY = 0.6, 0.7  # share, with a correlation of the better part of its edges
 FITTING, FITTING_SMALL = 0.76, 0.9  # correlation of edges; where the picture shows the coarse ones only
@@ -118,7 +120,7 @@ class LogoDrift:
         """
         mark = _prepared(self._artwork(identity))
         pyramid = marks.Pyramid(seen.pixels)
-        copies, likeliest = _copies(pyramid, mark)
+        copies, likeliest = _looked(pyramid, mark)
         if likeliest is None:
             return FrameMeasurement(
                 status=Status.NOT_MEASURABLE, note=f"the frame is too small to look for {self.logo}: {_size(seen)}"
@@ -237,14 +239,27 @@ class LogoDrift:
         )
 
 
-def _copies(pyramid: marks.Pyramid, mark: marks.Mark) -> tuple[list[Looked], Looked | None]:
+def _looked(pyramid: marks.Pyramid, mark: marks.Mark) -> tuple[list[Looked], Looked | None]:
+    """As :func:`_copies`, once more on a finer grid where the first look settles nothing: only what is settled counts
+    there, and takes the place of what it lies on."""
+    copies, likeliest = _copies(pyramid, mark, mark_search.COARSE)
+    if any(_settled(*one) for one in copies):
+        return copies, likeliest
+    finer = [one for one in _copies(pyramid, mark, mark_search.FINE)[0] if _settled(*one)]
+    others = [one for one in copies if not any(_within(mark, found, one[0]) for found, _ in finer)]
+    return _sound(finer + others), likeliest
+
+
+def _copies(
+    pyramid: marks.Pyramid, mark: marks.Mark, grid: mark_search.Grid
+) -> tuple[list[Looked], Looked | None]:
     """Each copy of the mark that is there, and the likeliest place, also where none is; None in too small a picture.
 
     After the first copy only what is the mark beyond doubt counts: beside a mark, colours alone fit too easily.
     """
     copies: list[Looked] = []
     likeliest: Looked | None = None
-    for place in mark_pose.places(pyramid, mark):
+    for place in mark_pose.places(pyramid, mark, grid):
         if any(_within(mark, copy, place) for copy, _ in copies):
             continue
         found = mark_pose.fitted(pyramid, mark, place)
@@ -258,9 +273,21 @@ def _copies(pyramid: marks.Pyramid, mark: marks.Mark) -> tuple[list[Looked], Loo
         if sure and _there(found, drift):
             copies.append((found, drift))
         likeliest = likeliest or (found, drift)
+    return _sound(copies), likeliest
+
+
+def _sound(copies: list[Looked]) -> list[Looked]:
+    """Without those that are the mark by little only, where another is beyond doubt."""
     if any(_beyond_doubt(found) for found, _ in copies):
-        copies = [one for one in copies if _beyond_doubt(one[0]) or one[1].explained >= SURE]
-    return copies, likeliest
+        return [one for one in copies if _beyond_doubt(one[0]) or one[1].explained >= SURE]
+    return copies
+
+
+def _settled(found: mark_pose.Found, drift: mark_drift.Drift) -> bool:
+    """Whether edges and colours say together that this is the mark, and where exactly."""
+    if found.correlation >= BEYOND_DOUBT:
+        return drift.explained >= FIRM
+    return drift.explained >= CLEAR and (found.correlation >= WITNESS or drift.kinds.worst[1] < SOUND)
 
 
 def _within(mark: marks.Mark, copy: mark_pose.Found, other: mark_pose.Found) -> bool:
@@ -279,7 +306,8 @@ def _there(found: mark_pose.Found, drift: mark_drift.Drift) -> bool:
 
     Nothing is off with it and yet its edges do not fit: that is another thing, which must not pass for it.
     """
-    if found.correlation < WITNESS and drift.kinds.worst[1] < SOUND:
+    witness = WEAKER if drift.explained >= CLEAR else WITNESS
+    if found.correlation < witness and drift.kinds.worst[1] < SOUND:
         return False
     if found.coarse >= SHAPE and drift.explained >= max(EXPLAINED, BOTH - found.coarse):
         return True

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from continuity.vision.edges import Field, channels, field_of, planes_of, smooth
 from continuity.vision.homography import Matrix, plausible, scale_of, warp
-from continuity.vision.mark_search import QUIET, candidates
+from continuity.vision.mark_search import COARSE as COARSE_GRID
+from continuity.vision.mark_search import QUIET, Grid, candidates
 from continuity.vision.marks import Mark, Pyramid, extent
 
 PART = 0.45  # of the mark's edges that has to be visible
@@ -99,13 +100,13 @@ class Aligner:
         return np.asarray(match / np.sqrt(np.maximum(own * np.maximum(there, QUIET * own), 1e-9)), np.float32)
 
 
-def places(pyramid: Pyramid, mark: Mark) -> list[Found]:
+def places(pyramid: Pyramid, mark: Mark, grid: Grid = COARSE_GRID) -> list[Found]:
     """Where the mark may be, the likeliest first, also where it is not there at all; none in too small a picture.
 
     Every size is searched: a large mark that fits well may be a copy beside the one meant. The poses are coarse:
     which of them :func:`fitted` is worth its time for is the caller's choice.
     """
-    tried = [Found(pose, score, search=score) for score, pose in candidates(pyramid, mark)]
+    tried = [Found(pose, score, search=score) for score, pose in candidates(pyramid, mark, grid)]
     for first, kept in SIEVE:
         tried = refined(pyramid, mark, tried, extent(mark, COARSE), SOFT, first)[:kept]
     return tried
