@@ -29,13 +29,13 @@ from continuity.records import (
 from continuity.records.shapes import Point
 from continuity.vision import mark_drift, mark_pose, mark_register, mark_search, mark_traces, marks
 
-VERSION = 5  # raised when golden values move
+VERSION = 6  # raised when golden values move
 SMALLEST = 24.0  # px of the mark's longer side that can be measured
 # What shows that the mark is there: its model explains the picture, or part of it where its edges fit, or its edges fit
 # whatever the colours are.
 EXPLAINED, SHAPE, BOTH = 0.4, 0.5, 1.0  # share, a correlation of coarse edges, and their sum
 WITNESS, SOUND = 0.7, 0.5  # correlation of edges without which a residual as small as that says nothing
-WEAKER, CLEAR = 0.6, 0.9  # or so much, where so much is explained: of places without the mark 2 % reach .75
+WEAKER, CLEAR = 0.65, 0.9  # or so much, where so much is explained: of places without the mark 2 % reach .75
 SURE = 0.65  # share that has to be explained where the likeliest place is not the mark and the next ones are looked at
 FIRM = 0.7  # share explained with which edges beyond doubt settle where the mark is
 BEYOND_DOUBT = 0.8  # or the correlation of fine edges; what was not the mark had .66 at most
