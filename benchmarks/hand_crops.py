@@ -20,18 +20,20 @@ from scipy import ndimage
 from continuity.backends import hands as model
 from continuity.backends.hand_shape import bones, layers
 from continuity.records import Hand
-from continuity.vision.hand_crop import SIZE, aligned, turned
+from continuity.vision.hand_crop import SIZE, aligned, placed, turned, turned_points
 from continuity.vision.hands import palm
-from malformed_hands import KINDS, Floats, Layer, Pixels, Random, harmless, lay, lift, plain, put_back
+from malformed_hands import KINDS, Floats, Layer, Pixels, Random, harmless, lay, lift, plain, put_back, stretched
 
 NORMAL = "normal"
 PALM = 48.0  # px of the palm when hands are edited and laid on a ground
 OWN = 0.35  # share of the hands that stay in their own picture
 BACK_SIDE = 0.2  # share of those that are made plain as from their back
 RARE = ("missing", "two_thumbs", "four", "short")
+FEW = ("missing", "four", "short")  # which only hands with four stretched fingers allow: they have rounds of their own
+OPEN = ("4", "5")  # the digits that are signed so
 PASS = 13  # rounds that draw every photograph once
 VIEWS = 3  # of each crop that the net is shown
-SEEN = {"early": lambda crop: layers(crop)[0], "bones": bones}  # what the net is given
+SEEN = {"early": lambda crop: layers(crop)[0], "bones": bones}  # what the nets are given
 Rows = dict[str, Any]
 
 
@@ -60,28 +62,43 @@ def opened(path: Path) -> Pixels:
     return np.pad(np.asarray(picture), ((60, 60), (60, 60), (0, 0)), "edge")
 
 
-def made(digits: Path, crops: Path, number: int) -> Rows:
-    """The aligned crops (n x 96 x 96 x 4 int16) of one round, with their kind and group."""
+def made(digits: Path, crops: Path, number: int, few: bool) -> Rows:
+    """The aligned crops (n x 96 x 96 x 4 int16) of one round, with their points, kind and group."""
     everything = photographs(digits, crops)
     textures = [p for p, group in everything if group >= 1000]
-    drawn = np.random.default_rng(number // PASS).permutation(len(everything))[number % PASS :: PASS]
-    random = np.random.default_rng((1, number))
-    rows: list[tuple[Any, str, int]] = []
+    if few:
+        random = np.random.default_rng((3, number))
+        everything = [(p, group) for p, group in everything if group >= 1000 or p.parent.name in OPEN]
+        drawn = random.permutation(len(everything))
+    else:
+        random = np.random.default_rng((1, number))
+        drawn = np.random.default_rng(number // PASS).permutation(len(everything))[number % PASS :: PASS]
+    rows: list[tuple[Any, Any, str, int]] = []
     spare: list[Layer] = []
     for path, group in (everything[i] for i in drawn):
-        rows += [(crop, kind, group) for crop, kind in of_one(opened(path), group, textures, spare, random)]
-    crops_of, kinds, groups = zip(*rows, strict=True)
-    return {"crops": np.stack(crops_of), "kinds": np.array(kinds), "groups": np.array(groups)}
+        rows += [(*crop, group) for crop in of_one(opened(path), group, textures, spare, random, few)]
+    crops_of, points, kinds, groups = zip(*rows, strict=True)
+    parts = {"crops": np.stack(crops_of), "placed": np.stack(points)}
+    return {**parts, "kinds": np.array(kinds), "groups": np.array(groups)}
 
 
-def round_of(digits: Path, crops: Path, number: int, folder: Path) -> Path:
-    """The file with one round of crops as the net is shown them; made where it is not there yet."""
-    path = folder / f"round-{number}.npz"
+def round_of(digits: Path, crops: Path, number: int, folder: Path, few: bool = False) -> Path:
+    """The file with one round of crops as the nets are shown them; made where it is not there yet.
+
+    A round of ``few`` has kinds of ``FEW`` and normal hands, of every photograph that allows them.
+    """
+    path = folder / f"{'few' if few else 'round'}-{number}.npz"
     if not path.is_file():
-        rows, random = made(digits, crops, number), np.random.default_rng((2, number))
-        shown = [view for crop in rows["crops"] for view in views(crop.astype(np.float32), random)]
-        for name, sees in SEEN.items():
-            parts = np.stack([sees(view).astype(np.float16) for view in shown])
+        rows, random = made(digits, crops, number, few), np.random.default_rng((4 if few else 2, number))
+        both = zip(rows["crops"].astype(np.float32), rows.pop("placed"), strict=True)
+        shown = [view for crop, points in both for view in views(crop, points, random)]
+        given: dict[str, list[Any]] = {
+            name: [sees(crop).astype(np.float16) for crop, _ in shown] for name, sees in SEEN.items()
+        }
+        given["colour"] = [crop[..., :3].clip(0, 255).astype(np.uint8) for crop, _ in shown]
+        given["points"] = [points for _, points in shown]
+        for name, of_views in given.items():
+            parts = np.stack(of_views)
             rows[name] = parts.reshape(-1, VIEWS, *parts.shape[1:])
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(part := path.with_suffix(".part.npz"), **rows)
@@ -90,18 +107,24 @@ def round_of(digits: Path, crops: Path, number: int, folder: Path) -> Path:
 
 
 def of_one(
-    pixels: Pixels, group: int, textures: list[Path], spare: list[Layer], random: Random
-) -> Iterator[tuple[Any, str]]:
-    """Crops of one photograph, normal and malformed; its hand may later lie beside another (``spare``)."""
+    pixels: Pixels, group: int, textures: list[Path], spare: list[Layer], random: Random, few: bool = False
+) -> Iterator[tuple[Any, Any, str]]:
+    """Crops of one photograph, normal and malformed, with their points and kind.
+
+    Its hand may later lie beside another (``spare``).
+    """
     found = model.find(pixels)
     if not found:
         return
     layer = lift(pixels, found[0], PALM)
+    if few and (layer is None or len(set(stretched(layer)) - {0}) < 4):
+        return
     if layer is not None and random.random() < 0.3:
         spare[:] = [*spare[-20:], layer]
     count = 5 if group < 1000 else 4
     malformed = 0
-    for kind in chosen(random, count):
+    kinds = [NORMAL, *map(str, random.permutation(FEW)), NORMAL, NORMAL] if few else chosen(random, count)
+    for kind in kinds:
         if malformed >= (count + 1) // 2:
             break  # many kinds are not possible on many hands: the first ones that are
         edit = harmless if kind == NORMAL and random.random() < 0.7 else KINDS.get(kind)
@@ -125,7 +148,7 @@ def of_one(
         else:
             continue
         if hand is not None:
-            yield aligned(picture, hand[0], hand[1:]).astype(np.int16), kind
+            yield aligned(picture, hand[0], hand[1:]).astype(np.int16), placed(hand[0]), kind
             malformed += kind != NORMAL
 
 
@@ -306,22 +329,29 @@ def degraded(picture: Pixels, size: float, random: Random) -> tuple[Pixels, floa
     return np.asarray(image), scale
 
 
-def views(crop: Floats, random: Random) -> list[Floats]:
-    """A crop as it is, and twice turned, shifted, scaled, made wider or narrower, in another light, out of focus."""
-    return [crop, *(another(crop, random) for _ in range(VIEWS - 1))]
+def views(crop: Floats, points: Floats, random: Random) -> list[tuple[Floats, Floats]]:
+    """A crop as it is, and twice turned, shifted, scaled, made wider or narrower, in another light, out of focus.
+
+    With each its points (``continuity.vision.hand_crop.placed``).
+    """
+    return [(crop, points), *(another(crop, points, random) for _ in range(VIEWS - 1))]
 
 
-def another(crop: Floats, random: Random) -> Floats:
+def another(crop: Floats, points: Floats, random: Random) -> tuple[Floats, Floats]:
     """One such other view."""
     wide = round(SIZE * random.uniform(0.78, 1.12))
     left = max(0, -((wide - SIZE) // 2))
     planes = [Image.fromarray(np.ascontiguousarray(crop[..., c])) for c in range(4)]
     new = np.stack([np.asarray(p.resize((wide, SIZE), Image.Resampling.BILINEAR)) for p in planes], axis=-1)
     new = np.pad(new, ((0, 0), (left, SIZE), (0, 0)), "edge")[:, max(0, (wide - SIZE) // 2) :][:, :SIZE]
-    new = turned(new, random.normal(0, 0.12), random.uniform(0.88, 1.1), tuple(random.normal(0, 0.025 * SIZE, 2)))
+    way = random.normal(0, 0.12), random.uniform(0.88, 1.1), tuple(random.normal(0, 0.025 * SIZE, 2))
+    new = turned(new, *way)
+    points = points.copy()
+    points[:, 0] = (points[:, 0] + 0.5) * wide / SIZE - (wide - SIZE) // 2 - 0.5
+    points = turned_points(points, *way)
     colour = lit(new[..., :3].astype(np.float64), random).clip(0, 255)
     colour = 255 * (colour / 255) ** random.uniform(0.6, 1.7)
     if random.random() < 0.3:
         colour = ndimage.gaussian_filter(colour, (*[random.uniform(0.3, 1.1)] * 2, 0))
     colour = colour + random.normal(0, random.uniform(0, 8), colour.shape)
-    return np.dstack([colour.clip(0, 255), new[..., 3]]).astype(np.float32)
+    return np.dstack([colour.clip(0, 255), new[..., 3]]).astype(np.float32), points
