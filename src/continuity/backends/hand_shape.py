@@ -123,7 +123,7 @@ def lightened(colour: Floats) -> Floats:
     """Colours (... x 96 x 96 x 3, 0 to 255) in [0, 1] with the same light and contrast for all."""
     axes = (-3, -2, -1)
     middle, spread = colour.mean(axis=axes, keepdims=True), colour.std(axis=axes, keepdims=True)
-    return np.clip((colour - middle) / (spread + 8) * 0.25 + 0.45, 0, 1)
+    return np.asarray(np.clip((colour - middle) / (spread + 8) * 0.25 + 0.45, 0, 1), np.float32)
 
 
 def colours(crop: Floats) -> Floats:
