@@ -11,7 +11,8 @@ import train_hands
 from continuity.metrics.hands import MALFORMED
 from continuity.vision.hand_crop import SIZE
 from continuity.vision.hands import CLEAR
-from hand_crops import NORMAL, RARE, another, chosen, even, round_of, views
+from hand_crops import NORMAL, RARE, another, chosen, round_of, views
+from hand_scenes import even
 from malformed_hands import KINDS
 
 torch = pytest.importorskip("torch")
