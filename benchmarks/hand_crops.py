@@ -6,7 +6,6 @@ hand model finds on the result. Normal hands go through the same cutting, pastin
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,24 +13,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image
 from scipy import ndimage
 
 from continuity.backends import hands as model
 from continuity.backends.hand_shape import bones, layers
 from continuity.records import Hand
-from continuity.vision.hand_crop import SIZE, aligned, turned
+from continuity.vision.hand_crop import SIZE, aligned, placed, turned, turned_points
 from continuity.vision.hands import palm
-from malformed_hands import KINDS, Floats, Layer, Pixels, Random, harmless, lay, lift, plain, put_back
+from hand_scenes import clutter, degraded, even, lit, stretched_out, texture
+from malformed_hands import KINDS, Floats, Layer, Pixels, Random, harmless, lay, lift, plain, put_back, stretched
 
 NORMAL = "normal"
 PALM = 48.0  # px of the palm when hands are edited and laid on a ground
 OWN = 0.35  # share of the hands that stay in their own picture
 BACK_SIDE = 0.2  # share of those that are made plain as from their back
 RARE = ("missing", "two_thumbs", "four", "short")
+FEW = ("missing", "four", "short")  # which only hands with four stretched fingers allow: they have rounds of their own
+OPEN = ("4", "5")  # the digits that are signed so
 PASS = 13  # rounds that draw every photograph once
 VIEWS = 3  # of each crop that the net is shown
-SEEN = {"early": lambda crop: layers(crop)[0], "bones": bones}  # what the net is given
+SEEN = {"early": lambda crop: layers(crop)[0], "bones": bones}  # what the nets are given
 Rows = dict[str, Any]
 
 
@@ -60,28 +62,43 @@ def opened(path: Path) -> Pixels:
     return np.pad(np.asarray(picture), ((60, 60), (60, 60), (0, 0)), "edge")
 
 
-def made(digits: Path, crops: Path, number: int) -> Rows:
-    """The aligned crops (n x 96 x 96 x 4 int16) of one round, with their kind and group."""
+def made(digits: Path, crops: Path, number: int, few: bool) -> Rows:
+    """The aligned crops (n x 96 x 96 x 4 int16) of one round, with their points, kind and group."""
     everything = photographs(digits, crops)
     textures = [p for p, group in everything if group >= 1000]
-    drawn = np.random.default_rng(number // PASS).permutation(len(everything))[number % PASS :: PASS]
-    random = np.random.default_rng((1, number))
-    rows: list[tuple[Any, str, int]] = []
+    if few:
+        random = np.random.default_rng((3, number))
+        everything = [(p, group) for p, group in everything if group >= 1000 or p.parent.name in OPEN]
+        drawn = random.permutation(len(everything))
+    else:
+        random = np.random.default_rng((1, number))
+        drawn = np.random.default_rng(number // PASS).permutation(len(everything))[number % PASS :: PASS]
+    rows: list[tuple[Any, Any, str, int]] = []
     spare: list[Layer] = []
     for path, group in (everything[i] for i in drawn):
-        rows += [(crop, kind, group) for crop, kind in of_one(opened(path), group, textures, spare, random)]
-    crops_of, kinds, groups = zip(*rows, strict=True)
-    return {"crops": np.stack(crops_of), "kinds": np.array(kinds), "groups": np.array(groups)}
+        rows += [(*crop, group) for crop in of_one(opened(path), group, textures, spare, random, few)]
+    crops_of, points, kinds, groups = zip(*rows, strict=True)
+    parts = {"crops": np.stack(crops_of), "placed": np.stack(points)}
+    return {**parts, "kinds": np.array(kinds), "groups": np.array(groups)}
 
 
-def round_of(digits: Path, crops: Path, number: int, folder: Path) -> Path:
-    """The file with one round of crops as the net is shown them; made where it is not there yet."""
-    path = folder / f"round-{number}.npz"
+def round_of(digits: Path, crops: Path, number: int, folder: Path, few: bool = False) -> Path:
+    """The file with one round of crops as the nets are shown them; made where it is not there yet.
+
+    A round of ``few`` has kinds of ``FEW`` and normal hands, of every photograph that allows them.
+    """
+    path = folder / f"{'few' if few else 'round'}-{number}.npz"
     if not path.is_file():
-        rows, random = made(digits, crops, number), np.random.default_rng((2, number))
-        shown = [view for crop in rows["crops"] for view in views(crop.astype(np.float32), random)]
-        for name, sees in SEEN.items():
-            parts = np.stack([sees(view).astype(np.float16) for view in shown])
+        rows, random = made(digits, crops, number, few), np.random.default_rng((4 if few else 2, number))
+        both = zip(rows["crops"].astype(np.float32), rows.pop("placed"), strict=True)
+        shown = [view for crop, points in both for view in views(crop, points, random)]
+        given: dict[str, list[Any]] = {
+            name: [sees(crop).astype(np.float16) for crop, _ in shown] for name, sees in SEEN.items()
+        }
+        given["colour"] = [crop[..., :3].clip(0, 255).astype(np.uint8) for crop, _ in shown]
+        given["points"] = [points for _, points in shown]
+        for name, of_views in given.items():
+            parts = np.stack(of_views)
             rows[name] = parts.reshape(-1, VIEWS, *parts.shape[1:])
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(part := path.with_suffix(".part.npz"), **rows)
@@ -90,18 +107,24 @@ def round_of(digits: Path, crops: Path, number: int, folder: Path) -> Path:
 
 
 def of_one(
-    pixels: Pixels, group: int, textures: list[Path], spare: list[Layer], random: Random
-) -> Iterator[tuple[Any, str]]:
-    """Crops of one photograph, normal and malformed; its hand may later lie beside another (``spare``)."""
+    pixels: Pixels, group: int, textures: list[Path], spare: list[Layer], random: Random, few: bool = False
+) -> Iterator[tuple[Any, Any, str]]:
+    """Crops of one photograph, normal and malformed, with their points and kind.
+
+    Its hand may later lie beside another (``spare``).
+    """
     found = model.find(pixels)
     if not found:
         return
     layer = lift(pixels, found[0], PALM)
+    if few and (layer is None or len(set(stretched(layer)) - {0}) < 4):
+        return
     if layer is not None and random.random() < 0.3:
         spare[:] = [*spare[-20:], layer]
     count = 5 if group < 1000 else 4
     malformed = 0
-    for kind in chosen(random, count):
+    kinds = [NORMAL, *map(str, random.permutation(FEW)), NORMAL, NORMAL] if few else chosen(random, count)
+    for kind in kinds:
         if malformed >= (count + 1) // 2:
             break  # many kinds are not possible on many hands: the first ones that are
         edit = harmless if kind == NORMAL and random.random() < 0.7 else KINDS.get(kind)
@@ -125,7 +148,7 @@ def of_one(
         else:
             continue
         if hand is not None:
-            yield aligned(picture, hand[0], hand[1:]).astype(np.int16), kind
+            yield aligned(picture, hand[0], hand[1:]).astype(np.int16), placed(hand[0]), kind
             malformed += kind != NORMAL
 
 
@@ -210,118 +233,29 @@ def toned(layer: Layer, random: Random) -> Layer:
     return replace(layer, colour=colour.clip(0, 255).astype(np.float32))
 
 
-def texture(shape: tuple[int, int], textures: list[Path], random: Random) -> Floats:
-    """A photograph as ground, enlarged, and blurred half of the time."""
-    path = textures[int(random.integers(len(textures)))]
-    picture = Image.open(path).convert("RGB").rotate(90 * int(random.integers(4)))
-    picture = picture.resize((shape[1], shape[0]), Image.Resampling.BICUBIC)
-    if random.random() < 0.6:
-        picture = picture.filter(ImageFilter.GaussianBlur(random.uniform(2, 14)))
-    return np.asarray(picture, np.float32)
+def views(crop: Floats, points: Floats, random: Random) -> list[tuple[Floats, Floats]]:
+    """A crop as it is, and twice turned, shifted, scaled, made wider or narrower, in another light, out of focus.
+
+    With each its points (``continuity.vision.hand_crop.placed``).
+    """
+    return [(crop, points), *(another(crop, points, random) for _ in range(VIEWS - 1))]
 
 
-def even(shape: tuple[int, int], random: Random) -> Floats:
-    """A ground of one colour, most often pale or grey, a little lighter to one side."""
-    colour = random.uniform(30, 245) + random.normal(0, 12, 3) * (1 if random.random() < 0.7 else 4)
-    ys, xs = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
-    slope = random.normal(0, 12, 2)
-    return np.asarray(colour + (xs * slope[0] + ys * slope[1])[..., None], np.float32)
-
-
-def clutter(shape: tuple[int, int], random: Random) -> Floats:
-    """Noise of any roughness in any colours, with shapes on it, some of them of the colour of skin."""
-    spectrum = np.hypot(*np.meshgrid(np.fft.fftfreq(shape[1]), np.fft.fftfreq(shape[0]))) + 1 / max(shape)
-    waves = np.fft.fft2(random.normal(size=(*shape, 3)), axes=(0, 1)) / spectrum[..., None] ** random.uniform(0.7, 2)
-    noise = np.fft.ifft2(waves, axes=(0, 1)).real
-    noise = (noise - noise.mean()) / max(float(noise.std()), 1e-6)
-    ground = random.uniform(20, 235, 3) + noise * random.uniform(2, 45)
-    picture = Image.fromarray(ground.clip(0, 255).astype(np.uint8))
-    draw = ImageDraw.Draw(picture)
-    for _ in range(int(random.integers(0, 10))):
-        skin = (random.uniform(60, 245) * np.array([1, 0.75, 0.6]) * random.uniform(0.9, 1.1, 3)).clip(0, 255)
-        colour = tuple(int(v) for v in (skin if random.random() < 0.3 else random.uniform(0, 255, 3)))
-        x, y = random.uniform(0, shape[1]), random.uniform(0, shape[0])
-        if random.random() < 0.5:
-            a, b = random.uniform(10, 0.5 * max(shape), 2)
-            draw.ellipse([x - a, y - b, x + a, y + b], fill=colour)
-        else:
-            angle, length = random.uniform(0, 7), random.uniform(30, max(shape))
-            end = (x + length * math.cos(angle), y + length * math.sin(angle))
-            draw.line([x, y, *end], fill=colour, width=int(random.integers(2, 60)))
-    return np.asarray(picture.filter(ImageFilter.GaussianBlur(float(random.choice([0.0, 1.0, 4.0])))), np.float32)
-
-
-def stretched_out(picture: Pixels, random: Random) -> Pixels:
-    """A little wider or narrower: hands are of many builds."""
-    width = max(24, round(picture.shape[1] * math.exp(random.normal(0, 0.12))))
-    return np.asarray(Image.fromarray(picture).resize((width, picture.shape[0]), Image.Resampling.BICUBIC))
-
-
-def lit(values: Any, random: Random) -> Any:
-    """Light from one side, and a cast of colour (h x w x 3 floats, 0 to 255)."""
-    height, width = values.shape[:2]
-    ys, xs = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    angle = random.uniform(0, 2 * math.pi)
-    ramp = 1 + random.uniform(0, 0.45) * (xs * math.cos(angle) + ys * math.sin(angle))
-    cast = random.uniform((0.8, 0.9, 0.75), (1.2, 1.1, 1.25)) if random.random() < 0.4 else np.ones(3)
-    grey = random.uniform(0.5, 1) if random.random() < 0.2 else 0.0
-    values = values * (1 - grey) + values.mean(axis=-1, keepdims=True) * grey
-    return values * cast * (ramp[..., None] if random.random() < 0.4 else 1)
-
-
-def blurred(image: Image.Image, size: float, random: Random) -> Image.Image:
-    """Out of focus, moved, or smooth as a render."""
-    way = random.random()
-    if way < 0.25:
-        return image.filter(ImageFilter.GaussianBlur(random.uniform(0.3, 0.02 * size + 0.4)))
-    if way < 0.35:
-        return image.filter(ImageFilter.MedianFilter(3 if size < 60 else 5))
-    if way < 0.45:
-        reach, angle = random.uniform(1, 0.06 * size + 1), random.uniform(0, math.pi)
-        steps = np.linspace(-reach / 2, reach / 2, 7)
-        shift = [
-            image.transform(
-                image.size, Image.Transform.AFFINE, (1, 0, s * math.cos(angle), 0, 1, s * math.sin(angle)), 2
-            )
-            for s in steps
-        ]
-        return Image.fromarray(np.mean([np.asarray(i, np.float32) for i in shift], axis=0).astype(np.uint8))
-    return image
-
-
-def degraded(picture: Pixels, size: float, random: Random) -> tuple[Pixels, float]:
-    """Smaller or larger (palms of 22 to 100 px), noisy, compressed, blurred; and by how much it was scaled."""
-    scale = float(np.exp(random.uniform(math.log(22), math.log(100)))) / size
-    width, height = max(24, round(picture.shape[1] * scale)), max(24, round(picture.shape[0] * scale))
-    image = Image.fromarray(np.ascontiguousarray(picture)).resize((width, height), Image.Resampling.BICUBIC)
-    image = blurred(image, size * scale, random)
-    values = lit(np.asarray(image, np.float64), random)
-    values = 255 * (values / 255) ** random.uniform(0.7, 1.5) * random.uniform(0.6, 1.1)
-    values = values + random.normal(0, random.uniform(0, 7), values.shape)
-    image = Image.fromarray(values.clip(0, 255).astype(np.uint8))
-    if random.random() < 0.5:
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=int(random.integers(35, 95)))
-        image = Image.open(buffer).convert("RGB")
-    return np.asarray(image), scale
-
-
-def views(crop: Floats, random: Random) -> list[Floats]:
-    """A crop as it is, and twice turned, shifted, scaled, made wider or narrower, in another light, out of focus."""
-    return [crop, *(another(crop, random) for _ in range(VIEWS - 1))]
-
-
-def another(crop: Floats, random: Random) -> Floats:
+def another(crop: Floats, points: Floats, random: Random) -> tuple[Floats, Floats]:
     """One such other view."""
     wide = round(SIZE * random.uniform(0.78, 1.12))
     left = max(0, -((wide - SIZE) // 2))
     planes = [Image.fromarray(np.ascontiguousarray(crop[..., c])) for c in range(4)]
     new = np.stack([np.asarray(p.resize((wide, SIZE), Image.Resampling.BILINEAR)) for p in planes], axis=-1)
     new = np.pad(new, ((0, 0), (left, SIZE), (0, 0)), "edge")[:, max(0, (wide - SIZE) // 2) :][:, :SIZE]
-    new = turned(new, random.normal(0, 0.12), random.uniform(0.88, 1.1), tuple(random.normal(0, 0.025 * SIZE, 2)))
+    way = random.normal(0, 0.12), random.uniform(0.88, 1.1), tuple(random.normal(0, 0.025 * SIZE, 2))
+    new = turned(new, *way)
+    points = points.copy()
+    points[:, 0] = (points[:, 0] + 0.5) * wide / SIZE - (wide - SIZE) // 2 - 0.5
+    points = turned_points(points, *way)
     colour = lit(new[..., :3].astype(np.float64), random).clip(0, 255)
     colour = 255 * (colour / 255) ** random.uniform(0.6, 1.7)
     if random.random() < 0.3:
         colour = ndimage.gaussian_filter(colour, (*[random.uniform(0.3, 1.1)] * 2, 0))
     colour = colour + random.normal(0, random.uniform(0, 8), colour.shape)
-    return np.dstack([colour.clip(0, 255), new[..., 3]]).astype(np.float32)
+    return np.dstack([colour.clip(0, 255), new[..., 3]]).astype(np.float32), points

@@ -135,9 +135,7 @@ def _layer(node: Any, values: dict[str, Any]) -> Any:
 
 def export(shapes: list[Any], path: Path) -> None:
     """Writes the nets as one ONNX file that gives the probability of their mean logit; weights have 16 bits."""
-    import onnx
     import torch
-    from onnx import TensorProto, helper, numpy_helper
     from torch import nn
 
     class Probability(nn.Module):
@@ -153,6 +151,14 @@ def export(shapes: list[Any], path: Path) -> None:
         Probability().eval(), example, str(path), input_names=["early", "bones"], output_names=["malformed"],
         opset_version=17, dynamo=False,
     )  # fmt: skip
+    halved_weights(path)
+
+
+def halved_weights(path: Path) -> None:
+    """Writes an ONNX file again with larger weights in 16 bits."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
     model = onnx.load(str(path))
     casts = []
     for weights in model.graph.initializer:

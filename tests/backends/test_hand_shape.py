@@ -17,8 +17,10 @@ from continuity.records import Hand
 
 
 def test_the_card_names_what_ships() -> None:
-    contents = [files("continuity").joinpath("models", file).read_bytes() for file in hand_shape.FILES]
-    assert sum(map(len, contents)) <= 2_100_000
+    contents = [
+        files("continuity").joinpath("models", file).read_bytes() for file in (*hand_shape.FILES, hand_shape.FINGERS)
+    ]
+    assert sum(map(len, contents)) <= 2_250_000
     *nets, features = hand_shape.cards()
     assert [net.digest for net in nets] == [hashlib.sha256(content).hexdigest() for content in contents]
     assert {card.licence for card in (*nets, features)} == {"Apache-2.0"}
@@ -36,6 +38,19 @@ def test_what_the_net_is_given() -> None:
     dark = crop * np.array([0.5, 0.5, 0.5, 1], np.float32)  # exposure says nothing
     assert np.abs(hand_shape.features(*hand_shape.layers(dark)) - seen).mean() < 0.2 * np.abs(seen).mean()
     assert hand_shape.bones(np.ones_like(crop)) == pytest.approx(1.0)
+    colour = hand_shape.colours(crop)
+    assert colour.shape == (3, 96, 96)
+    assert colour.mean() == pytest.approx(0, abs=0.01)
+    assert np.abs(hand_shape.colours(dark) - colour).max() < 0.2
+    assert np.array_equal(hand_shape.colours(np.stack([dark, crop]))[1], colour)  # of many as of one
+
+
+@pytest.mark.parametrize(("shape", "fingers", "together"), [(0.5, 0.5, 2 / 3), (0.9, 1e-6, 0.9), (1e-6, 0.9, 0.9)])
+def test_the_odds_add_up(shape: float, fingers: float, together: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = dict.fromkeys(hand_shape.FILES, shape) | {hand_shape.FINGERS: fingers}
+    monkeypatch.setattr(hand_shape, "_asked", lambda file, given: said[file])
+    crop = np.random.default_rng(0).uniform(0, 255, (96, 96, 4)).astype(np.float32)
+    assert hand_shape._probability(crop, np.zeros((21, 3), np.float32)) == pytest.approx(together, abs=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (3, 400, 3), (64, 64, 3)])
@@ -54,8 +69,8 @@ def test_only_a_hand_in_doubt_is_looked_at_again(settled: float, views: int, mon
     answers: list[float] = []
     net = hand_shape._probability
 
-    def spied(crop: hand_shape.Floats) -> float:
-        answers.append(net(crop))
+    def spied(crop: hand_shape.Floats, points: hand_shape.Floats) -> float:
+        answers.append(net(crop, points))
         return answers[-1]
 
     monkeypatch.setattr(hand_shape, "_probability", spied)

@@ -11,17 +11,22 @@ import train_hands
 from continuity.metrics.hands import MALFORMED
 from continuity.vision.hand_crop import SIZE
 from continuity.vision.hands import CLEAR
-from hand_crops import NORMAL, RARE, another, chosen, even, round_of, views
+from hand_crops import NORMAL, RARE, another, chosen, round_of, views
+from hand_scenes import even
 from malformed_hands import KINDS
 
 torch = pytest.importorskip("torch")
+PLACES = np.full((21, 3), 30, np.float32)
 
 
 def test_views_keep_the_first_and_change_the_others() -> None:
     crop = np.random.default_rng(0).uniform(0, 255, (SIZE, SIZE, 4)).astype(np.float32)
-    first, *others = views(crop, np.random.default_rng(1))
+    (first, points), *others = views(crop, PLACES, np.random.default_rng(1))
     assert first is crop
-    for other in others:
+    assert points is PLACES
+    for other, moved in others:
+        assert moved.shape == points.shape
+        assert not np.array_equal(moved, points)
         assert other.shape == crop.shape
         assert other.dtype == np.float32
         assert 0 <= other[..., :3].min() <= other[..., :3].max() <= 255
@@ -32,9 +37,12 @@ def test_views_keep_the_first_and_change_the_others() -> None:
 def test_a_view_keeps_the_middle_where_it_is(seed: int) -> None:
     crop = np.zeros((SIZE, SIZE, 4), np.float32)
     crop[40:56, 40:56, 3] = 1
-    ys, xs = np.nonzero(another(crop, np.random.default_rng(seed))[..., 3] > 0.5)
+    middle = np.full((21, 3), SIZE / 2 - 0.5, np.float32)
+    view, points = another(crop, middle, np.random.default_rng(seed))
+    ys, xs = np.nonzero(view[..., 3] > 0.5)
     assert abs(ys.mean() - SIZE / 2) < 0.12 * SIZE
     assert abs(xs.mean() - SIZE / 2) < 0.12 * SIZE
+    assert points[0, :2] == pytest.approx((xs.mean(), ys.mean()), abs=1.0)  # the points go where the pixels go
 
 
 def test_half_are_normal_and_every_kind_is_tried() -> None:
@@ -55,7 +63,9 @@ def test_an_even_ground_is_even() -> None:
 def test_a_round_that_lies_there_is_not_made_again(tmp_path: Path) -> None:
     made = tmp_path / "round-3.npz"
     made.write_bytes(b"as it was")
+    (tmp_path / "few-3.npz").write_bytes(b"of few")
     assert round_of(tmp_path / "no digits", tmp_path / "no crops", 3, tmp_path) == made
+    assert round_of(tmp_path / "no digits", tmp_path / "no crops", 3, tmp_path, few=True) == tmp_path / "few-3.npz"
     assert made.read_bytes() == b"as it was"
 
 

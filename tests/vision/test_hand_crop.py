@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as Pil
 
 from continuity.vision import hand_crop
-from continuity.vision.hand_crop import SIZE, aligned, turned, window
+from continuity.vision.hand_crop import SIZE, aligned, placed, turned, turned_points, window
 
 
 def test_colours_and_bones_of_a_hand() -> None:
@@ -75,3 +75,24 @@ def test_a_crop_is_turned_and_scaled_about_its_middle_and_shifted() -> None:
     assert where(0.0, 0.5, (0.0, 0.0)) == pytest.approx((10, 0), abs=0.6)
     assert where(np.pi / 2, 1.0, (0.0, 0.0)) == pytest.approx((0, 20), abs=0.6)  # clockwise on the screen
     assert turned(crop, 0.3, 1.1, (1.0, 1.0)).shape == crop.shape
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_the_points_lie_on_the_bones_of_the_crop(side: str) -> None:
+    hand = replace(drawn.drawn_hand(), depths=tuple(float(n) for n in range(21)))
+    if side == "left":
+        hand = replace(hand, side="left", points=tuple((320 - x, y) for x, y in hand.points))
+    crop, points = aligned(drawn.picture_of(hand), hand), placed(hand)
+    assert points.shape == (21, 3)
+    assert points.dtype == np.float32
+    assert points[:, 2] == pytest.approx(np.arange(21) * SIZE / window(hand).side, rel=1e-5)
+    assert points[5, 0] > points[17, 0]
+    change = (0.3, 0.9, (4.0, -6.0))
+    for view, spots in ((crop, points), (turned(crop, *change), turned_points(points, *change))):
+        ys, xs = np.nonzero(view[..., 3] > 0.3)
+        assert np.hypot(spots[:, 0, None] - xs, spots[:, 1, None] - ys).min(axis=1).max() < 1.5
+
+
+def test_depths_scale_with_the_crop() -> None:
+    points = placed(replace(drawn.drawn_hand(), depths=(7.0,) * 21))
+    assert turned_points(points, 0.3, 0.5, (0, 0))[:, 2] == pytest.approx(points[:, 2] / 2)

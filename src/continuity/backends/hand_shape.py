@@ -2,9 +2,9 @@
 
 The hand model always gives five fingers, so what is wrong must be seen in the pixels: the nets get what two
 inner layers of MobileNetV2 make of them (Sandler et al., 2018), and the skeleton that the hand model found. One of them
-goes on from the earlier layer with blocks of MobileNetV2 that were tuned to hands. They were shown normal hands, and
-hands whose fingers were copied, cut, merged, bent and stretched (``benchmarks/train_hands.py``). They ship with the
-package.
+goes on from the earlier layer with blocks of MobileNetV2 that were tuned to hands. A fourth looks along each finger
+that the hand model drew, whether one is there. They were shown normal hands, and hands whose fingers were copied, cut,
+merged, bent and stretched (``benchmarks/train_hands.py``, ``train_fingers.py``). They ship with the package.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from continuity.backends import onnx, sessions
 from continuity.backends.mobilenet import MEAN, ROLE, SIDE, SPREAD
 from continuity.errors import ModelError
 from continuity.records import Hand, ModelCard
-from continuity.vision.hand_crop import aligned, turned
+from continuity.vision.hand_crop import aligned, placed, turned, turned_points
 from continuity.vision.hands import CLEAR
 
 FILES = ("hand_shape.onnx", "hand_shape_varied.onnx", "hand_shape_tuned.onnx")  # what they say is averaged
+FINGERS = "hand_fingers.onnx"  # what it says of fingers that are not there is added
 EARLY = "mobilenetv20_features_linearbottleneck5_elemwise_add0"  # 32 x 28 x 28
 LATE = "mobilenetv20_features_linearbottleneck12_elemwise_add0"  # 96 x 14 x 14
 
@@ -54,18 +55,30 @@ def malformed(pixels: NDArray[np.uint8], hand: Hand, others: Sequence[Hand] = ()
     Raises:
         MissingWeights, MissingDependency, ModelError: a model is not there, or fails.
     """
-    crop = aligned(pixels, hand, others)
-    first = _probability(crop)
+    crop, points = aligned(pixels, hand, others), placed(hand)
+    first = _probability(crop, points)
     if first < CLEAR:
         return first
-    return _mean([first, *(_probability(turned(crop, *view)) for view in VIEWS)])
+    views = ((turned(crop, *view), turned_points(points, *view)) for view in VIEWS)
+    return _mean([first, *(_probability(*view) for view in views)])
 
 
-def _probability(crop: Floats) -> float:
-    """What the nets say of one view: the probability of their mean logit."""
+def _probability(crop: Floats, points: Floats) -> float:
+    """What the nets say of one view.
+
+    A malformed hand has a shape that is none of a hand, or lacks a finger that the hand model drew all the same: the
+    odds of both, each against a normal hand, add up. Those of the shape are of the mean logit of its nets.
+    """
     early, late = layers(crop)
-    given = {"early": early[None], "seen": features(early, late)[None], "bones": bones(crop)[None]}
-    return _mean([_asked(file, given) for file in FILES])
+    given = {
+        "early": early[None],
+        "seen": features(early, late)[None],
+        "bones": bones(crop)[None],
+        "colour": colours(crop)[None],
+        "points": points[None],
+    }
+    odds = sum(math.exp(_logit(p)) for p in (_mean([_asked(file, given) for file in FILES]), _asked(FINGERS, given)))
+    return odds / (1 + odds)
 
 
 def _asked(file: str, given: dict[str, Floats]) -> float:
@@ -97,14 +110,25 @@ def layers(crop: Floats) -> tuple[Floats, Floats]:
     """
     from PIL import Image
 
-    colour = crop[..., :3]
-    plain = np.clip((colour - colour.mean()) / (colour.std() + 8) * 0.25 + 0.45, 0, 1)
+    plain = lightened(crop[..., :3])
     scaled = ((plain - MEAN) / SPREAD).astype(np.float32)
     planes = [Image.fromarray(np.ascontiguousarray(scaled[..., c])) for c in range(3)]
     large = np.stack([np.asarray(p.resize((SIDE, SIDE), Image.Resampling.BILINEAR)) for p in planes])
     with sessions.session(ROLE, _features, "onnx-hands") as model:
         early, late = model.run([EARLY, LATE], {"data": large[None]})
     return early[0], late[0]
+
+
+def lightened(colour: Floats) -> Floats:
+    """Colours (... x 96 x 96 x 3, 0 to 255) in [0, 1] with the same light and contrast for all."""
+    axes = (-3, -2, -1)
+    middle, spread = colour.mean(axis=axes, keepdims=True), colour.std(axis=axes, keepdims=True)
+    return np.asarray(np.clip((colour - middle) / (spread + 8) * 0.25 + 0.45, 0, 1), np.float32)
+
+
+def colours(crop: Floats) -> Floats:
+    """The colours of aligned crops (... x 96 x 96 x 3 or 4) about 0, as ... x 3 x 96 x 96."""
+    return np.asarray(np.moveaxis((lightened(crop[..., :3]) - 0.45) * 4, -1, -3), np.float32)
 
 
 def features(early: Floats, late: Floats) -> Floats:
@@ -133,7 +157,7 @@ def cards() -> tuple[ModelCard, ...]:
             role="hand-shape", name=file, digest=hashlib.sha256(_content(file)).hexdigest(), licence="Apache-2.0",
             commercial=True,
         )
-        for file in FILES
+        for file in (*FILES, FINGERS)
     )  # fmt: skip
     return (*nets, replace(sessions.card(ROLE), role="hand-features"))
 

@@ -23,7 +23,7 @@ from continuity.records import (
 )
 from continuity.vision import hands
 
-VERSION = 5  # raised when golden values move
+VERSION = 6  # raised when golden values move
 SUSPECT = 0.4  # suspicion from which a hand is suspect
 SMALLEST = 48.0  # px of the longer side of a hand that can be measured
 IN_FRAME = 0.7  # share of the 21 points that must lie in the frame
@@ -38,7 +38,7 @@ SURE = 0.9  # score from which a hand is counted
 class HandDefects:
     """The worst suspicion over all hands in the frame, in [0, 1]: 0 is a plausible hand, from 0.4 it is suspect.
 
-    Per hand what the shape model says of its picture: extra, missing, fused, doubled, bent, overlong and melted
+    Per hand what the shape model says of its picture: extra, missing, short, fused, doubled, bent, overlong and melted
     fingers, a second thumb, a wrist bent aside. For the frame: hands too many for the faces in sight.
 
     A hand is not measurable where it is under 48 px, cut off by the frame, where the shape model is in doubt, or

@@ -40,6 +40,15 @@ def aligned(pixels: NDArray[np.uint8], hand: Hand, others: Sequence[Hand] = ()) 
     return np.ascontiguousarray(crop[:, ::-1] if _mirrored(hand, square) else crop)
 
 
+def placed(hand: Hand) -> NDArray[np.float32]:
+    """Where the 21 points of a hand lie in its aligned crop: x and y in its pixels, and the depth in the same unit."""
+    square = window(hand)
+    points = _within(hand, square)
+    if _mirrored(hand, square):
+        points[:, 0] = SIZE - 1 - points[:, 0]
+    return np.column_stack([points, np.array(hand.depths) / square.side * SIZE]).astype(np.float32)
+
+
 def turned(crop: NDArray[np.float32], angle: float, scale: float, shift: tuple[float, float]) -> NDArray[np.float32]:
     """An aligned crop turned clockwise by ``angle`` (radians) and scaled about its middle, then shifted by (x, y) px.
 
@@ -53,6 +62,15 @@ def turned(crop: NDArray[np.float32], angle: float, scale: float, shift: tuple[f
     planes = [Image.fromarray(np.ascontiguousarray(crop[..., c])) for c in range(crop.shape[2])]
     moved = [p.transform(p.size, Image.Transform.AFFINE, back, Image.Resampling.BILINEAR) for p in planes]
     return np.stack([np.asarray(p, np.float32) for p in moved], axis=-1)
+
+
+def turned_points(
+    points: NDArray[np.float32], angle: float, scale: float, shift: tuple[float, float]
+) -> NDArray[np.float32]:
+    """Where points of a crop (n x 3, :func:`placed`) lie in the crop that :func:`turned` makes of it."""
+    new = points * np.float32(scale)
+    new[:, :2] = (points[:, :2] + 0.5 - SIZE / 2) @ _turn(angle).T * scale + SIZE / 2 - 0.5 + shift
+    return np.asarray(new, np.float32)
 
 
 def _mirrored(hand: Hand, square: Window) -> bool:
@@ -75,10 +93,15 @@ def _drawn(hand: Hand, square: Window) -> NDArray[np.bool_]:
     """The links of a hand as lines of 2 px in the square."""
     from PIL import Image, ImageDraw
 
-    apart = np.array(hand.points, np.float64) - (square.x, square.y)
-    points = (apart @ _turn(square.angle) / square.side + 0.5) * SIZE
+    points = _within(hand, square)
     picture = Image.new("L", (SIZE, SIZE))
     draw = ImageDraw.Draw(picture)
     for a, b in LINKS:
         draw.line([*map(float, points[a]), *map(float, points[b])], fill=255, width=2)
     return np.asarray(picture) > 0
+
+
+def _within(hand: Hand, square: Window) -> NDArray[np.float64]:
+    """The points of a hand in the square, in pixels of the crop."""
+    apart = np.array(hand.points, np.float64) - (square.x, square.y)
+    return np.asarray((apart @ _turn(square.angle) / square.side + 0.5) * SIZE)

@@ -36,7 +36,7 @@ LONGEST = {
 WIDEST = 0.97  # index knuckle to little finger's knuckle, in palms
 FOLDED = 135.0  # degrees: a joint bent further may come out on either side of 180
 BACKWARD = {"middle joint": 60.0, "end joint": 30.0}  # degrees to the back of the hand
-CLEAR = 0.2  # what the shape model says of a hand below which it is plausible, and needs no further look
+CLEAR = 0.25  # what the shape model says of a hand below which it is plausible, and needs no further look
 STRAIGHT = 50.0  # degrees in any joint up to which a finger counts as stretched
 LENGTH_RAMP, BEND_RAMP = 0.5, 90.0  # beyond the limit, where suspicion reaches 1
 
