@@ -19,6 +19,7 @@ from continuity.records import Cost, Declined, Finding, FrameMeasurement, Json, 
 from continuity.vision.colour import lab_of
 from continuity.vision.homography import Matrix, axes_of, of_points, unstretched
 from continuity.vision.mark_drift import compare
+from continuity.vision.mark_halo import reach_of
 from continuity.vision.mark_outline import outlined
 from continuity.vision.mark_pose import Found, refined
 from continuity.vision.mark_redraw import (
@@ -40,6 +41,7 @@ OBLIQUE = 1.6  # ratio of the axes of the pose: a tilt of 51 degrees
 STRETCHED = 1.06  # ratio from which the pose itself is a fault, and is drawn without it
 COVERED = 0.15  # share of the mark as it is measured: what hides a quarter draws the pose in, and shows as 16 %
 GUESSED = 9.0  # CIELAB units times the area of the mark (mark_plate.guessed)
+HALO = 2  # times as much a guess counts where a halo around a replaced mark is painted over: nothing is seen under it
 CERTAIN = 0.45  # correlation of edges, coarse
 MOVED = 0.15  # residual
 SMOOTH = 1.5  # frames (sigma): what a mark moves by faster than that is the jitter of its finding
@@ -82,7 +84,7 @@ class LogoRepair:
         replaces: whether what stands there instead of the mark is to be painted over, whatever it is.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # raised with every change of the pictures: the stream of what it mends names it
 
     logo: str
     place: tuple[float, float, float] | None = None
@@ -130,7 +132,7 @@ class LogoRepair:
         if said:
             if self.place is not None:
                 said += "; what is at its place is not the mark drawn out"
-                said += ", nor another one of its outline" if self.replaces else ""
+                said += ", nor another one of its outline with the plate seen around it" if self.replaces else ""
             return Declined(reason=said)
         known = {f.index: np.array(f.evidence["corners"], np.float64) for f in measured}
         redraw = _Redraw.over(media, mark, known)
@@ -168,9 +170,14 @@ class LogoRepair:
         before, over, pose = _floats(source), "the mark drawn out", _pose(mark, box)
         after = unsmeared(before, mark, pose)
         if after is None and lost and self.replaces:
-            found = outlined(lab_of(before), mark, pose)
-            if found is not None and found.share >= OUTLINED and hanging(before, mark, found.pose) <= HANGING:
-                after, over = placed(before, mark, found.pose), "another one of its outline"
+            lab = lab_of(before)
+            found = outlined(lab, mark, pose)
+            there = found is not None and found.share >= OUTLINED and not found.ended
+            if found is not None and there and hanging(before, mark, found.pose) <= HANGING:
+                reach = reach_of(lab, mark, found.pose)
+                if reach is not None:
+                    drawn, guess = placed(before, mark, found.pose, reach)
+                    after, over = (drawn if HALO * guess <= GUESSED else None), "another one of its outline"
         if after is None:
             return None
         most = np.iinfo(source.dtype).max

@@ -181,13 +181,17 @@ def _could(cover: Floats, drift: Drift, long: float, soft: float) -> NDArray[np.
     return np.asarray((away <= reach + 2 * soft) | (between & (away <= 2 * REACH * long)), np.bool_)
 
 
-def placed(picture: Floats, mark: Mark, pose: Matrix) -> Floats:
-    """A copy of the picture (H x W x 3, sRGB in [0, 1]) with the artwork over whatever is at a place.
+def placed(picture: Floats, mark: Mark, pose: Matrix, reach: float = 0.0) -> tuple[Floats, float]:
+    """A copy of the picture (H x W x 3, sRGB in [0, 1]) with the artwork over whatever is at a place, and how much of
+    the plate was guessed for that (mark_plate.guessed; not told, and 0, where only the rim was).
 
-    The rim of what lay there, a pixel or two that show around it, is filled with the plate.
+    The rim of what lay there, a pixel or two that show around it and as far beyond as it reaches out (``reach``, px),
+    is filled with the plate.
     """
     scene = scene_of(picture, mark, pose)
-    return drawn_over(picture, scene, ndimage.grey_dilation(scene.art[..., 3], size=2 * RIM + 1))
+    art = scene.art[..., 3]
+    spoilt = ndimage.grey_dilation(art, size=2 * max(RIM, round(reach)) + 1)
+    return drawn_over(picture, scene, spoilt), guessed(scene.seen, spoilt, art, round(scene.long)) if reach else 0.0
 
 
 def drawn_over(picture: Floats, scene: Scene, spoilt: Floats) -> Floats:
