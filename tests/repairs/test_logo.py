@@ -322,10 +322,10 @@ def test_what_reaches_out_from_under_a_replaced_mark_goes_too(gate: ct.Gate, rea
 
 
 def test_where_too_much_would_be_guessed_under_a_halo_it_stays(gate: ct.Gate) -> None:
-    pixels = haloed(7, 0.3, gravel(28.0))
+    pixels = haloed(7, 0.3, gravel(36.0))
     repair = ct.LogoRepair(gate.identity.logos[0], LAYOUT, replaces=True)
     assert isinstance(unfound(gate, pixels, repair), Declined)
-    assert isinstance(unfound(gate, haloed(0, 0.0, gravel(28.0)), repair), Repaired)
+    assert isinstance(unfound(gate, haloed(0, 0.0, gravel(36.0)), repair), Repaired)
 
 
 def test_the_stream_of_what_is_mended_names_the_version() -> None:

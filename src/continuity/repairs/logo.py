@@ -41,7 +41,6 @@ OBLIQUE = 1.6  # ratio of the axes of the pose: a tilt of 51 degrees
 STRETCHED = 1.06  # ratio from which the pose itself is a fault, and is drawn without it
 COVERED = 0.15  # share of the mark as it is measured: what hides a quarter draws the pose in, and shows as 16 %
 GUESSED = 9.0  # CIELAB units times the area of the mark (mark_plate.guessed)
-HALO = 2  # times as much a guess counts where a halo around a replaced mark is painted over: nothing is seen under it
 CERTAIN = 0.45  # correlation of edges, coarse
 MOVED = 0.15  # residual
 SMOOTH = 1.5  # frames (sigma): what a mark moves by faster than that is the jitter of its finding
@@ -73,9 +72,10 @@ class LogoRepair:
 
     With ``replaces`` as well, where the mark was not found it is laid over another one of the same outline that lies
     near there, of the same proportions (vision/mark_outline.py), unless something would hang out from under it or more
-    than two fifths of the outline are beyond the frame. That is for layouts where a generator puts another mark into
-    the place: anything of that outline is taken for one. A plate, a ball, a round portrait or a strongly patterned wall
-    at the place of a round badge was painted over in trials, and the gate, which then sees the right mark, passed it.
+    than two fifths of the outline are beyond the frame. A halo around it is painted over too, on a calm plate alone.
+    That is for layouts where a generator puts another mark into the place: anything of that outline is taken for one.
+    A plate, a ball, a round portrait or a strongly patterned wall at the place of a round badge was painted over in
+    trials, and the gate, which then sees the right mark, passed it.
 
     Args:
         logo: name of an enrolled logo.
@@ -174,10 +174,8 @@ class LogoRepair:
             found = outlined(lab, mark, pose)
             there = found is not None and found.share >= OUTLINED and not found.ended
             if found is not None and there and hanging(before, mark, found.pose) <= HANGING:
-                reach = reach_of(lab, mark, found.pose)
-                if reach is not None:
-                    drawn, guess = placed(before, mark, found.pose, reach)
-                    after, over = (drawn if HALO * guess <= GUESSED else None), "another one of its outline"
+                drawn, guess = placed(before, mark, found.pose, reach_of(lab, mark, found.pose))
+                after, over = (drawn if guess <= GUESSED else None), "another one of its outline"
         if after is None:
             return None
         most = np.iinfo(source.dtype).max

@@ -18,6 +18,7 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 ARCS = 16  # of the outline, by the direction of its normal
+ALONG = 0.2  # of the outline: an edge of the plate steps along less of it
 LEAST = 6  # points of an arc that have to be in the picture
 NEAREST, FARTHEST, EACH = 0.03, 0.11, 0.01  # of the longer side: distances from the outline that are looked at
 FARTHER = 0.07  # of it: how much farther out the plate is looked at
@@ -26,11 +27,11 @@ GONE = 0.2  # of it: where the halo ends
 FAINT = 8.0  # CIELAB units: the least contrast that steps are shares of
 
 
-def reach_of(lab: Floats, mark: Mark, pose: Matrix) -> float | None:
+def reach_of(lab: Floats, mark: Mark, pose: Matrix) -> float:
     """How far (pixels) another colour reaches beyond the outline of what lies at a place; 0 where none does.
 
-    What the frame cuts off is not looked at, and a halo that has one colour for a tenth of the mark is taken for plate.
-    None where there is no end to it: it reaches too far, or the plate steps as much itself.
+    What the frame cuts off is not looked at. What has no end near the outline is the plate's own: one that steps
+    everywhere, or a halo that has one colour for a tenth of the mark.
 
     Args:
         lab: CIELAB of the picture, H x W x 3.
@@ -44,13 +45,28 @@ def reach_of(lab: Floats, mark: Mark, pose: Matrix) -> float | None:
     for out in np.arange(NEAREST, FARTHEST + EACH / 2, EACH):
         here, _ = _at(lab, points - out * long * normals)
         there, seen = _at(lab, points - (out + FARTHER) * long * normals)
-        seen_arcs = ((arcs == number) & seen for number in range(ARCS))
-        step = max((_step(inside[a], here[a], there[a]) for a in seen_arcs if a.sum() >= LEAST), default=0.0)
+        each = [(_step(inside[a], here[a], there[a]), a.sum()) for a in _arcs(arcs, seen)]
+        step = _exceeded(each)
         if out == NEAREST and step <= STEP:
             return 0.0
         if out > NEAREST and step <= GONE:
             return float(out * long)
-    return None
+    return 0.0
+
+
+def _arcs(arcs: NDArray[np.intp], seen: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """The points of each arc that are in the picture, of those that have enough."""
+    return [a for a in ((arcs == number) & seen for number in range(ARCS)) if a.sum() >= LEAST]
+
+
+def _exceeded(each: list[tuple[float, int]]) -> float:
+    """The step that is reached along so much of the outline, of the steps and lengths of its arcs."""
+    total, upto = sum(length for _, length in each), 0
+    for step, length in sorted(each, reverse=True):
+        upto += length
+        if upto >= ALONG * total:
+            return step
+    return 0.0
 
 
 def _step(inside: Floats, here: Floats, there: Floats) -> float:
