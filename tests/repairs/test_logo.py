@@ -17,6 +17,7 @@ import continuity as ct
 from continuity.enrolment.logo import SPACE, Artwork, features
 from continuity.identity import Enrolled
 from continuity.records import Declined, Repaired
+from continuity.shot.describing import part_of
 from continuity.testing import FakeBackends, RepairContract
 
 Pixels = NDArray[np.uint8]
@@ -299,6 +300,37 @@ def test_another_mark_is_covered_only_where_that_is_asked_for(gate: ct.Gate) -> 
     assert isinstance(made, Declined) and "not the mark drawn out" in made.reason
     with pytest.raises(ct.UsageError, match="True with a place alone"):
         ct.LogoRepair("acme", replaces=True)
+
+
+def haloed(reach: int, share: float, on: NDArray[np.float64]) -> Pixels:
+    """Another mark, around which so much of the red of the one that was there is seen, so many pixels far."""
+    beside = ndimage.distance_transform_edt(laid(other(), on=np.zeros_like(on)).max(axis=-1) == 0)
+    smear = share * ndimage.gaussian_filter(np.asarray(beside <= reach, float), 0.7)[..., None]
+    return laid(other(), on=on * (1 - smear) + np.array([150.0, 30, 45]) * smear)
+
+
+@pytest.mark.parametrize("reach", [5, 7])
+def test_what_reaches_out_from_under_a_replaced_mark_goes_too(gate: ct.Gate, reach: int) -> None:
+    ground = plate()
+    pixels = haloed(reach, 0.3, ground)
+    made = pixels_of(unfound(gate, pixels, ct.LogoRepair(gate.identity.logos[0], LAYOUT, replaces=True)))
+    away = ndimage.distance_transform_edt(laid(mark(), on=np.zeros_like(ground)).max(axis=-1) == 0)
+    around = (away > 2) & (away <= reach + 1)
+    before, after = (np.abs(one[around] - ground[around]).mean() for one in (pixels.astype(float), made.astype(float)))
+    assert after < 0.3 * before
+    assert np.array_equal(made[away > 2 * reach + 8], pixels[away > 2 * reach + 8])
+
+
+def test_where_too_much_would_be_guessed_under_a_halo_it_stays(gate: ct.Gate) -> None:
+    pixels = haloed(7, 0.3, gravel(36.0))
+    repair = ct.LogoRepair(gate.identity.logos[0], LAYOUT, replaces=True)
+    assert isinstance(unfound(gate, pixels, repair), Declined)
+    assert isinstance(unfound(gate, haloed(0, 0.0, gravel(36.0)), repair), Repaired)
+
+
+def test_the_stream_of_what_is_mended_names_the_version() -> None:
+    told = part_of(ct.LogoRepair("acme"))
+    assert (told["class"], told["version"]) == ("continuity.repairs.logo.LogoRepair", 2)
 
 
 def test_what_lies_over_a_mark_that_was_found_is_no_other_mark(gate: ct.Gate) -> None:

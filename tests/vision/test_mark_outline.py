@@ -83,3 +83,15 @@ def test_a_large_one_is_found_in_a_smaller_picture_and_placed_in_the_whole_one()
     there = outlined(np.asarray(lab_of(rgb), np.float32), mark, of_points(corners(mark, np.eye(3)), box))
     assert there is not None
     assert np.abs(corners(mark, there.pose)[0] - (8 * 66.3, 8 * 64.8)).max() < 8
+
+
+@pytest.mark.parametrize(("grown", "ended"), [(1.05, False), (1.08, True), (0.98, False), (0.96, True)])
+def test_a_size_at_an_end_of_those_looked_at_is_told(grown: float, ended: bool) -> None:
+    long = grown * LONG
+    left, top = LEFT + (LONG - long) / 2, TOP + (LONG - long) / 4
+    box = np.array([[LEFT, TOP], [LEFT + LONG, TOP], [LEFT + LONG, TOP + LONG / 2], [LEFT, TOP + LONG / 2]])
+    mark = board()
+    lab = np.asarray(lab_of(picture(left, top, long)), np.float32)
+    there = outlined(lab, mark, of_points(corners(mark, np.eye(3)), box))
+    assert there is not None
+    assert there.ended == ended

@@ -19,6 +19,7 @@ from continuity.records import Cost, Declined, Finding, FrameMeasurement, Json, 
 from continuity.vision.colour import lab_of
 from continuity.vision.homography import Matrix, axes_of, of_points, unstretched
 from continuity.vision.mark_drift import compare
+from continuity.vision.mark_halo import reach_of
 from continuity.vision.mark_outline import outlined
 from continuity.vision.mark_pose import Found, refined
 from continuity.vision.mark_redraw import (
@@ -71,9 +72,10 @@ class LogoRepair:
 
     With ``replaces`` as well, where the mark was not found it is laid over another one of the same outline that lies
     near there, of the same proportions (vision/mark_outline.py), unless something would hang out from under it or more
-    than two fifths of the outline are beyond the frame. That is for layouts where a generator puts another mark into
-    the place: anything of that outline is taken for one. A plate, a ball, a round portrait or a strongly patterned wall
-    at the place of a round badge was painted over in trials, and the gate, which then sees the right mark, passed it.
+    than two fifths of the outline are beyond the frame. A halo around it is painted over too, on a calm plate alone.
+    That is for layouts where a generator puts another mark into the place: anything of that outline is taken for one.
+    A plate, a ball, a round portrait or a strongly patterned wall at the place of a round badge was painted over in
+    trials, and the gate, which then sees the right mark, passed it.
 
     Args:
         logo: name of an enrolled logo.
@@ -82,7 +84,7 @@ class LogoRepair:
         replaces: whether what stands there instead of the mark is to be painted over, whatever it is.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # raised with every change of the pictures: the stream of what it mends names it
 
     logo: str
     place: tuple[float, float, float] | None = None
@@ -130,7 +132,7 @@ class LogoRepair:
         if said:
             if self.place is not None:
                 said += "; what is at its place is not the mark drawn out"
-                said += ", nor another one of its outline" if self.replaces else ""
+                said += ", nor another one of its outline with the plate seen around it" if self.replaces else ""
             return Declined(reason=said)
         known = {f.index: np.array(f.evidence["corners"], np.float64) for f in measured}
         redraw = _Redraw.over(media, mark, known)
@@ -168,9 +170,12 @@ class LogoRepair:
         before, over, pose = _floats(source), "the mark drawn out", _pose(mark, box)
         after = unsmeared(before, mark, pose)
         if after is None and lost and self.replaces:
-            found = outlined(lab_of(before), mark, pose)
-            if found is not None and found.share >= OUTLINED and hanging(before, mark, found.pose) <= HANGING:
-                after, over = placed(before, mark, found.pose), "another one of its outline"
+            lab = lab_of(before)
+            found = outlined(lab, mark, pose)
+            there = found is not None and found.share >= OUTLINED and not found.ended
+            if found is not None and there and hanging(before, mark, found.pose) <= HANGING:
+                drawn, guess = placed(before, mark, found.pose, reach_of(lab, mark, found.pose))
+                after, over = (drawn if guess <= GUESSED else None), "another one of its outline"
         if after is None:
             return None
         most = np.iinfo(source.dtype).max

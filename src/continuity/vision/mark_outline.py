@@ -30,10 +30,12 @@ WHOLE = 0.6  # share of the outline that has to lie in the picture
 
 @dataclass(frozen=True, slots=True)
 class Outlined:
-    """The pose, and the share of the outline across which something changes."""
+    """The pose, the share of the outline across which something changes, and whether the size is nearest an end of
+    those looked at: then it is where the search ended, and the outline may be another one, as a halo has."""
 
     pose: Matrix
     share: float
+    ended: bool
 
 
 def outlined(lab: Floats, mark: Mark, pose: Matrix) -> Outlined | None:
@@ -44,9 +46,7 @@ def outlined(lab: Floats, mark: Mark, pose: Matrix) -> Outlined | None:
         mark: the artwork.
         pose: where the layout has it.
     """
-    points, normals = mark.once(("outline", SIDE), lambda: _outline(mark))
-    points, tips = projected(pose, points), projected(pose, points + 0.02 * normals)
-    normals = (tips - points) / np.linalg.norm(tips - points, axis=1, keepdims=True)
+    points, normals = outline_of(mark, pose)
     middle, long = points.mean(axis=0), float(np.ptp(points, axis=0).max())
     slopes = _slopes(lab)
 
@@ -74,7 +74,15 @@ def outlined(lab: Floats, mark: Mark, pose: Matrix) -> Outlined | None:
     x, y, length = best if score(best) > score(start) else start
     size = length / long
     move = np.array([[size, 0, middle[0] * (1 - size) + x], [0, size, middle[1] * (1 - size) + y], [0, 0, 1]])
-    return Outlined(move @ pose, score(np.array([x, y, length])))
+    ended = not np.mean(SIZES[:2]) <= size <= np.mean(SIZES[-2:])
+    return Outlined(move @ pose, score(np.array([x, y, length])), bool(ended))
+
+
+def outline_of(mark: Mark, pose: Matrix) -> tuple[Doubles, Doubles]:
+    """Points of the outer outline at a pose, in pixels, and their normals, which point inwards (n x 2 each)."""
+    points, normals = mark.once(("outline", SIDE), lambda: _outline(mark))
+    points, tips = projected(pose, points), projected(pose, points + 0.02 * normals)
+    return points, (tips - points) / np.linalg.norm(tips - points, axis=1, keepdims=True)
 
 
 def _reduced(lab: Floats, by: int) -> Floats:

@@ -34,7 +34,7 @@ UNSURE = 1.0  # px: the most that is believed of a mark whose shape is wrong, wh
 TINTS = (0.85, 1.15), (-3.0, 3.0)  # gain and offset of colour that a recoloured mark may be taken to be lit by
 FINEST, COARSEST = 2e-3, 0.03  # sRGB: less grain is none, and more is texture
 OTHER = 30.0  # CIELAB units by which a part may differ otherwise than most of the mark does, for its light
-HALO_SEEN = 6.0  # times as much a guess counts under a blurred mark: what is left of its ink is a halo
+HALO_SEEN = 6.0  # times as much a guess counts under a blurred mark or a halo: what is left of its ink is seen
 KEPT = 15.0  # of chroma that a part of a recoloured mark may be off by, to tell its light
 FAULT = 0.15  # residual of a kind from which the mark has that fault
 STRANGE = 14.0  # CIELAB units from the colour that a part of the mark has there
@@ -181,13 +181,18 @@ def _could(cover: Floats, drift: Drift, long: float, soft: float) -> NDArray[np.
     return np.asarray((away <= reach + 2 * soft) | (between & (away <= 2 * REACH * long)), np.bool_)
 
 
-def placed(picture: Floats, mark: Mark, pose: Matrix) -> Floats:
-    """A copy of the picture (H x W x 3, sRGB in [0, 1]) with the artwork over whatever is at a place.
+def placed(picture: Floats, mark: Mark, pose: Matrix, reach: float = 0.0) -> tuple[Floats, float]:
+    """A copy of the picture (H x W x 3, sRGB in [0, 1]) with the artwork over whatever is at a place, and how much of
+    the plate was guessed under a halo (mark_plate.guessed, as often as under a blurred mark; 0 without one).
 
-    The rim of what lay there, a pixel or two that show around it, is filled with the plate.
+    The rim of what lay there, a pixel or two that show around it, or as far as it reaches out (``reach``, px), is
+    filled with the plate.
     """
     scene = scene_of(picture, mark, pose)
-    return drawn_over(picture, scene, ndimage.grey_dilation(scene.art[..., 3], size=2 * RIM + 1))
+    art = scene.art[..., 3]
+    spoilt = ndimage.grey_dilation(art, size=2 * max(RIM, round(reach)) + 1)
+    guess = HALO_SEEN * guessed(scene.seen, spoilt, art, round(scene.long)) if reach else 0.0
+    return drawn_over(picture, scene, spoilt), guess
 
 
 def drawn_over(picture: Floats, scene: Scene, spoilt: Floats) -> Floats:
