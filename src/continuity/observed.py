@@ -187,14 +187,16 @@ class ObservedFrame:
         return self._embeddings[face]
 
     def distances(self, face: Face, actor: str) -> Floats:
-        """Distances of a face to the n enrolled references of an actor and, where n > 1, to their mean: n + 1.
+        """Distances of a face to the n enrolled references of an actor and, where n > 1, to their weighted mean: n + 1.
 
         Raises:
             EnrolmentError: the actor was not enrolled with this face backend.
         """
         backend = self._backends.faces
-        references = matching.references(self._identity.features(backend.space), actor, self._identity.name)
-        return backend.distance(matching.with_mean(references), self.embedding(face)[None])[:, 0]
+        known = self._identity.features(backend.space)
+        references = matching.references(known, actor, self._identity.name)
+        template = matching.with_mean(references, known.get(f"presence/{actor}"))
+        return backend.distance(template, self.embedding(face)[None])[:, 0]
 
     @cached_property
     def look(self) -> Floats:

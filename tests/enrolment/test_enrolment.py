@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ from PIL import Image as Pil
 
 import continuity as ct
 from continuity.enrolment import enrol, refresh
+from continuity.enrolment.actors import CLEAR
 from continuity.errors import EnrolmentError, MediaError
+from continuity.observed import ObservedFrame
 
 
 @pytest.fixture
@@ -37,6 +40,7 @@ def test_the_same_pictures_give_the_same_folder(
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert one.digest == two.digest
     assert len(one.features(backends.faces.space)["actor/collins"]) == 2
+    assert (one.features(backends.faces.space)["presence/collins"] > CLEAR).all()
 
 
 def test_no_face_several_faces_and_a_tiny_one_are_refused(
@@ -68,13 +72,24 @@ def test_a_stranger_among_the_references_is_said(
     assert sum("same person" in w for w in identity.warnings) == 2
 
 
-def test_a_covered_face_among_the_references_is_said(tmp_path: Path, picture: Path, backends: ct.LocalBackends) -> None:
+def test_a_covered_face_among_the_references_is_said_and_counts_less(
+    tmp_path: Path, picture: Path, backends: ct.LocalBackends
+) -> None:
     pixels = np.array(Pil.open(picture).convert("RGB"))
     pixels[85:125, 170:280] = 0  # the eyes
     Pil.fromarray(pixels).save(tmp_path / "covered.png")
     identity = enrol(tmp_path / "two", actors={"collins": [picture, tmp_path / "covered.png"]}, backends=backends)
     (said,) = [w for w in identity.warnings if "covered" in w]
     assert "covered.png is covered, turned away or unclear" in said and "cannot be measured" in said
+    space = backends.faces.space
+    known = dict(identity.features(space))
+    alike = replace(identity, stored_features={space: {"actor/collins": known["actor/collins"]}})
+    frame = np.array(Pil.open(picture).convert("RGB"))
+    weighted, plain = (
+        ObservedFrame(frame, index=0, seconds=None, identity=one, backends=backends) for one in (identity, alike)
+    )
+    (face,) = weighted.faces
+    assert weighted.distances(face, "collins")[2] < plain.distances(face, "collins")[2] - 0.02
 
 
 def test_what_cannot_be_enrolled(tmp_path: Path, picture: Path, backends: ct.LocalBackends) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from continuity.errors import EnrolmentError
-from continuity.vision.matching import assign, references, to_template
+from continuity.vision.matching import assign, references, to_template, with_mean
 
 
 @settings(deadline=None)  # the first call imports scipy
@@ -32,6 +32,19 @@ def test_two_actors_never_share_a_face_and_the_rest_is_nobody() -> None:
 def test_the_template_is_the_nearest_so_an_enrolled_picture_is_at_zero() -> None:
     assert to_template(np.array([0.9, 0.0, 0.4], dtype=np.float32)) == 0
     assert to_template(np.array([0.5], dtype=np.float32)) == pytest.approx(0.5)
+
+
+def test_the_mean_follows_the_references_that_show_a_whole_face() -> None:
+    clear, covered = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+    rows = np.stack([clear, covered])
+    plain = with_mean(rows)[2]
+    assert plain == pytest.approx([np.sqrt(0.5), np.sqrt(0.5)])
+    alike = with_mean(rows, np.array([20, 12], np.float32))[2]
+    assert alike == pytest.approx(plain)  # both are beyond doubt
+    weighted = with_mean(rows, np.array([20, 3], np.float32))[2]
+    assert weighted[0] > 0.98
+    assert np.linalg.norm(weighted) == pytest.approx(1)
+    assert with_mean(rows, np.array([-9, -3], np.float32))[2] == pytest.approx(plain)  # none is: they count alike
 
 
 def test_an_actor_who_is_not_enrolled_is_named() -> None:

@@ -215,10 +215,8 @@ def _features(identity: Identity, chosen: Sequence[Chosen], backends: Backends, 
     features: Features = {}
     pictures = [(kind, name, tuple(i for i in images if isinstance(i, Image))) for kind, name, images in chosen]
     people = [(name, images) for kind, name, images in pictures if kind == "actor"]
-    if people:
-        features[backends.faces.space] = {
-            f"actor/{name}": actor_part.embeddings(name, images, backends, warnings) for name, images in people
-        }
+    for name, images in people:
+        features.setdefault(backends.faces.space, {}).update(actor_part.features(name, images, backends, warnings))
     known = replace(identity, stored_features=features)
     for kind, name, images in pictures:
         if kind == "grade":

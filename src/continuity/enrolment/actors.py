@@ -16,13 +16,17 @@ CLEAR = 7.0  # logit of presence below which a face is covered, averted or smear
 RIVAL = 0.5  # a second face of at least this share of the largest one's size leaves open who is meant
 
 
-def embeddings(actor: str, images: Sequence[Image], backends: Backends, warnings: list[str]) -> NDArray[np.float32]:
-    """One embedding a photograph (n x d float32), with what is questionable added to ``warnings``.
+def features(
+    actor: str, images: Sequence[Image], backends: Backends, warnings: list[str]
+) -> dict[str, NDArray[np.float32]]:
+    """One embedding a photograph (n x d float32) and how surely each shows a whole face (n float32: logits of
+    presence), with what is questionable added to ``warnings``.
 
     Raises:
         EnrolmentError: a photograph with no face, with several faces of like size, or with one too small to measure.
     """
-    rows = np.stack([backends.faces.embed(i.pixels, _the_face(actor, i, backends, warnings)) for i in images])
+    seen = [(image, *_the_face(actor, image, backends, warnings)) for image in images]
+    rows = np.stack([backends.faces.embed(image.pixels, face) for image, face, _ in seen]).astype(np.float32)
     if len(rows) > 1:
         apart = backends.faces.distance(rows, rows)
         np.fill_diagonal(apart, np.inf)
@@ -32,10 +36,10 @@ def embeddings(actor: str, images: Sequence[Image], backends: Backends, warnings
                     f"actor {actor}: {_name(image)} is {nearest:.2f} ({backends.faces.unit}) from its nearest sibling, "
                     f"over {backends.faces.far:g}: is it the same person?"
                 )
-    return rows.astype(np.float32)
+    return {f"actor/{actor}": rows, f"presence/{actor}": np.array([presence for *_, presence in seen], np.float32)}
 
 
-def _the_face(actor: str, image: Image, backends: Backends, warnings: list[str]) -> Face:
+def _the_face(actor: str, image: Image, backends: Backends, warnings: list[str]) -> tuple[Face, float]:
     faces = backends.faces.detect(image.pixels)
     if not faces:
         raise EnrolmentError(f"actor {actor}: one clear face was wanted in {_name(image)}, none was found")
@@ -60,7 +64,7 @@ def _the_face(actor: str, image: Image, backends: Backends, warnings: list[str])
         )
     if len(faces) > 1:
         warnings.append(f"actor {actor}: {_name(image)} shows {len(faces)} faces, the largest was taken")
-    return largest
+    return largest, presence
 
 
 def _name(image: Image) -> str:

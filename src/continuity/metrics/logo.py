@@ -250,9 +250,7 @@ def _looked(pyramid: marks.Pyramid, mark: marks.Mark) -> tuple[list[Looked], Loo
     return _sound(finer + others), likeliest
 
 
-def _copies(
-    pyramid: marks.Pyramid, mark: marks.Mark, grid: mark_search.Grid
-) -> tuple[list[Looked], Looked | None]:
+def _copies(pyramid: marks.Pyramid, mark: marks.Mark, grid: mark_search.Grid) -> tuple[list[Looked], Looked | None]:
     """Each copy of the mark that is there, and the likeliest place, also where none is; None in too small a picture.
 
     After the first copy only what is the mark beyond doubt counts: beside a mark, colours alone fit too easily.
