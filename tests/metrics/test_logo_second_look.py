@@ -1,4 +1,4 @@
-"""Logo drift where the first look settles nothing: the finer one finds the mark, and loses no drifted copy beside it."""
+"""Where the first look for a mark settles nothing the finer one finds it, and loses no drifted copy beside it."""
 
 from __future__ import annotations
 
