@@ -528,6 +528,7 @@ def test_features_that_do_not_fit_the_models_leave_it_to_the_media(
     assert gate.recall(features) is not None
     for changes in (
         {"embeddings": {0: np.ones(7, np.float32)}},  # the references have 128
+        {"presences": {}},  # whether the face is whole is not known
         {"faces": (), "embeddings": {}, "skins": {}, "presences": {}, "people": None},
         {"reduced": None},
     ):

@@ -87,6 +87,12 @@ def test_format_1_knew_of_no_cuts() -> None:
     assert len(after.frames) == 3
 
 
+def test_what_was_stored_before_presences_were_kept_is_read_without() -> None:
+    after = unpacked(rewritten(lambda text, _: [frame.pop("presences") for frame in text["frames"]]))
+    assert [frame.presences for frame in after.frames] == [{}] * 3
+    assert after.frames[0].malformed == unpacked(packed(full())).frames[0].malformed
+
+
 @pytest.mark.parametrize("cuts", [[11, 5], [5, 5], [-1], ["5"], [2.5], None])
 def test_cuts_that_are_none(cuts: Any) -> None:
     with pytest.raises(FormatError):

@@ -95,3 +95,15 @@ def test_a_size_at_an_end_of_those_looked_at_is_told(grown: float, ended: bool) 
     there = outlined(lab, mark, of_points(corners(mark, np.eye(3)), box))
     assert there is not None
     assert there.ended == ended
+
+
+@pytest.mark.parametrize(("height", "width", "long"), [(1, 1, 90.0), (1, 400, 90.0), (3, 400, 1200.0), (60, 60, 9e4)])
+def test_a_picture_too_small_to_look_in_has_none(height: int, width: int, long: float) -> None:
+    pose = np.array([[long / 2, 0, width / 2], [0, long / 2, height / 2], [0, 0, 1]])
+    assert outlined(np.zeros((height, width, 3), np.float32), board(), pose) is None
+
+
+def test_artwork_too_thin_for_an_outline_has_none() -> None:
+    line = Mark(np.full((4, 900, 4), 255, np.float32))
+    pose = np.array([[80.0, 0, 100], [0, 80, 60], [0, 0, 1]])
+    assert outlined(np.zeros((120, 200, 3), np.float32), line, pose) is None

@@ -107,3 +107,19 @@ def test_it_is_the_normalised_correlation_under_the_mask(astronaut: np.ndarray, 
         there = max(float((np.abs(seen) ** 2).sum()), mark_search.QUIET * energy)
         wanted = float((seen * np.conj(kernel)).real.sum()) / np.sqrt(energy * there)
         assert best[y, x] == pytest.approx(wanted, abs=1e-4)
+
+
+def test_templates_of_ever_new_sizes_of_pictures_are_not_kept_for_ever(
+    rings: Mark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark, few = Mark(rings.rgba), 12 * 2**20
+    monkeypatch.setattr(mark_search, "HELD", few)
+    first = [mark_search.candidates(Pyramid(np.zeros((200, 240, 3), np.uint8)), mark) for _ in range(2)]
+    kept = dict(mark.made["templates"])
+    for side in range(200, 360, 20):
+        mark_search.candidates(Pyramid(np.zeros((side, 240, 3), np.uint8)), mark)
+    held = sum(one.bytes for one in mark.made["templates"].values())
+    assert few / 2 < held <= few
+    assert not kept.keys() <= mark.made["templates"].keys()
+    again = mark_search.candidates(Pyramid(np.zeros((200, 240, 3), np.uint8)), mark)
+    assert len(first[0]) == len(first[1]) == len(again)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from continuity.backends.tflite import run
+from continuity.errors import ModelError
 from continuity.records import Face
 from continuity.vision.detection import sigmoid
 from continuity.vision.geometry import Window, angle_of, cut
@@ -49,5 +52,7 @@ def _seen(pixels: NDArray[np.uint8], face: Face) -> tuple[Window, NDArray[np.flo
     angle = angle_of(face.points[0], face.points[1]) if len(face.points) >= 2 else 0.0
     window = Window(x, y, side, angle)
     outputs = run(ROLE, cut(pixels, window, SIZE), signed=False)
-    places = outputs["conv2d_21"].reshape(468, 3)[:, :2] / SIZE
-    return window, places, float(outputs["conv2d_31"].reshape(-1)[0])
+    places, logit = outputs["conv2d_21"].reshape(468, 3)[:, :2] / SIZE, float(outputs["conv2d_31"].reshape(-1)[0])
+    if not math.isfinite(logit):  # no number is less than any limit, and would pass for a whole face
+        raise ModelError(f"a finite presence of a face was wanted of the model {ROLE}, it gave {logit}")
+    return window, places, logit

@@ -27,9 +27,10 @@ class FaceDistance:
     lie at .2 to .35, two people rarely under .36; 2 is the end of the scale.
 
     Enrolled actors and the faces in the frame are matched jointly. A face under about 50 px is not measurable, nor
-    one that the face mesh does not see whole: covered, turned to its profile, smeared or no human one. Without a face,
-    the actor is absent only where a person detector shows nobody; else it is not measurable. In a clip, two people who
-    swap faces where they stand are found: the face in the actor's place counts from there on.
+    one that the face mesh does not see whole: its eyes or half of it covered, turned to its profile, smeared or no
+    human one. A covered mouth or forehead mostly passes for whole, and is measured. Without a face, the actor is absent
+    only where a person detector shows nobody; else it is not measurable. In a clip, two people who swap faces where
+    they stand are found: the face in the actor's place counts from there on.
 
     Args:
         actor: name of an enrolled actor.

@@ -241,11 +241,13 @@ class LogoDrift:
 
 def _looked(pyramid: marks.Pyramid, mark: marks.Mark) -> tuple[list[Looked], Looked | None]:
     """As :func:`_copies`, once more on a finer grid where the first look settles nothing: only what is settled counts
-    there, and takes the place of what it lies on."""
+    there, with the copies beside it that are the mark beyond doubt, and takes the place of what it lies on."""
     copies, likeliest = _copies(pyramid, mark, mark_search.COARSE)
     if any(_settled(*one) for one in copies):
         return copies, likeliest
-    finer = [one for one in _copies(pyramid, mark, mark_search.FINE)[0] if _settled(*one)]
+    finer = _copies(pyramid, mark, mark_search.FINE)[0]
+    some = any(_settled(*one) for one in finer)  # a drifted copy must not be lost beside an intact one
+    finer = [one for one in finer if _settled(*one) or (some and _beyond_doubt(one[0]))]
     others = [one for one in copies if not any(_within(mark, found, one[0]) for found, _ in finer)]
     return _sound(finer + others), likeliest
 

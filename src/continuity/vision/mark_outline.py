@@ -39,7 +39,8 @@ class Outlined:
 
 
 def outlined(lab: Floats, mark: Mark, pose: Matrix) -> Outlined | None:
-    """The best place near a pose; None where too much of the outline is beyond the picture everywhere.
+    """The best place near a pose; None where too much of the outline is beyond the picture everywhere, and where the
+    artwork is too thin to have one or the picture too small to look for it.
 
     Args:
         lab: CIELAB of the picture, H x W x 3.
@@ -47,7 +48,12 @@ def outlined(lab: Floats, mark: Mark, pose: Matrix) -> Outlined | None:
         pose: where the layout has it.
     """
     points, normals = outline_of(mark, pose)
+    if not len(points):
+        return None
     middle, long = points.mean(axis=0), float(np.ptp(points, axis=0).max())
+    reduced = max(1, round(long / LARGE))  # a large one is looked for in a smaller picture: time goes with its area
+    if min(lab.shape[:2]) < 2 * reduced:
+        return None
     slopes = _slopes(lab)
 
     def score(move: Doubles) -> float:
@@ -57,7 +63,6 @@ def outlined(lab: Floats, mark: Mark, pose: Matrix) -> Outlined | None:
         at = (points - middle) * (move[2] / long) + middle + move[:2] - 0.5
         return float(_share(slopes, at[None], normals, order=1)[0])
 
-    reduced = max(1, round(long / LARGE))  # a large one is looked for in a smaller picture: time goes with its area
     coarse = slopes if reduced == 1 else _slopes(_reduced(lab, reduced))
     far = int(np.ceil(SHIFT * long / reduced))
     steps = np.arange(-far, far + 1)

@@ -8,7 +8,6 @@ told by :mod:`continuity.vision.mark_pose`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ PEAKS = 5  # of one size
 KEPT = 24
 BAND = 96  # rows of a picture
 TILE = 320  # px of a picture that are searched at once, at most: the spectra of templates are as large
+HELD = 192 * 2**20  # bytes of templates kept of a mark: each size of picture has its own, up to some 80 MB
 
 Spectrum = NDArray[np.complex64]
 Map = NDArray[np.float32]
@@ -60,6 +60,10 @@ class _Templates:
     turned: tuple[tuple[Spectrum, Spectrum], ...]  # per turn: real part and imaginary part, of energy 1
     mask: Spectrum  # where the mark is, in the mean of the turns
     energy: float  # the mean of theirs, before that
+
+    @property
+    def bytes(self) -> int:
+        return sum(one.nbytes for pair in (*self.turned, (self.mask,)) for one in pair)
 
 
 def candidates(pyramid: Pyramid, mark: Mark, grid: Grid = COARSE) -> list[tuple[float, Matrix]]:
@@ -134,7 +138,7 @@ def _correlated(edges: Map, mark: Mark, size: int, grid: Grid) -> tuple[Map, Map
     shape = tuple(fft.next_fast_len(side + 2 * reach, real=True) for side in (tall, wide))
     room = np.zeros((2, (down - 1) * tall + shape[0], (across - 1) * wide + shape[1]), np.float32)
     room[:, reach : reach + height, reach : reach + width] = edges
-    templates = mark.once(("templates", size, shape, grid), partial(_templates, mark, size, shape, grid))
+    templates = _kept(mark, size, shape, grid)
     scores = np.empty((len(grid.turns), down * tall, across * wide), np.float32)
     for top in range(0, down * tall, tall):
         for left in range(0, across * wide, wide):
@@ -175,6 +179,21 @@ def _edges(small: NDArray[np.uint8]) -> Map:
         for part, whole in zip(parts, edges, strict=True):
             whole[top:bottom] = part[above : above + bottom - top]
     return edges
+
+
+def _kept(mark: Mark, size: int, shape: tuple[int, ...], grid: Grid) -> _Templates:
+    """The templates, kept for the next pictures: without the oldest where they would be more than HELD."""
+    known: dict[Any, _Templates] = mark.once("templates", dict)
+    found = known.get((size, shape, grid))
+    if found is None:
+        found = known[size, shape, grid] = _templates(mark, size, shape, grid)
+        held = sum(one.bytes for one in list(known.values()))
+        for key, one in list(known.items())[:-1]:
+            if held <= HELD:
+                break
+            known.pop(key, None)  # another thread may have been first
+            held -= one.bytes
+    return found
 
 
 def _templates(mark: Mark, size: int, shape: tuple[int, ...], grid: Grid) -> _Templates:
