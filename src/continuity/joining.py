@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -176,6 +176,15 @@ def _runs(frames: Sequence[FrameMeasurement]) -> Iterator[Sequence[FrameMeasurem
             if end == len(known):
                 break
             yield known[start : end + 1]
+
+
+def unbroken(frames: Sequence[FrameMeasurement], which: Callable[[FrameMeasurement], bool]) -> tuple[int, int] | None:
+    """The first and last of the frames of the first run of such frames that spans :data:`RUN` seconds, if any."""
+    for such, run in groupby(frames, key=which):
+        these = list(run) if such else []
+        if these and _lasts(these[0], these[-1]) >= RUN - SLACK:
+            return these[0].index, these[-1].index
+    return None
 
 
 def _lasts(first: FrameMeasurement, last: FrameMeasurement) -> float:

@@ -16,7 +16,7 @@ from continuity import joining
 from continuity.errors import EnrolmentError, UsageError
 from continuity.interfaces import Observed
 from continuity.observed import ObservedFrame
-from continuity.records import Expect, FrameMeasurement, Rectangle, Status
+from continuity.records import Box, Expect, FrameMeasurement, Rectangle, Status
 
 Measure = Callable[[np.ndarray], FrameMeasurement]
 
@@ -195,3 +195,23 @@ def test_the_same_actor_passes_and_another_fails_on_generated_footage(
     gate = ct.Gate.for_identity(identity, backends=backends)
     assert gate.inspect(ct.open_media(folder / "lm/reference.png")).verdict is ct.Verdict.PASS
     assert gate.inspect(ct.open_media(folder / "fbb/reference.png")).verdict is ct.Verdict.FAIL
+
+
+@pytest.mark.parametrize(("unclear", "measured"), [(8, False), (4, False), (3, True), (0, True)])
+def test_a_second_of_faces_not_seen_whole_is_not_measurable_however_long_the_clip(unclear: int, measured: bool) -> None:
+    """At 4 frames a second; 80 % of the frames are measured all the same."""
+    shapes = (Rectangle(label="face:mara", box=Box(100, 100, 200, 200)),)
+    frames = [
+        FrameMeasurement(
+            status=Status.MEASURED, value=0.2, evidence={"presence": 12.0}, shapes=shapes, index=n, seconds=n / 4
+        )
+        for n in range(40)
+    ]
+    covered = FrameMeasurement(status=Status.NOT_MEASURABLE, note="covered", evidence={"presence": 3.0}, shapes=shapes)
+    frames[16 : 16 + unclear] = [replace(covered, index=n, seconds=n / 4) for n in range(16, 16 + unclear)]
+    joined = ct.FaceDistance("mara").join(frames)
+    assert (joined.status is Status.MEASURED) is measured
+    assert joined.value == (0.2 if measured else None)
+    if not measured:
+        assert joined.note == f"frames 16 to {15 + unclear}: covered"
+        assert joined.worst_frame == 16

@@ -63,7 +63,7 @@ class FaceDistance:
             version=VERSION,
             models=(*backends.faces.models, *backends.mesh_models, *backends.people_models),
             detector=backends.faces.detector,
-            join=f"{joining.RULE},swaps",
+            join=f"{joining.RULE},swaps,unclear",
         )
 
     def ready(self, identity: Identity, backends: Backends) -> None:
@@ -114,11 +114,23 @@ class FaceDistance:
         return FrameMeasurement(status=Status.MEASURED, value=value, evidence=facts, shapes=shapes)
 
     def join(self, frames: Sequence[FrameMeasurement]) -> Measurement:
-        """The upper 95 % quantile of the frames, those after a swap with the face that took the actor's place."""
+        """The upper 95 % quantile of the frames, those after a swap with the face that took the actor's place.
+
+        A run of faces that are there but not seen whole is not measurable, however long the clip is: somebody else may
+        have stood there.
+        """
         measured = [f for f in frames if f.status is Status.MEASURED]
         places = tracks.who_stands_there([[s.box for s in f.shapes if isinstance(s, Rectangle)] for f in measured])
         swapped = {(f.index, f.seconds): _swapped(f, place) for f, place in zip(measured, places, strict=True) if place}
-        return joining.quantile(self, [swapped.get((f.index, f.seconds), f) for f in frames])
+        joined = joining.quantile(self, [swapped.get((f.index, f.seconds), f) for f in frames])
+        unclear = joining.unbroken(frames, _unclear)
+        if unclear is None or joined.status is not Status.MEASURED:
+            return joined
+        why = next(f for f in frames if f.index == unclear[0])
+        return replace(
+            joined, status=Status.NOT_MEASURABLE, value=None, worst_frame=why.index, evidence=why.evidence,
+            shapes=why.shapes, note=f"frames {unclear[0]} to {unclear[1]}: {why.note}",
+        )  # fmt: skip
 
     def _without(self, seen: Observed, identity: Identity) -> FrameMeasurement:
         """Why there is no face: nobody is there, or somebody whose face was not found."""
@@ -132,6 +144,10 @@ class FaceDistance:
         if seen.faces:
             note = f"{len(seen.faces)} faces were found, and all of them belong to other enrolled actors"
         return FrameMeasurement(status=Status.NOT_MEASURABLE, note=note, evidence=evidence)
+
+
+def _unclear(frame: FrameMeasurement) -> bool:
+    return frame.status is Status.NOT_MEASURABLE and "presence" in frame.evidence
 
 
 def _swapped(frame: FrameMeasurement, place: int) -> FrameMeasurement:
