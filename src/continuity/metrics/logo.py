@@ -245,17 +245,20 @@ def _looked(pyramid: marks.Pyramid, mark: marks.Mark) -> tuple[list[Looked], Loo
     copies, likeliest = _copies(pyramid, mark, mark_search.COARSE)
     if any(_settled(*one) for one in copies):
         return copies, likeliest
-    finer = _copies(pyramid, mark, mark_search.FINE)[0]
+    finer = _copies(pyramid, mark, mark_search.FINE, WEAKER)[0]
     some = any(_settled(*one) for one in finer)  # a drifted copy must not be lost beside an intact one
     finer = [one for one in finer if _settled(*one) or (some and _beyond_doubt(one[0]))]
     others = [one for one in copies if not any(_within(mark, found, one[0]) for found, _ in finer)]
     return _sound(finer + others), likeliest
 
 
-def _copies(pyramid: marks.Pyramid, mark: marks.Mark, grid: mark_search.Grid) -> tuple[list[Looked], Looked | None]:
+def _copies(
+    pyramid: marks.Pyramid, mark: marks.Mark, grid: mark_search.Grid, least: float = -1.0
+) -> tuple[list[Looked], Looked | None]:
     """Each copy of the mark that is there, and the likeliest place, also where none is; None in too small a picture.
 
-    After the first copy only what is the mark beyond doubt counts: beside a mark, colours alone fit too easily.
+    Places whose edges correlate by less than ``least`` are passed over. After the first copy only what is the mark
+    beyond doubt counts: beside a mark, colours alone fit too easily.
     """
     copies: list[Looked] = []
     likeliest: Looked | None = None
@@ -265,7 +268,7 @@ def _copies(pyramid: marks.Pyramid, mark: marks.Mark, grid: mark_search.Grid) ->
         found = mark_pose.fitted(pyramid, mark, place)
         if any(_within(mark, copy, found) for copy, _ in copies):
             continue
-        if copies and not _beyond_doubt(found):
+        if found.correlation < least or (copies and not _beyond_doubt(found)):
             continue
         found = mark_register.registered(pyramid, mark, found)
         drift = mark_drift.compare(pyramid, mark, found)
