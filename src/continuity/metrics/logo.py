@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,27 +27,15 @@ from continuity.records import (
     expectation,
 )
 from continuity.records.shapes import Point
-from continuity.vision import mark_drift, mark_pose, mark_register, mark_search, mark_traces, marks
+from continuity.vision import mark_copies, mark_drift, mark_traces, marks
 
 VERSION = 6  # raised when golden values move
 SMALLEST = 24.0  # px of the mark's longer side that can be measured
-# What shows that the mark is there: its model explains the picture, or part of it where its edges fit, or its edges fit
-# whatever the colours are.
-EXPLAINED, SHAPE, BOTH = 0.4, 0.5, 1.0  # share, a correlation of coarse edges, and their sum
-WITNESS, SOUND = 0.7, 0.5  # correlation of edges without which a residual as small as that says nothing
-WEAKER, CLEAR = 0.65, 0.9  # or so much, where so much is explained: of places without the mark 2 % reach .75
-SURE = 0.65  # share that has to be explained where the likeliest place is not the mark and the next ones are looked at
-FIRM = 0.7  # share explained with which edges beyond doubt settle where the mark is
-BEYOND_DOUBT = 0.8  # or the correlation of fine edges; what was not the mark had .66 at most
-VISIBLE, PARTLY = 0.6, 0.7  # share, with a correlation of the better part of its edges
-FITTING, FITTING_SMALL = 0.76, 0.9  # correlation of edges; where the picture shows the coarse ones only
 NOTHING = 0.5  # below it nothing of that shape is there
 TRACES = 0.002  # share of the frame in the mark's own colours that may still be the mark
 NOTICED = 0.15  # residual from which a kind is spoken of
 AWAY = 0.5  # of the mark's length: how far a corner is from its place where a move is unmistakable
 FULL = 40.0  # CIELAB units at which the drawn residual is full
-
-Looked: TypeAlias = tuple[mark_pose.Found, mark_drift.Drift]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +108,7 @@ class LogoDrift:
         """
         mark = _prepared(self._artwork(identity))
         pyramid = marks.Pyramid(seen.pixels)
-        copies, likeliest = _looked(pyramid, mark)
+        copies, likeliest = mark_copies.copies(pyramid, mark)
         if likeliest is None:
             return FrameMeasurement(
                 status=Status.NOT_MEASURABLE, note=f"the frame is too small to look for {self.logo}: {_size(seen)}"
@@ -185,7 +173,7 @@ class LogoDrift:
         """The upper 95 % quantile of the frames (:func:`continuity.joining.quantile`)."""
         return joining.quantile(self, frames)
 
-    def _judged(self, copies: list[Looked], mark: marks.Mark, seen: Observed) -> Looked:
+    def _judged(self, copies: list[mark_copies.Copy], mark: marks.Mark, seen: Observed) -> mark_copies.Copy:
         """Which copy counts: the one nearest its place; without a place the worst one, or the best one where none may
         be there."""
         if self.place is not None:
@@ -237,86 +225,6 @@ class LogoDrift:
             evidence=evidence,
             shapes=(Outline(label=f"{self.key}?", points=outline),) if correlation >= NOTHING else (),
         )
-
-
-def _looked(pyramid: marks.Pyramid, mark: marks.Mark) -> tuple[list[Looked], Looked | None]:
-    """As :func:`_copies`, once more on a finer grid where the first look settles nothing: only what is settled counts
-    there, with the copies beside it that are the mark beyond doubt, and takes the place of what it lies on."""
-    copies, likeliest = _copies(pyramid, mark, mark_search.COARSE)
-    if any(_settled(*one) for one in copies):
-        return copies, likeliest
-    finer = _copies(pyramid, mark, mark_search.FINE, WEAKER)[0]
-    some = any(_settled(*one) for one in finer)  # a drifted copy must not be lost beside an intact one
-    finer = [one for one in finer if _settled(*one) or (some and _beyond_doubt(one[0]))]
-    others = [one for one in copies if not any(_within(mark, found, one[0]) for found, _ in finer)]
-    return _sound(finer + others), likeliest
-
-
-def _copies(
-    pyramid: marks.Pyramid, mark: marks.Mark, grid: mark_search.Grid, least: float = -1.0
-) -> tuple[list[Looked], Looked | None]:
-    """Each copy of the mark that is there, and the likeliest place, also where none is; None in too small a picture.
-
-    Places whose edges correlate by less than ``least`` are passed over. After the first copy only what is the mark
-    beyond doubt counts: beside a mark, colours alone fit too easily.
-    """
-    copies: list[Looked] = []
-    likeliest: Looked | None = None
-    for place in mark_pose.places(pyramid, mark, grid):
-        if any(_within(mark, copy, place) for copy, _ in copies):
-            continue
-        found = mark_pose.fitted(pyramid, mark, place)
-        if any(_within(mark, copy, found) for copy, _ in copies):
-            continue
-        if found.correlation < least or (copies and not _beyond_doubt(found)):
-            continue
-        found = mark_register.registered(pyramid, mark, found)
-        drift = mark_drift.compare(pyramid, mark, found)
-        sure = drift.explained >= SURE or likeliest is None or (found.fine and _beyond_doubt(found))
-        if sure and _there(found, drift):
-            copies.append((found, drift))
-        likeliest = likeliest or (found, drift)
-    return _sound(copies), likeliest
-
-
-def _sound(copies: list[Looked]) -> list[Looked]:
-    """Without those that are the mark by little only, where another is beyond doubt."""
-    if any(_beyond_doubt(found) for found, _ in copies):
-        return [one for one in copies if _beyond_doubt(one[0]) or one[1].explained >= SURE]
-    return copies
-
-
-def _settled(found: mark_pose.Found, drift: mark_drift.Drift) -> bool:
-    """Whether edges and colours say together that this is the mark, and where exactly."""
-    if found.correlation >= BEYOND_DOUBT:
-        return drift.explained >= FIRM
-    return drift.explained >= CLEAR and (found.correlation >= WITNESS or drift.kinds.worst[1] < SOUND)
-
-
-def _within(mark: marks.Mark, copy: mark_pose.Found, other: mark_pose.Found) -> bool:
-    """Whether the middle of another place lies on a copy of the mark."""
-    x, y, w = np.linalg.solve(copy.pose, other.pose[:, 2])
-    return bool(w > 0 and abs(x) <= mark.half[0] * w and abs(y) <= mark.half[1] * w)
-
-
-def _beyond_doubt(found: mark_pose.Found) -> bool:
-    """Whether edges alone say that it is the mark."""
-    return found.correlation >= (BEYOND_DOUBT if found.fine else FITTING_SMALL)
-
-
-def _there(found: mark_pose.Found, drift: mark_drift.Drift) -> bool:
-    """Whether the mark is there, intact or not: by its colours, by a part of it, or by its edges alone.
-
-    Nothing is off with it and yet its edges do not fit: that is another thing, which must not pass for it.
-    """
-    witness = WEAKER if drift.explained >= CLEAR else WITNESS
-    if found.correlation < witness and drift.kinds.worst[1] < SOUND:
-        return False
-    if found.coarse >= SHAPE and drift.explained >= max(EXPLAINED, BOTH - found.coarse):
-        return True
-    if found.upper >= PARTLY and drift.visible >= VISIBLE:
-        return True
-    return found.correlation >= (FITTING if found.fine else FITTING_SMALL)
 
 
 def _inside(place: tuple[float, float, float]) -> bool:
