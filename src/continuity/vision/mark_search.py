@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import fft
 
-from continuity.vision.edges import channels, field_of, parts_of, planes_of, premultiplied, reach_of, smooth
+from continuity.vision.edges import Field, channels, field_of, parts_of, planes_of, premultiplied, reach_of, smooth
 from continuity.vision.homography import Matrix, scale_of
 from continuity.vision.marks import Mark, Pyramid
 
@@ -197,18 +197,25 @@ def _kept(mark: Mark, size: int, shape: tuple[int, ...], grid: Grid) -> _Templat
 
 
 def _templates(mark: Mark, size: int, shape: tuple[int, ...], grid: Grid) -> _Templates:
+    """The same patches for pictures of every size: only their spectra differ."""
+    kernels, under, energy = mark.once(("kernels", size, grid), lambda: _kernels(mark, size, grid))
+    turned = tuple((_spectrum(kernel.real, shape), _spectrum(kernel.imag, shape)) for kernel in kernels)
+    return _Templates(turned, _spectrum(under, shape), energy)
+
+
+def _kernels(mark: Mark, size: int, grid: Grid) -> tuple[list[Field], Map, float]:
+    """Per turn the field of the mark, of energy 1; where it is in the mean of the turns; the mean of the energies."""
     room = _room(size)
-    turned, energies = [], []
+    kernels, energies = [], []
     under = np.zeros((room, room), np.float32)
     for turn in grid.turns:
         patch = premultiplied(mark.rgba, _pose(size, turn, room / 2, room / 2), (room, room))
         mask = smooth(patch[..., 3], 1.0) > 0.05
         kernel = np.where(mask, field_of(channels(patch), BLUR), 0)
         energies.append(float((np.abs(kernel) ** 2).sum()))
-        kernel = kernel / max(np.sqrt(energies[-1]), 1e-6)
-        turned.append((_spectrum(kernel.real, shape), _spectrum(kernel.imag, shape)))
+        kernels.append(kernel / max(np.sqrt(energies[-1]), 1e-6))
         under += mask / len(grid.turns)
-    return _Templates(tuple(turned), _spectrum(under, shape), float(np.mean(energies)))
+    return kernels, under, float(np.mean(energies))
 
 
 def _room(size: int) -> int:
