@@ -178,13 +178,15 @@ def _runs(frames: Sequence[FrameMeasurement]) -> Iterator[Sequence[FrameMeasurem
             yield known[start : end + 1]
 
 
-def unbroken(frames: Sequence[FrameMeasurement], which: Callable[[FrameMeasurement], bool]) -> tuple[int, int] | None:
-    """The first and last of the frames of the first run of such frames that spans :data:`RUN` seconds, if any."""
+def unbroken(
+    frames: Sequence[FrameMeasurement], which: Callable[[FrameMeasurement], bool]
+) -> Sequence[FrameMeasurement]:
+    """The first run of such frames that spans :data:`RUN` seconds; none where there is no such run."""
     for such, run in groupby(frames, key=which):
         these = list(run) if such else []
         if these and _lasts(these[0], these[-1]) >= RUN - SLACK:
-            return these[0].index, these[-1].index
-    return None
+            return these
+    return ()
 
 
 def _lasts(first: FrameMeasurement, last: FrameMeasurement) -> float:

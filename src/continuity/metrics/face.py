@@ -124,12 +124,12 @@ class FaceDistance:
         swapped = {(f.index, f.seconds): _swapped(f, place) for f, place in zip(measured, places, strict=True) if place}
         joined = joining.quantile(self, [swapped.get((f.index, f.seconds), f) for f in frames])
         unclear = joining.unbroken(frames, _unclear)
-        if unclear is None or joined.status is not Status.MEASURED:
+        if not unclear or joined.status is not Status.MEASURED:
             return joined
-        why = next(f for f in frames if f.index == unclear[0])
+        why = unclear[0]
         return replace(
             joined, status=Status.NOT_MEASURABLE, value=None, worst_frame=why.index, evidence=why.evidence,
-            shapes=why.shapes, note=f"frames {unclear[0]} to {unclear[1]}: {why.note}",
+            shapes=why.shapes, note=f"frames {why.index} to {unclear[-1].index}: {why.note}",
         )  # fmt: skip
 
     def _without(self, seen: Observed, identity: Identity) -> FrameMeasurement:
