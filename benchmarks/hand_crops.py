@@ -7,7 +7,7 @@ hand model finds on the result. Normal hands go through the same cutting, pastin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,12 @@ def round_of(digits: Path, crops: Path, number: int, folder: Path, few: bool = F
         np.savez(part := path.with_suffix(".part.npz"), **rows)
         part.replace(path)
     return path
+
+
+def joined(paths: Sequence[Path], names: Sequence[str]) -> Rows:
+    """What these rounds have under some names, as one."""
+    parts = [np.load(path) for path in paths]
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
 def of_one(

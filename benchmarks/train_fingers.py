@@ -17,7 +17,7 @@ import numpy as np
 
 from continuity.backends.hand_shape import colours
 from finger_net import NAMES, export, lacking, net
-from hand_crops import FEW, NORMAL, PASS, SEEN, VIEWS, Rows, round_of
+from hand_crops import FEW, NORMAL, PASS, SEEN, VIEWS, Rows, joined, round_of
 from hand_net import inner
 from malformed_hands import Floats
 from train_hands import kept_back, mixed
@@ -86,12 +86,6 @@ def areas(found: Floats, rows: Rows) -> dict[str, float]:
     return {kind: float(np.mean(normal[:, None] < found[kinds == kind][None])) for kind in FEW}
 
 
-def joined(paths: list[Path]) -> Rows:
-    """All rounds as one."""
-    parts = [np.load(path) for path in paths]
-    return {name: np.concatenate([p[name] for p in parts]) for name in ("kinds", "groups", *SEEN, "colour", "points")}
-
-
 def main() -> None:
     import torch
 
@@ -107,7 +101,7 @@ def main() -> None:
     torch.use_deterministic_algorithms(True)
     rounds = [round_of(args.digits, args.crops, number, args.work) for number in range(args.rounds)]
     rounds += [round_of(args.digits, args.crops, number, args.work, few=True) for number in range(args.few)]
-    rows = joined(rounds)
+    rows = joined(rounds, ("kinds", "groups", *SEEN, "colour", "points"))
     shape = trained(rows)
     print(areas(logits(shape, rows), rows))
     if args.out:

@@ -26,7 +26,7 @@ import numpy as np
 from continuity.metrics.hands import MALFORMED
 from continuity.vision.hands import CLEAR
 from figures import exact
-from hand_crops import NORMAL, PASS, SEEN, VIEWS, Rows, round_of
+from hand_crops import NORMAL, PASS, SEEN, VIEWS, Rows, joined, round_of
 from hand_net import export, inner, net
 from malformed_hands import KINDS, Floats, Random
 
@@ -157,12 +157,6 @@ def counted(found: Floats, low: float, high: float) -> str:
     return f"{suspect}/{judged}/{len(found)} ({least:.1%} to {most:.1%})"
 
 
-def joined(paths: list[Path]) -> Rows:
-    """All rounds as one."""
-    parts = [np.load(path) for path in paths]
-    return {name: np.concatenate([part[name] for part in parts]) for name in ("kinds", "groups", *SEEN)}
-
-
 def main() -> None:
     import torch
 
@@ -183,7 +177,7 @@ def main() -> None:
     for number in range(args.rounds):
         rounds.append(round_of(args.digits, args.crops, number, args.work))
         print(rounds[-1], flush=True)
-    rows = joined(rounds)
+    rows = joined(rounds, ("kinds", "groups", *SEEN))
     shapes = []
     for seed in range(1, args.nets + 1):
         shape, state = net(), None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from laid_marks import drawn, pose_of
 from PIL import Image as Pil
 from PIL import ImageDraw, ImageFont
 
@@ -14,7 +15,7 @@ from continuity.metrics.logo import LogoDrift
 from continuity.observed import ObservedFrame
 from continuity.records import FrameMeasurement, Status
 from continuity.testing import FakeBackends
-from continuity.vision.edges import premultiplied
+from continuity.vision.marks import Mark
 
 BLUE, RED = (20, 80, 180, 255), (190, 40, 30, 255)
 
@@ -27,10 +28,7 @@ def word(ink: tuple[int, int, int, int]) -> np.ndarray:
 
 
 def laid(plate: np.ndarray, art: np.ndarray, x: float, y: float, degrees: float) -> np.ndarray:
-    angle, half = np.radians(degrees), 75.0
-    cos, sin = np.cos(angle) * half, np.sin(angle) * half
-    over = premultiplied(art, np.array([[cos, -sin, x], [sin, cos, y], [0, 0, 1]]), plate.shape[:2])
-    return (over[..., :3] * 255 + plate * (1 - over[..., 3:])).clip(0, 255).round().astype(np.uint8)
+    return drawn(plate, Mark(art), pose_of(x, y, 150, degrees))
 
 
 def measured(pixels: np.ndarray) -> FrameMeasurement:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from laid_marks import drawn, pose_of
 from PIL import Image as Pil
 from PIL import ImageDraw, ImageFont
 
-from continuity.vision.edges import premultiplied
 from continuity.vision.mark_pose import Found
 from continuity.vision.mark_register import registered
 from continuity.vision.marks import Mark, Pyramid, corners
@@ -20,17 +20,6 @@ def word() -> Mark:
         (256, 85), "Lumen", font=ImageFont.load_default(150), fill=(20, 80, 180, 255), anchor="mm"
     )
     return Mark(np.asarray(picture, np.float32))
-
-
-def pose_of(x: float, y: float, long: float, degrees: float) -> np.ndarray:
-    angle = np.radians(degrees)
-    cos, sin = np.cos(angle) * long / 2, np.sin(angle) * long / 2
-    return np.array([[cos, -sin, x], [sin, cos, y], [0.0, 0.0, 1.0]])
-
-
-def drawn(plate: np.ndarray, mark: Mark, pose: np.ndarray) -> np.ndarray:
-    over = premultiplied(mark.rgba, pose, plate.shape[:2])
-    return (over[..., :3] * 255 + plate * (1 - over[..., 3:])).clip(0, 255).round().astype(np.uint8)
 
 
 @pytest.mark.parametrize("long", [48, 90, 260])

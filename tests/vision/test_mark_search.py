@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from laid_marks import drawn, pose_of
 from PIL import Image as Pil
 from PIL import ImageDraw, ImageFont
 
@@ -33,17 +34,6 @@ def word() -> Mark:
         (450, 80), "headless badge", font=ImageFont.load_default(110), fill=(20, 80, 180, 255), anchor="mm"
     )
     return Mark(np.asarray(picture.crop(picture.getbbox()), np.float32))
-
-
-def pose_of(x: float, y: float, long: float, degrees: float) -> np.ndarray:
-    angle = np.radians(degrees)
-    cos, sin = np.cos(angle) * long / 2, np.sin(angle) * long / 2
-    return np.array([[cos, -sin, x], [sin, cos, y], [0, 0, 1]])
-
-
-def drawn(plate: np.ndarray, mark: Mark, pose: np.ndarray) -> np.ndarray:
-    over = premultiplied(mark.rgba, pose, plate.shape[:2])
-    return (over[..., :3] * 255 + plate * (1 - over[..., 3:])).clip(0, 255).round().astype(np.uint8)
 
 
 def rank(frame: np.ndarray, mark: Mark, pose: np.ndarray, grid: Grid) -> int | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from laid_marks import drawn, pose_of
 from PIL import Image as Pil
 from PIL import ImageDraw, ImageFont
 from scipy import ndimage
 
 from continuity.vision import mark_bend, mark_drift, mark_pose, mark_search, mark_traces, marks
 from continuity.vision.colour import reduced_lab
-from continuity.vision.edges import field_of, planes_of, premultiplied
+from continuity.vision.edges import field_of, planes_of
 from continuity.vision.marks import Mark, Pyramid
 
 
@@ -22,19 +23,6 @@ def badge() -> Mark:
     draw.ellipse((46, 46, 466, 466), outline=(255, 255, 255, 255), width=16)
     draw.text((256, 250), "AC", font=ImageFont.load_default(230), fill=(255, 255, 255, 255), anchor="mm")
     return Mark(np.asarray(picture, np.float32))
-
-
-def drawn(plate: np.ndarray, mark: Mark, pose: np.ndarray) -> np.ndarray:
-    """The plate with the mark at a pose."""
-    over = premultiplied(mark.rgba, pose, plate.shape[:2])
-    return (over[..., :3] * 255 + plate * (1 - over[..., 3:])).clip(0, 255).round().astype(np.uint8)
-
-
-def pose_of(x: float, y: float, long: float, degrees: float = 0.0, far: float = 0.0) -> np.ndarray:
-    angle = np.radians(degrees)
-    cos, sin = np.cos(angle) * long / 2, np.sin(angle) * long / 2
-    tilted = np.array([[1, 0, 0], [0, 1, 0], [far, far / 2, 1]])
-    return np.array([[cos, -sin, x], [sin, cos, y], [0, 0, 1]]) @ tilted
 
 
 @pytest.mark.parametrize(
